@@ -1,0 +1,1 @@
+"""The checks: static analysis, and the tests that run in the sandbox."""

@@ -1,0 +1,129 @@
+"""The user's own pytest suite against a candidate: advisory, because tests and candidate share a process.
+
+Tests and conftest are the user's version. A pass needs exit code 0 and a word on every expected test id, yet a candidate
+that sets out to cheat still can: show it to a person, never use it as a reward.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from editloop.sandbox.inner.show import CAP
+from editloop.sandbox.level import Level
+from editloop.sandbox.suite import SuiteRun, run_suite
+
+
+@dataclass(frozen=True, slots=True)
+class PytestReport:
+    """How the suite went. `outcomes`: (test id, "passed", "failed" or "skipped"); `problem`: one line, "" for a pass."""
+
+    status: Literal["pass", "fail", "error", "timeout", "cancelled"]
+    expected: tuple[str, ...]
+    outcomes: tuple[tuple[str, str], ...]
+    problem: str
+    text: str = ""
+    advisory: bool = True
+
+
+def collect_pytest(
+    paths: Sequence[str],
+    project_root: Path,
+    *,
+    level: Level,
+    python: str | None = None,
+    site: tuple[str, ...] = (),
+    wall_seconds: float = 60.0,
+    cancel: threading.Event | None = None,
+) -> tuple[str, ...]:
+    """Test ids of the user's version; () when nothing could be collected."""
+    run = run_suite(
+        ["--collect-only", *paths], project_root.resolve(), {}, level=level, python=python, site=site,
+        wall_seconds=wall_seconds, cancel=cancel,
+    )  # fmt: skip
+    return _ids(run)
+
+
+def run_pytest(
+    paths: Sequence[str],
+    module_path: Path,
+    candidate_source: str,
+    project_root: Path,
+    *,
+    level: Level,
+    expected: Sequence[str] | None = None,
+    python: str | None = None,
+    site: tuple[str, ...] = (),
+    wall_seconds: float = 60.0,
+    cancel: threading.Event | None = None,
+) -> PytestReport:
+    """Run the tests in `paths` (relative to the root) with the candidate in place of `module_path`.
+
+    `expected`: ids of the user's version, collected here when not given. `python`: the user's interpreter, with pytest.
+    Raises SandboxUnavailable at levels other than A and B, ValueError for a module outside the root.
+    """
+    root, module = project_root.resolve(), module_path.resolve()
+    if not module.is_relative_to(root):
+        raise ValueError("the module is not inside the project")
+    if expected is None:
+        expected = collect_pytest(
+            paths, root, level=level, python=python, site=site, wall_seconds=wall_seconds, cancel=cancel
+        )
+    wanted = tuple(expected)
+    if not wanted and not (cancel is not None and cancel.is_set()):
+        return PytestReport("error", (), (), "no tests were collected from the user's version")
+    run = run_suite(
+        list(paths), root, {module: candidate_source}, level=level, python=python, site=site, wall_seconds=wall_seconds,
+        cancel=cancel,
+    )  # fmt: skip
+    return judge(run, wanted)
+
+
+def judge(run: SuiteRun, expected: tuple[str, ...]) -> PytestReport:
+    """The report on one run; everything that it told is untrusted."""
+    outcomes: dict[str, str] = {}
+    texts = []
+    code: Any = None
+    for line in run.lines:
+        if not isinstance(line, dict):
+            continue
+        code = line.get("exit", code)
+        texts += [str(line[key]) for key in ("text", "missing") if line.get(key)]
+        if "id" in line:
+            name, outcome = str(line["id"]), str(line.get("outcome"))
+            if outcomes.get(name) != "failed":
+                outcomes[name] = outcome
+    pairs = tuple(outcomes.items())
+    text = "\n".join(texts)[:4000]
+    if run.end == "cancelled":
+        return PytestReport("cancelled", expected, pairs, "cancelled", text)
+    if run.end in ("wall", "flood"):
+        problem = "out of time" if run.end == "wall" else "too much output"
+        return PytestReport("timeout", expected, pairs, problem, text)
+    problem = _problem(expected, outcomes, code, run)
+    status: Literal["pass", "fail", "error"] = "pass" if not problem else "fail" if code == 1 else "error"
+    return PytestReport(status, expected, pairs, problem, text or run.errors[-CAP:])
+
+
+def _problem(expected: tuple[str, ...], outcomes: dict[str, str], code: Any, run: SuiteRun) -> str:
+    failed = [name for name in expected if outcomes.get(name) == "failed"]
+    missing = [name for name in expected if name not in outcomes]
+    if failed:
+        return f"{len(failed)} of {len(expected)} tests failed, first {failed[0]}"[:CAP]
+    if code != 0 or run.status != 0:
+        return f"pytest ended with exit code {code if code is not None else run.status}"
+    if missing:
+        return f"{len(missing)} tests did not run, first {missing[0]}"[:CAP]
+    if not any(outcomes[name] == "passed" for name in expected):
+        return "every test was skipped"
+    return ""
+
+
+def _ids(run: SuiteRun) -> tuple[str, ...]:
+    for line in run.lines:
+        if isinstance(line, dict) and isinstance(line.get("ids"), list):
+            return tuple(str(name) for name in line["ids"])
+    return ()

@@ -1,0 +1,23 @@
+"""The cheapest check: does the source compile? Nothing of it is run."""
+
+from __future__ import annotations
+
+import warnings
+
+from editloop.transcript import Finding
+
+
+def check_syntax(source: str) -> Finding | None:
+    """The syntax error as a finding (line 0-based), None where the source compiles."""
+    try:
+        with warnings.catch_warnings():
+            # An invalid escape in the user's file is no business of ours.
+            warnings.simplefilter("ignore")
+            compile(source, "<module>", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        kind = type(error).__name__
+        line = None if error.lineno is None else max(error.lineno, 1) - 1
+        return Finding(f"{kind}: {error.msg}", line)
+    except (ValueError, RecursionError, MemoryError) as error:
+        return Finding(f"SyntaxError: {error}")
+    return None

@@ -1,0 +1,109 @@
+"""Doctest examples: taken out of a trusted source, cut from a candidate's, and compared. Runs nothing."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from editloop.sandbox.inner.show import show
+
+CAP = 120
+
+
+@dataclass(frozen=True, slots=True)
+class DocExample:
+    """One `>>>` example: its source, the output or the exception it wants, doctest's option flags, its file line."""
+
+    source: str
+    want: str
+    error: str | None
+    flags: int
+    line: int
+
+
+DocGroup = tuple[DocExample, ...]
+"""The examples of one docstring: they share a namespace."""
+
+_Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _documented(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, _Documented, ast.Constant]]:
+    """Qualified name, node and docstring of a module and all in it."""
+    if isinstance(node, _Documented):
+        body = node.body
+        if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            if isinstance(body[0].value.value, str):
+                yield prefix, node, body[0].value
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield from _documented(child, f"{prefix}.{child.name}" if prefix else child.name)
+        elif isinstance(child, (ast.If, ast.Try, ast.With)):
+            yield from _documented(child, prefix)
+
+
+def extract(source: str, names: Sequence[str] | None = None) -> tuple[DocGroup, ...]:
+    """Examples by docstring, in order; () when the source does not parse. `names`: top-level or dotted names to keep."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    wanted = None if names is None else set(names)
+    groups = []
+    for name, _, doc in _documented(tree):
+        if wanted is not None and not {name, name.split(".")[0]} & wanted:
+            continue
+        try:
+            parsed = doctest.DocTestParser().get_examples(str(doc.value))
+        except ValueError:
+            continue  # malformed prompts are not examples
+        group = tuple(_example(example, doc.lineno) for example in parsed if not example.options.get(doctest.SKIP))
+        if group:
+            groups.append(group)
+    return tuple(groups)
+
+
+def _example(example: doctest.Example, first: int) -> DocExample:
+    flags = sum(flag for flag, on in example.options.items() if on)
+    return DocExample(example.source, example.want, example.exc_msg, flags, first + example.lineno)
+
+
+def cut(source: str) -> str:
+    """The source with every docstring that holds examples emptied; line numbers stay. Raises SyntaxError."""
+    lines = source.splitlines(keepends=True) if "\f" not in source else source.split("\n")
+    if "\f" in source:
+        lines = [line + "\n" for line in lines]
+    raw = [line.encode() for line in lines]
+    found = [doc for _, _, doc in _documented(ast.parse(source)) if ">>>" in str(doc.value)]
+    for doc in sorted(found, key=lambda doc: doc.lineno, reverse=True):
+        assert doc.end_lineno is not None and doc.end_col_offset is not None
+        first, last = doc.lineno - 1, doc.end_lineno - 1
+        head, tail = raw[first][: doc.col_offset], raw[last][doc.end_col_offset :]
+        raw[first : last + 1] = [head + b'"""' + b"\n" * (last - first) + b'"""' + tail]
+    return b"".join(raw).decode()
+
+
+def passes(example: DocExample, out: str, error: str | None) -> bool:
+    """Doctest's own comparison. `error`: the last line of the traceback's text, None when nothing was raised."""
+    checker = doctest.OutputChecker()
+    if error is None:
+        return example.error is None and checker.check_output(example.want, out, example.flags)
+    if example.error is None:
+        return False
+    if checker.check_output(example.error, error, example.flags):
+        return True
+    if not example.flags & doctest.IGNORE_EXCEPTION_DETAIL:
+        return False
+    return checker.check_output(_kind(example.error), _kind(error), example.flags)
+
+
+def _kind(message: str) -> str:
+    """The exception's name without module and detail."""
+    return message.partition("\n")[0].partition(":")[0].rpartition(".")[2]
+
+
+def wanted_text(example: DocExample) -> str:
+    """What the example expects, short."""
+    text = (example.error if example.error is not None else example.want).rstrip("\n")
+    return text if len(text) <= CAP else show(text)

@@ -1,0 +1,126 @@
+"""Assert tests: starts judge and player, reads the judge's verdicts, and finds the expected text in the test source."""
+
+from __future__ import annotations
+
+import ast
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from editloop.sandbox.inner.show import CAP
+from editloop.sandbox.pool import Answers, Job, SandboxPool
+
+if TYPE_CHECKING:
+    from editloop.checks.testruns import Limits
+
+IMPORTABLE = frozenset(
+    "sys math cmath collections itertools functools re datetime random string operator heapq bisect typing decimal fractions"
+    " statistics copy json time dataclasses enum".split()
+)
+"""Standard modules that tests may use through the candidate's imports: the judge imports its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The judge's word on one test."""
+
+    status: Literal["pass", "fail", "error"]
+    call: str = ""
+    got: str = ""
+    line: int | None = None
+    test_line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeRun:
+    """What the judge told, by test number; `current` is the one that was running at the end."""
+
+    told: dict[int, Told]
+    current: int
+    judge: Answers
+    player: Answers
+
+
+def run(
+    pool: SandboxPool,
+    source: str,
+    tests: str,
+    functions: Sequence[str],
+    names: Sequence[str],
+    prelude: str,
+    limits: Limits,
+    cancel: threading.Event | None,
+) -> JudgeRun:
+    """Run the test functions in a judge against stand-ins of the candidate in a player."""
+    player = {"kind": "player", "source": source, "prelude": prelude, "names": list(names)}
+    judge = {
+        "kind": "judge", "tests": tests, "names": list(functions), "prelude": prelude, "player_names": list(names),
+        "imports": imports(source, names), "stop": limits.stop,
+    }  # fmt: skip
+    judged, played = pool.converse(
+        Job(judge, limits.cpu_seconds, limits.wall_seconds), Job(player, limits.cpu_seconds, limits.wall_seconds), cancel
+    )
+    told: dict[int, Told] = {}
+    current = 0
+    for frame in judged.frames:
+        if "start" in frame:
+            current = frame["start"]
+        elif "n" in frame:
+            told[frame["n"]] = _told(frame)
+    return JudgeRun(told, current, judged, played)
+
+
+def _told(frame: dict[str, Any]) -> Told:
+    if frame["status"] == "pass":
+        return Told("pass")
+    got = frame["got"] if frame["status"] == "fail" and frame["got"] else frame["error"]
+    line = frame["line"] if type(frame["line"]) is int else None
+    return Told(frame["status"], clean(frame["call"]), clean(got)[:CAP], line, frame["test_line"])
+
+
+def imports(source: str, names: Sequence[str]) -> dict[str, str]:
+    """Which of the names are standard modules, or their members, that the candidate imports under their own name."""
+    found: dict[str, str] = {}
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return found
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name in IMPORTABLE and not alias.asname:
+                    found[alias.name] = alias.name
+        elif isinstance(node, ast.ImportFrom) and node.module in IMPORTABLE and not node.level:
+            for alias in node.names:
+                if not alias.asname or alias.asname == alias.name:
+                    found[alias.name] = f"{node.module}:{alias.name}"
+    return {name: path for name, path in found.items() if name in names}
+
+
+def clean(text: str) -> str:
+    """Without addresses and paths, which differ between runs."""
+    text = re.sub(r"\b0x[0-9a-fA-F]{6,}", "0x...", text)
+    return re.sub(r"(/[\w.@~-]+){2,}/", ".../", text)
+
+
+def expected(tests: str, line: int | None) -> str:
+    """What the assertion on that line of the tests wants, "" when it cannot be read off it."""
+    if line is None:
+        return ""
+    for node in ast.walk(ast.parse(tests)):
+        if isinstance(node, ast.Assert) and node.lineno <= line <= (node.end_lineno or line):
+            return _wanted(node.test)
+    return ""
+
+
+def _wanted(test: ast.expr) -> str:
+    if isinstance(test, ast.Compare) and len(test.ops) == 1:
+        part: ast.expr = test.comparators[0]
+    elif isinstance(test, ast.Call) and test.args:
+        part = test.args[-1]  # a helper such as same(got, 30)
+    else:
+        return ""
+    text = ast.unparse(part)
+    return text if len(text) <= CAP else text[: CAP - 3] + "..."

@@ -1,0 +1,156 @@
+"""The command line: one lazy entry for each subcommand, and one place that words errors.
+
+Importing it loads typer alone; a subcommand's module is imported when the subcommand runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+USAGE_ERROR: Final = 2
+_OURS: Final = frozenset({"editloop", "lsp_server", "trainer", "export"})
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "fix": ("editloop.cli.fix:fix", "Repair a file, or one function or line of it."),
+    "bench": ("editloop.cli.bench:bench", "Repair every task of a task file and report."),
+    "models": ("editloop.cli.models:app", "The models on this machine."),
+    "doctor": ("editloop.cli.doctor:doctor", "What works here, and what to do about the rest."),
+    "train": ("editloop.cli.train:app", "Corpus, tasks, demonstrations, training."),
+    "export": ("editloop.cli.export:export", "Write a checkpoint as a GGUF file."),
+}
+"""Name: (module:attribute, line of help). The attribute is a function or a ``typer.Typer``."""
+
+
+class CliError(Exception):
+    """Ends the command: one line on stderr, and this exit code."""
+
+    def __init__(self, message: str, exit_code: int = USAGE_ERROR) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class LazyGroup(TyperGroup):
+    """Shows help from the table above; imports a subcommand only to run it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, (_, text) in COMMANDS.items():
+            self.commands[name] = TyperCommand(name, help=text)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in COMMANDS:
+            return args[0], load_command(args[0]), args[1:]
+        return super().resolve_command(ctx, args)
+
+
+def load_command(name: str) -> Any:
+    """The click command of a subcommand. Raises CliError where its module is not there."""
+    target, _ = COMMANDS[name]
+    module_name, _, attribute = target.partition(":")
+    try:
+        found = getattr(import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        if error.name != module_name:
+            raise
+        raise CliError(f"`editloop {name}` is not part of this installation") from error
+    if isinstance(found, typer.Typer):
+        group = found
+    else:
+        group = typer.Typer(add_completion=False, rich_markup_mode=None)
+        group.command(name, context_settings=getattr(found, "context_settings", None))(found)
+    command = typer.main.get_command(group)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=LazyGroup, add_completion=False, no_args_is_help=True, rich_markup_mode=None
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from editloop import __version__
+
+        typer.echo(f"editloop {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    """Fixes Python with a small local model; every fix is verified."""
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code; what nobody expected propagates."""
+    command = typer.main.get_command(app)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = command.main(arguments, prog_name="editloop", standalone_mode=False)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        _mute_stdout()
+        return 1
+    except Exception as error:  # the boundary: known errors are worded, others are raised again
+        told = explain(error)
+        if told is None:
+            raise
+        message, code = told
+        if message:
+            print(f"editloop: {message}", file=sys.stderr)
+        return code
+    return code if isinstance(code, int) else 0
+
+
+def main() -> NoReturn:
+    """The entry point ``editloop``."""
+    raise SystemExit(run())
+
+
+def explain(error: BaseException) -> tuple[str, int] | None:
+    """One line and the exit code for an expected error, None for a fault of the program.
+
+    Expected are wrong usage, OSError, and every error class that this distribution defines: their
+    messages are written for the person. Classes are known by their home, so that nothing is imported.
+    """
+    if isinstance(error, CliError):
+        return str(error), error.exit_code
+    if hasattr(error, "format_message"):  # click's own: usage
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message(), file=sys.stderr)
+            return "", USAGE_ERROR
+        hint = f" (see `{context.command_path} --help`)" if context else ""
+        return " ".join(error.format_message().split()) + hint, USAGE_ERROR
+    if type(error).__name__ == "Abort":
+        return "aborted", 130
+    if isinstance(error, OSError):
+        name = f"{error.filename}: " if error.filename else ""
+        return f"{name}{error.strerror or error}", USAGE_ERROR
+    if any(home.__module__.partition(".")[0] in _OURS for home in type(error).__mro__):
+        return " ".join(str(error).split()) or type(error).__name__, USAGE_ERROR
+    return None
+
+
+def missing_extra(error: ModuleNotFoundError, what: str, extra: str) -> CliError:
+    """The error for a command whose optional dependencies are not installed."""
+    return CliError(f"{what} needs {error.name}: pip install 'editloop[{extra}]'")
+
+
+def _mute_stdout() -> None:
+    """Nobody reads any more: keep the interpreter's last flush from complaining."""
+    import os
+
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())

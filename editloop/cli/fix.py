@@ -1,0 +1,160 @@
+"""``editloop fix``: find a verified fix for a file and print it, or write it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.syntax import Syntax
+
+from editloop.cli import CliError
+
+NOT_FIXED = 1
+_WORKERS = 2
+
+
+def fix(
+    file: Annotated[Path, typer.Argument(help="The Python file to fix.")],
+    function: Annotated[
+        str | None, typer.Option(help="Only this function or class: f, or Class.method.")
+    ] = None,
+    line: Annotated[int | None, typer.Option(min=1, help="Only what is around this line.")] = None,
+    tests: Annotated[
+        list[str] | None,
+        typer.Option(help="A pytest file or folder, or an expression that has to be true."),
+    ] = None,
+    budget: Annotated[float, typer.Option(min=0.1, help="Seconds for the search.")] = 10.0,
+    model: Annotated[str | None, typer.Option(help="A GGUF file, or a name in the store.")] = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Print the diff and nothing else.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Change the file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    alternatives: Annotated[int, typer.Option(min=1, max=3, help="Fixes to look for.")] = 3,
+    seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
+) -> None:
+    """Repair a file, or one function or line of it. What is printed was verified.
+
+    Without --tests it goes by doctests, tests found for the module, and diagnostics. Exit code 0:
+    fixed or nothing wrong, 1: no verified fix found, 2: wrong usage or input.
+    """
+    if diff + write + as_json > 1:
+        raise CliError("choose one of --diff, --write and --json")
+    if function is not None and line is not None:
+        raise CliError("choose one of --function and --line")
+    from editloop.cli.fix_run import Options, run_fix
+    from editloop.search import Budget
+
+    quiet = diff or as_json or not Console(stderr=True).is_terminal
+    options = Options(
+        path=file,
+        function=function,
+        line=None if line is None else line - 1,
+        tests=tuple(tests or ()),
+        budget=Budget(seconds=budget),
+        model=model,
+        alternatives=alternatives,
+        seed=seed,
+        workers=_WORKERS,
+    )
+    cancel = threading.Event()
+    started = time.monotonic()
+    with _interruptible(cancel), _progress(budget, quiet) as on_progress:
+        outcome = run_fix(options, cancel=cancel, on_progress=on_progress)
+    seconds = time.monotonic() - started
+    if as_json:
+        typer.echo(json.dumps(outcome.row(seconds), ensure_ascii=False))
+    elif diff:
+        typer.echo(outcome.diff, nl=False)
+    else:
+        _report(outcome, seconds)
+    if write and outcome.best is not None:
+        write_atomically(file, outcome.original, outcome.best.state.document.encode())
+        typer.echo(f"wrote {file}")
+    if outcome.repair.status == "not fixed":
+        raise typer.Exit(NOT_FIXED)
+
+
+def write_atomically(path: Path, expected: bytes, data: bytes) -> None:
+    """Replace a file's content, keeping its mode. Raises CliError when it changed meanwhile."""
+    target = path.resolve()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        shutil.copymode(target, name)
+        if target.read_bytes() != expected:
+            raise CliError(f"{path} changed meanwhile, nothing was written")
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _interruptible(cancel: threading.Event) -> Iterator[None]:
+    """Ctrl-C ends the search and not the program, so that workers are cleaned up."""
+    import signal
+
+    before = signal.signal(signal.SIGINT, lambda *_: cancel.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _progress(budget: float, quiet: bool) -> Iterator[Any]:
+    if quiet:
+        yield None
+        return
+    columns = (TextColumn("searching"), BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=budget)
+
+        def show(now: Any) -> None:
+            text = f"{now.candidates} candidates, best: {now.best}"
+            progress.update(task, completed=min(now.seconds, budget), description=text)
+
+        yield show
+
+
+def _report(outcome: Any, seconds: float) -> None:
+    """What a person wants to know, the diff first."""
+    console = Console(highlight=False, soft_wrap=True)
+    for note in outcome.notes:
+        console.print(f"note: {note}", markup=False)
+    best = outcome.best
+    if best is None:
+        first = f"{outcome.name}: {outcome.repair.status}"
+        console.print(f"{first} ({outcome.repair.reason})", markup=False)
+    elif console.is_terminal:
+        console.print(Syntax(outcome.diff, "diff", background_color="default"))
+    else:
+        typer.echo(outcome.diff, nl=False)
+        typer.echo()
+    rows = [("before", outcome.before_line)]
+    if best is not None:
+        result = outcome.repair.result
+        rows += [
+            ("after", outcome.after_line),
+            ("commands", "\n".join(map(str, best.commands))),
+            ("search", f"{best.candidates} candidates tried until then, {result.candidates} in all"),
+        ]
+        if len(result.solutions) > 1:
+            rows.append(("also", f"{len(result.solutions) - 1} other verified (see --json)"))
+    rows += [("seconds", f"{seconds:.1f}"), ("sandbox", outcome.sandbox)]
+    for name, value in rows:
+        for number, text in enumerate(value.split("\n")):
+            console.print(f"{name if number == 0 else '':<9} {text}", markup=False)

@@ -1,0 +1,93 @@
+"""``editloop models``: what is in the store."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from editloop.models import StoredModel
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, rich_markup_mode=None, help="The models on this machine."
+)
+
+
+@app.callback()
+def _models() -> None:
+    """The models on this machine."""
+
+
+@app.command("list")
+def list_command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+) -> None:
+    """List the shipped model and those of the store; * marks the one that is used by default."""
+    from editloop.models import list_models, store_folder
+
+    models = list_models()
+    if as_json:
+        typer.echo(json.dumps([model_row(model) for model in models], ensure_ascii=False, indent=2))
+        return
+    console = Console(highlight=False)
+    if models:
+        console.print(_table(models))
+        for model in models:
+            if model.error is not None:
+                console.print(f"{model.name}: {model.error}", markup=False, soft_wrap=True)
+    else:
+        console.print("no models", markup=False)
+    console.print(f"store: {store_folder()}", markup=False, soft_wrap=True)
+
+
+def model_row(model: StoredModel) -> dict[str, Any]:
+    """The JSON object of a model; what the file does not say is null."""
+    info = model.info
+    return {
+        "name": model.name,
+        "path": str(model.path),
+        "source": model.source,
+        "default": model.default,
+        "file_size": info.file_size if info else None,
+        "parameters": info.parameters if info else None,
+        "quantization": info.quantization if info else None,
+        "architecture": info.architecture if info else None,
+        "transcript_version": info.transcript_version if info else None,
+        "rendering": info.rendering if info else None,
+        "base_model": info.base_model if info else None,
+        "eval": info.eval if info else {},
+        "error": model.error,
+    }
+
+
+def _table(models: list[StoredModel]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("", "name", "from", "size", "parameters", "quant", "transcript", "rendering"):
+        table.add_column(name, justify="right" if name in ("size", "parameters") else "left")
+    table.add_column("scores", overflow="fold")
+    for model in models:
+        mark = "*" if model.default else ""
+        info = model.info
+        if info is None:
+            table.add_row(mark, model.name, model.source, "unreadable")
+            continue
+        table.add_row(
+            mark,
+            model.name,
+            model.source,
+            f"{info.file_size / 2**20:.1f} MB",
+            f"{info.parameters / 1e6:.1f} M",
+            info.quantization,
+            "-" if info.transcript_version is None else str(info.transcript_version),
+            info.rendering,
+            ", ".join(f"{key} {_score(value)}" for key, value in info.eval.items()) or "-",
+        )
+    return table
+
+
+def _score(value: float | str) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,51 @@
+"""Checks made before native code sees a model: version, memory, processor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .errors import NotEnoughMemory, UnsupportedCpu, WrongTranscriptVersion
+from .gguf_info import ModelInfo
+
+__all__ = ["cache_bytes", "check_cpu", "check_memory", "check_version"]
+
+_WORK = 64 << 20  # graphs and buffers of llama.cpp at our batch size, small models
+
+
+def check_version(info: ModelInfo, version: int) -> None:
+    """Raises WrongTranscriptVersion unless the model has this version, or none at all."""
+    if info.transcript_version not in (None, version):
+        raise WrongTranscriptVersion(
+            f"{info.path} speaks transcript version {info.transcript_version}, this editloop "
+            f"version {version}: choose a model made for it, or install the matching editloop"
+        )
+
+
+def cache_bytes(info: ModelInfo, cells: int) -> int:
+    """Bytes of an F16 key/value cache of `cells` cells."""
+    heads = info.number("attention.head_count", 1) or 1
+    width = info.number("embedding_length") // heads
+    keys = info.number("attention.key_length", width)
+    values = info.number("attention.value_length", width)
+    kv_heads = info.number("attention.head_count_kv", heads)
+    return 2 * cells * info.number("block_count") * kv_heads * (keys + values)
+
+
+def check_memory(info: ModelInfo, needed: int, free: int | None) -> None:
+    """Raises NotEnoughMemory when `needed` bytes and work space exceed `free` (None: unknown)."""
+    needed += _WORK
+    if free is not None and needed > free:
+        raise NotEnoughMemory(
+            f"{info.path.name} needs about {needed / 2**20:,.0f} MB and {free / 2**20:,.0f} MB "
+            "are free: close other programs, ask for a smaller n_ctx or choose a smaller model"
+        )
+
+
+def check_cpu(missing: Sequence[str]) -> None:
+    """Raises UnsupportedCpu when the processor lacks instructions of the compiled library."""
+    if missing:
+        raise UnsupportedCpu(
+            f"llama.cpp was compiled for {', '.join(missing)}, which this processor lacks: "
+            "run `CMAKE_ARGS=-DGGML_NATIVE=OFF pip install --no-binary :all: "
+            "--force-reinstall --no-deps llama-cpp-python`"
+        )

@@ -1,0 +1,282 @@
+"""The engine: one GGUF loaded through llama.cpp, ranking and sampling continuations of a prefix.
+
+What it adds to llama-cpp-python's own `Llama`: many sequences share the prefix and are decoded as
+one batch, several prefixes stay cached at once, a closed set of candidates is ranked lazily, and
+everything can be cancelled. GPU backends are used through `n_gpu_layers` only (not tested).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from . import host
+from .checks import cache_bytes, check_cpu, check_memory, check_version
+from .constraint import Constraint
+from .context import Context, Ints, Logits
+from .errors import Cancelled, ContextTooSmall, EngineClosed, EngineCrashed
+from .gguf_info import ModelInfo, read_info
+from .logprob import log_probability
+from .native import cpu_library, default_gpu_layers, llama, load_model
+from .rank import RankSearch
+from .rows import Plan, RowPool
+from .sample import Sampler
+from .vocab import Vocabulary
+
+__all__ = ["Engine"]
+
+# On a processor llama.cpp's plain attention is up to a fifth faster than its flash attention for
+# batches of 8 to 32 short rows, but its work buffer grows with heads x cells (512 tokens x 4 bytes
+# each): plain below 256 MB, flash above and on a GPU.
+_PLAIN_ATTENTION = 128 * 1024
+
+_DEFAULT_CONTEXT = 8192  # of models trained for more: cache memory grows with it
+
+
+class Engine:
+    """Make one with `Engine.load`. All methods may be called from any thread; one runs at a time.
+
+    `info` describes the file, `n_vocab` and `n_ctx` are in tokens.
+    """
+
+    def __init__(self, info: ModelInfo, model: object, context: Context, n_ctx: int) -> None:
+        self.info, self.n_ctx = info, n_ctx
+        self._model, self._context = model, context
+        self._vocab = Vocabulary(model, context.n_vocab)
+        self._pool = RowPool(context)
+        self._lock = threading.RLock()
+        self._closed = False
+        self.n_vocab = context.n_vocab
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        transcript_version: int,
+        n_ctx: int | None = None,
+        n_gpu_layers: int | None = None,
+        n_threads: int | None = None,
+        n_seq_max: int = 64,
+        free_memory: Callable[[], int | None] = host.free_memory,
+        cpu_flags: Callable[[], frozenset[str] | None] = host.cpu_flags,
+    ) -> Engine:
+        """Checks a GGUF and loads it.
+
+        `n_ctx`: longest prefix plus continuation, at most what the model was trained for (also
+        the default, up to 8192). `n_gpu_layers` None: all when a GPU backend is compiled in.
+        `n_threads` None: physical cores minus one. A model without `editloop.transcript_version`
+        (an instruct model) is accepted.
+
+        Raises ModelNotFound, NotAGguf, TruncatedGguf, WrongTranscriptVersion, NotEnoughMemory,
+        UnsupportedCpu, BackendMissing.
+        """
+        info = read_info(path)
+        check_version(info, transcript_version)
+        trained = info.context_length or _DEFAULT_CONTEXT
+        n_ctx = min(n_ctx or _DEFAULT_CONTEXT, trained)
+        # beside the longest row there is room for other prefixes and for branches
+        cells = -(-(n_ctx + max(2048, n_ctx // 2)) // 256) * 256
+        check_memory(info, info.file_size + cache_bytes(info, cells), free_memory())
+        check_cpu(host.missing_instructions(cpu_library(), cpu_flags()))
+        gpu_layers = default_gpu_layers() if n_gpu_layers is None else n_gpu_layers
+        model = load_model(info, gpu_layers)
+        context = Context(
+            model,
+            cells=cells,
+            n_seq_max=max(4, min(n_seq_max, llama().llama_max_parallel_sequences())),
+            n_threads=n_threads or host.default_threads(),
+            flash=gpu_layers > 0 or info.number("attention.head_count") * cells > _PLAIN_ATTENTION,
+        )
+        return cls(info, model, context, n_ctx)
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        """Ids of a text, no begin token added; control tokens are parsed only if `special`."""
+        return self._vocab.tokenize(text, special=special)
+
+    def token_id(self, special_token: str) -> int:
+        """The id of a control token by its exact text. Raises UnknownToken."""
+        return self._vocab.token_id(special_token)
+
+    def detokenize(self, ids: Sequence[int]) -> bytes:
+        """The exact bytes of the ids; control tokens appear as their text."""
+        return self._vocab.detokenize(ids)
+
+    def rank(
+        self,
+        prefix: Sequence[int],
+        candidates: Sequence[Sequence[int]],
+        *,
+        cancel: threading.Event | None = None,
+        batch: int = 32,
+        constrained: bool = True,
+    ) -> Iterator[tuple[int, float]]:
+        """Yields (candidate index, log-probability given the prefix), most probable first, lazily.
+
+        `constrained`: renormalised over the candidates' legal next tokens at every step, as if
+        decoded under a constraint; otherwise over the whole vocabulary. Equal candidates follow
+        each other with one score. At most `batch` nodes are decoded at once. Close the iterator
+        (or drop it) to free its sequences; other calls may run while it is open.
+
+        Raises ContextTooSmall at once; while iterating Cancelled, DecodeFailed.
+        """
+        row = self._prefix(prefix, max((len(c) for c in candidates), default=0))
+        return self._rank(row, candidates, cancel, batch, constrained)
+
+    def _rank(
+        self,
+        prefix: Ints,
+        candidates: Sequence[Sequence[int]],
+        cancel: threading.Event | None,
+        batch: int,
+        constrained: bool,
+    ) -> Iterator[tuple[int, float]]:
+        search = RankSearch(
+            self._pool, prefix, candidates, constrained=constrained, batch=batch, cancel=cancel
+        )
+        try:
+            while True:
+                if cancel is not None and cancel.is_set():
+                    raise Cancelled("cancelled while ranking")
+                with self._working():
+                    found = search.step()
+                if found is None:
+                    return
+                yield found
+        finally:
+            search.close()
+
+    def sample(
+        self,
+        prefix: Sequence[int],
+        n: int,
+        *,
+        allowed: Constraint,
+        temperature: float,
+        seed: int,
+        max_tokens: int = 64,
+        cancel: threading.Event | None = None,
+        constrained: bool = True,
+    ) -> list[tuple[list[int], float]]:
+        """n continuations as (ids, log-probability at temperature 1), decoded as one batch.
+
+        Each ends where `allowed.done` says so, or cut off after `max_tokens`. Temperature 0 is
+        greedy: all n are equal. The same seed gives the same continuations. `constrained` has the
+        meaning it has in `rank`.
+
+        Raises ContextTooSmall, Cancelled, DecodeFailed.
+        """
+        row = self._prefix(prefix, max_tokens)
+        if n < 1 or max_tokens < 1:
+            raise ValueError("n and max_tokens have to be at least 1")
+        with self._working():
+            sampler = Sampler(
+                self._pool,
+                allowed,
+                temperature=temperature,
+                seed=seed,
+                max_tokens=max_tokens,
+                constrained=constrained,
+                cancel=cancel,
+            )
+            return sampler.run(row, n)
+
+    def score(
+        self,
+        prefix: Sequence[int],
+        continuation: Sequence[int],
+        *,
+        cancel: threading.Event | None = None,
+    ) -> float:
+        """Sum of log p over the whole vocabulary of a continuation. Raises as `sample`."""
+        tokens = self._prefix(prefix, len(continuation))
+        if not continuation:
+            return 0.0
+        with self._working():
+            base = self._pool.prefix(tokens, cancel)
+            assert base.logits is not None
+            rows = [base.logits]
+            if len(continuation) > 1:
+                with self._pool.pin(base):
+                    row = self._pool.fork(base, base.length)
+                try:
+                    with self._pool.pin(row):
+                        inner = list(continuation[:-1])
+                        rows += self._pool.extend([Plan(row, inner, len(inner))], cancel)[0]
+                finally:
+                    self._pool.release(row)
+            return log_probability(rows, continuation)
+
+    def logits(self, tokens: Sequence[int]) -> npt.NDArray[np.float32]:
+        """Raw logits after every token, shape (len(tokens), n_vocab); for tests of parity."""
+        ids = self._prefix(tokens, 0)
+        with self._working():
+            row = self._pool.fork(None)
+            try:
+                with self._pool.pin(row):
+                    found: list[Logits] = self._pool.extend([Plan(row, ids.tolist(), len(ids))])[0]
+            finally:
+                self._pool.release(row)
+        return np.stack(found)
+
+    @property
+    def open_rows(self) -> int:
+        """Sequences in use, without those kept for later prefixes."""
+        with self._working():
+            return len(self._pool) - self._pool.kept
+
+    @property
+    def tokens_decoded(self) -> int:
+        """Tokens given to llama.cpp since loading."""
+        return self._context.decoded
+
+    def forget(self) -> None:
+        """Drops every cached prefix; open rankings compute theirs again."""
+        with self._working():
+            self._pool.clear()
+
+    def close(self) -> None:
+        """Frees the model; further calls raise EngineClosed."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._context.close()
+                llama().llama_model_free(self._model)
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _prefix(self, prefix: Sequence[int], more: int) -> Ints:
+        """Checks a prefix and the room for `more` tokens."""
+        if len(prefix) == 0:
+            raise ValueError("the prefix has to hold at least one token")
+        if len(prefix) + more > self.n_ctx:
+            raise ContextTooSmall(
+                f"{len(prefix)} tokens and {more} to come exceed the context of {self.n_ctx}: "
+                "shorten the window or load the model with a larger n_ctx"
+            )
+        row = np.asarray(prefix, np.int32)
+        if row.min() < 0 or row.max() >= self.n_vocab:
+            raise ValueError(f"token ids have to be within 0..{self.n_vocab - 1}")
+        return row
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """The lock, and a new native context after a failure, so that the next call works."""
+        with self._lock:
+            if self._closed:
+                raise EngineClosed(f"the engine of {self.info.path} is closed: load it again")
+            self._pool.drain()
+            try:
+                yield
+            except EngineCrashed:
+                self._pool.restart()
+                raise

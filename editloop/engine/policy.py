@@ -1,0 +1,174 @@
+"""The policy that a GGUF drives: it ranks generated moves and adds free text of its own."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from editloop.commands import EXIT, Command, occurs_once, render
+from editloop.policy import Proposal
+from editloop.state import MAX_VIEW_LINES
+from editloop.transcript import TRANSCRIPT_VERSION, Observation, Transcript
+
+from .chat import ChatDialect
+from .compact import CompactDialect
+from .constraint import Constraint
+from .errors import ContextTooSmall, OnlyIllegalText
+from .llama import Engine
+
+COMMAND_TOKENS = 96
+"""Room for one command; a line of code rarely needs more."""
+
+
+class Dialect(Protocol):
+    """How one kind of model reads transcripts and writes commands, as token ids."""
+
+    def prefix(self, transcript: Transcript) -> list[int]: ...
+
+    def command(self, command: Command) -> list[int]: ...
+
+    def legal(self, window: Sequence[str]) -> Constraint: ...
+
+    def decode(self, ids: Sequence[int]) -> Command | None: ...
+
+
+class ModelPolicy:
+    """A model in its dialect.
+
+    ``free_samples``: commands sampled freely for each state beside the ranked moves (0 for none);
+    ``temperature``: of that sampling.
+    """
+
+    name = "model"
+
+    def __init__(
+        self,
+        engine: Engine,
+        dialect: Dialect,
+        *,
+        free_samples: int = 8,
+        temperature: float = 0.8,
+    ) -> None:
+        self.engine, self.dialect = engine, dialect
+        self.free_samples, self.temperature = free_samples, temperature
+
+    def prefix(self, transcript: Transcript) -> list[int]:
+        """Token ids up to the next command.
+
+        An episode that no longer fits goes on from its last observation alone. Raises
+        ContextTooSmall when that does not fit either.
+        """
+        room = self.engine.n_ctx - COMMAND_TOKENS
+        ids = self.dialect.prefix(transcript)
+        if len(ids) > room and transcript.commands:
+            ids = self.dialect.prefix(Transcript(transcript.observations[-1:]))
+        if len(ids) > room:
+            raise ContextTooSmall(
+                f"the code to repair needs {len(ids)} tokens, the model has room for {room}: "
+                "name a smaller function with --function, or a line with --line"
+            )
+        return ids
+
+    def propose(
+        self,
+        transcript: Transcript,
+        moves: Sequence[Command],
+        *,
+        seed: int,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[Proposal]:
+        """Moves and sampled commands by log-probability over the whole vocabulary."""
+        prefix = self.prefix(transcript)
+        last, first = transcript.observations[-1], not transcript.commands
+        free = self._sample(prefix, last, seed, cancel, first=first)
+        known = {proposal.command for proposal in free}
+        rows = [(move, self.dialect.command(move)) for move in moves if move not in known]
+        rows = [(move, row) for move, row in rows if len(row) <= COMMAND_TOKENS]
+        ranked = self.engine.rank(
+            prefix, [row for _, row in rows], cancel=cancel, constrained=False
+        )
+        proposals = (Proposal(rows[at][0], score) for at, score in ranked)
+        yield from heapq.merge(proposals, free, key=lambda proposal: -proposal.log_prob)
+
+    def act(self, transcript: Transcript, *, cancel: threading.Event | None = None) -> str:
+        """The greedy command; a text that is none where the model does not come to an end."""
+        [(ids, _)] = self.engine.sample(
+            self.prefix(transcript),
+            1,
+            allowed=self.dialect.legal(transcript.observations[-1].window),
+            temperature=0.0,
+            seed=0,
+            max_tokens=COMMAND_TOKENS,
+            cancel=cancel,
+        )
+        command = self.dialect.decode(ids)
+        return "a command without an end" if command is None else render(command)
+
+    def _sample(
+        self,
+        prefix: list[int],
+        observation: Observation,
+        seed: int,
+        cancel: threading.Event | None,
+        *,
+        first: bool,
+    ) -> list[Proposal]:
+        """Distinct legal commands that the model wrote, most probable first.
+
+        A model that cannot write one even for the ``first`` observation raises OnlyIllegalText.
+        """
+        if not self.free_samples:
+            return []
+        drawn = self.engine.sample(
+            prefix,
+            self.free_samples,
+            allowed=self.dialect.legal(observation.window),
+            temperature=self.temperature,
+            seed=seed,
+            max_tokens=COMMAND_TOKENS,
+            cancel=cancel,
+            constrained=False,
+        )
+        best: dict[Command, float] = {}
+        written = [(self.dialect.decode(ids), score) for ids, score in drawn]
+        if first and all(command is None for command, _ in written):
+            raise OnlyIllegalText(
+                f"{self.engine.info.path} writes no legal command: it was not made for this tool"
+            )
+        for command, score in written:
+            if command and command != EXIT and _changes(command, observation.window):
+                best[command] = max(score, best.get(command, score))
+        ordered = sorted(best.items(), key=lambda item: -item[1])
+        return [Proposal(command, score, "free") for command, score in ordered]
+
+
+def load_policy(
+    path: Path, *, threads: int | None = None, gpu_layers: int | None = None
+) -> ModelPolicy:
+    """The policy of a GGUF, in the dialect that its metadata names. Raises EngineError."""
+    engine = Engine.load(
+        path,
+        transcript_version=TRANSCRIPT_VERSION,
+        n_threads=threads,
+        n_gpu_layers=gpu_layers,
+    )
+    return make_policy(engine)
+
+
+def make_policy(engine: Engine) -> ModelPolicy:
+    """The policy of a loaded engine. Raises EngineError."""
+    trained = engine.info.rendering == "compact"
+    return ModelPolicy(engine, CompactDialect(engine) if trained else ChatDialect(engine))
+
+
+def _changes(command: Command, window: Sequence[str]) -> bool:
+    """Whether applying the command is possible and changes something."""
+    if command.verb == "ADDL":
+        return len(window) < MAX_VIEW_LINES
+    old = window[command.line - 1]
+    if command.verb == "REPW":
+        return occurs_once(old, command.source) and command.source != command.text
+    return command.verb == "DELL" or command.text != old

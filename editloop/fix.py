@@ -1,0 +1,190 @@
+"""Fixing one file: where to look, what to check, and the search. The command line and the language
+server both come through here; nothing is written.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from editloop.checks.plans import plan_asserts, plan_doctests
+from editloop.checks.static import StaticChecker
+from editloop.checks.syntax import check_syntax
+from editloop.policy import Policy
+from editloop.region import Definition, definitions, window
+from editloop.repair import Repair, repair
+from editloop.sandbox import SandboxPool
+from editloop.search import Budget, Progress
+from editloop.state import EditState
+from editloop.text import Snapshot
+from editloop.verify import Check, TestCheck, Verifier
+
+_QUOTE = re.compile(r"\s+[rR]?(\"\"\"|''')")
+
+
+class RequestError(ValueError):
+    """What was asked for cannot be done; the message says why in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to fix. ``line`` is 0-based; ``tests`` are expressions or assertions, in Python."""
+
+    document: Snapshot
+    line: int | None = None
+    function: str | None = None
+    tests: tuple[str, ...] = ()
+    budget: Budget = field(default_factory=Budget)
+    alternatives: int = 3
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What runs the checks; without a sandbox no code is run."""
+
+    static: StaticChecker
+    pool: SandboxPool | None
+    workers: int = 1
+    """Candidates verified at once; not more than the pool has sandboxes."""
+
+
+def fix(
+    request: Request,
+    policy: Callable[[], Policy],
+    tools: Tools,
+    *,
+    suites: Sequence[Check] = (),
+    cancel: threading.Event | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Repair:
+    """Find verified fixes of a document.
+
+    ``policy`` is called only when something is wrong, so a model is loaded only when it is needed;
+    ``suites`` are checks that cost more than all others (a person's own test suite). Raises
+    RequestError, RegionError, EngineError, SandboxError, StaticCheckError.
+    """
+    document = request.document
+    asserts = _assert_checks(request.tests, document.text, tools)
+    line = request.line
+    if line is None and request.function is None:
+        line = _suspect_line(document, tools)
+    view = window(document, line=line, function=request.function)
+    inside = set(view)
+    verifier = Verifier(
+        document.text,
+        static=tools.static,
+        checks=[*_doctest_checks(document, inside, tools), *asserts, *suites],
+        tolerated=[i for i in range(len(document.lines)) if i not in inside],
+    )
+    before = verifier.verify(document.text, cancel)
+    if before.passed:
+        return Repair("nothing wrong", before, None)
+    return repair(
+        EditState.open(document, view),
+        policy(),
+        verifier,
+        budget=request.budget,
+        seed=request.seed,
+        alternatives=request.alternatives,
+        cancel=cancel,
+        on_progress=on_progress,
+        before=before,
+        workers=tools.workers,
+    )
+
+
+def _assert_checks(tests: Sequence[str], source: str, tools: Tools) -> list[Check]:
+    if not tests:
+        return []
+    if tools.pool is None:
+        raise RequestError("tests need a sandbox, and this machine has none (see editloop doctor)")
+    try:
+        check = TestCheck("tests", plan_asserts(tests), tools.pool)
+    except SyntaxError as error:
+        raise RequestError(f"neither a file nor a Python expression: {error.text}") from error
+    return [check.calibrated(source)]
+
+
+def _suspect_line(document: Snapshot, tools: Tools) -> int | None:
+    """Where to look when nobody said: a syntax error, a static error, a failing doctest."""
+    broken = check_syntax(document.text)
+    if broken is not None:
+        return None if broken.line is None else min(broken.line, len(document.lines) - 1)
+    for diagnostic in tools.static.check(document.text):
+        if diagnostic.is_error:
+            return diagnostic.line
+    for definition, check in _documented(document, tools):
+        if not check.run(document.text, None).passed:
+            return definition.header
+    return None
+
+
+def _doctest_checks(document: Snapshot, view: set[int], tools: Tools) -> list[Check]:
+    """Examples of what is in the window, and those outside that pass already and have to go on."""
+    if tools.pool is None:
+        return []
+    if view.issuperset(range(len(document.lines))):
+        plan = plan_doctests(_doctest_source(document))
+        whole = TestCheck("doctests", plan, tools.pool) if plan else None
+        return [whole.calibrated(document.text)] if whole else []
+    inside: list[Check] = []
+    others: list[Check] = []
+    for definition, check in _documented(document, tools):
+        if definition.header in view and definition.stop - 1 in view:
+            inside.append(check.calibrated(document.text))
+        elif check.run(document.text, None).passed:
+            others.append(check)
+    return [*inside, *others]
+
+
+def _documented(document: Snapshot, tools: Tools) -> Iterator[tuple[Definition, TestCheck]]:
+    """Functions, and classes as a whole, that have examples."""
+    if tools.pool is None:
+        return
+    source = _doctest_source(document)
+    for definition in definitions(document):
+        plan = None
+        if "." not in definition.name:
+            plan = plan_doctests(source, [definition.name])
+        if plan is not None:
+            yield definition, TestCheck("doctests", plan, tools.pool)
+
+
+def _doctest_source(document: Snapshot) -> str:
+    """A text that parses and holds the document's examples on their lines.
+
+    Of a document that does not parse only headers and docstrings are kept: what should come out of
+    a function is known although the function is broken.
+    """
+    if check_syntax(document.text) is None:
+        return document.text
+    texts = [line.text for line in document.lines]
+    kept = [""] * len(texts)
+    for definition in definitions(document):
+        name = definition.name.rpartition(".")[2]
+        found = _docstring(texts, definition)
+        if found is None or not name.isidentifier():
+            continue
+        lines = [f"def {name}():", *texts[found.start : found.stop]]
+        if check_syntax("\n".join(lines)) is None:
+            kept[definition.header] = lines[0]
+            kept[found.start : found.stop] = lines[1:]
+    return "\n".join(kept)
+
+
+def _docstring(texts: Sequence[str], definition: Definition) -> range | None:
+    """The lines of a docstring with examples that stands by itself below a header."""
+    for start in range(definition.header + 1, definition.stop):
+        quote = _QUOTE.match(texts[start])
+        if quote is None:
+            continue
+        for stop in range(start + 1, definition.stop + 1):
+            body = "\n".join(texts[start:stop]).strip()
+            if body.count(quote[1]) == 2 and body.endswith(quote[1]):
+                return range(start, stop) if ">>>" in body else None
+        return None
+    return None

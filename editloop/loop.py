@@ -1,0 +1,99 @@
+"""The plain loop of Chain-of-Edits (arXiv 2507.05065): act, parse, apply, verify, observe.
+
+Mistakes of the policy are observations. A command that is impossible stays in the transcript, and
+the next observation begins with its error. A text that is no command at all has no entry there: the
+last observation is shown again with the error first, so that the transcript stays one of
+observations and commands in turn; the text is kept on the trace. What a policy raises propagates.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from editloop.commands import Command, CommandError, parse
+from editloop.policy import Policy
+from editloop.state import EditState, apply
+from editloop.traces import Step, Trace
+from editloop.transcript import Finding, Observation, Transcript, observe
+from editloop.verdict import Verdict
+
+MAX_TURNS = 10
+Verify = Callable[[EditState], Verdict]
+
+
+def run_episode(
+    state: EditState,
+    policy: Policy,
+    verify: Verify,
+    *,
+    max_turns: int = MAX_TURNS,
+    cancel: threading.Event | None = None,
+    on_step: Callable[[Step, EditState], None] | None = None,
+    task: str = "",
+    seed: int = 0,
+) -> Trace:
+    """One episode, until EXIT or ``max_turns``. Solved: the last state passed every check.
+
+    A command that changes nothing in the document is not verified again.
+    """
+    started = time.monotonic()
+    view = state.view
+    verdict = verify(state)
+    transcript = Transcript((observe(state, verdict.findings),))
+    steps: list[Step] = []
+    stop = "turns"
+    for _ in range(max_turns):
+        if cancel is not None and cancel.is_set():
+            stop = "cancelled"
+            break
+        text = policy.act(transcript, cancel=cancel)
+        seen = transcript.observations[-1].findings
+        command, after, error = try_command(state, text)
+        if after is not state:
+            state, verdict = after, verify(after)
+        steps.append(Step(text, command, seen, summary(verdict), error))
+        if on_step is not None:
+            on_step(steps[-1], state)
+        if command is not None and command.verb == "EXIT":
+            stop = "exit"
+            break
+        transcript = _observe(transcript, state, verdict, command, error)
+    seconds = time.monotonic() - started
+    return Trace(task, policy.name, tuple(steps), verdict.passed, stop, seconds, view, seed)
+
+
+def try_command(state: EditState, text: str) -> tuple[Command | None, EditState, str | None]:
+    """The command a text stands for (None: it is none), the state after it, and the error."""
+    try:
+        command = parse(text)
+    except CommandError as error:
+        return None, state, str(error)
+    try:
+        return command, apply(state, command), None
+    except CommandError as error:
+        return command, state, str(error)
+
+
+def summary(verdict: Verdict) -> str:
+    """The checks of a verdict in one line, such as ``syntax 1/1, tests 2/3``."""
+    return ", ".join(check.summary for check in verdict.checks)
+
+
+def _observe(
+    transcript: Transcript,
+    state: EditState,
+    verdict: Verdict,
+    command: Command | None,
+    error: str | None,
+) -> Transcript:
+    findings = (
+        verdict.findings if error is None else (Finding(f"error: {error}"), *verdict.findings)
+    )
+    observation: Observation = observe(state, findings)
+    if command is None:
+        before = transcript.observations[:-1]
+        return replace(transcript, observations=(*before, observation))
+    return transcript.extend(command, observation)

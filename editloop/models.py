@@ -1,0 +1,132 @@
+"""The models on this machine: the shipped one, and those in the user's store.
+
+Reads headers only, through ``engine.gguf_info``; loading is the engine's work. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from editloop.engine.gguf_info import ModelInfo
+
+SHIPPED = Path(__file__).parent / "data" / "default.gguf"
+SHIPPED_NAME = "shipped"
+CHOICE = "default"
+"""The file in the store that holds the name or path of the user's own default model."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """One file; ``info`` is None where it cannot be read, and ``error`` then says why."""
+
+    name: str
+    path: Path
+    source: Literal["shipped", "store", "path"]
+    info: ModelInfo | None = None
+    error: str | None = None
+    default: bool = False
+
+
+def store_folder() -> Path:
+    """``$XDG_DATA_HOME/editloop/models``, or the platform's place; it need not exist."""
+    home = os.environ.get("XDG_DATA_HOME", "")
+    if os.path.isabs(home):  # the specification ignores relative ones
+        return Path(home, "editloop", "models")
+    import platformdirs
+
+    return platformdirs.user_data_path("editloop", appauthor=False) / "models"
+
+
+def chosen_default(store: Path | None = None) -> str | None:
+    """What the user chose as default, None where there is no choice. Raises OSError."""
+    try:
+        text = ((store or store_folder()) / CHOICE).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    return text or None
+
+
+def find_model(name_or_path: str | Path | None = None, *, store: Path | None = None) -> Path:
+    """The file of a model. None: the user's default, else the shipped model.
+
+    A name is a file in the store without its ``.gguf``, or ``shipped``; whatever names a file is a
+    path. Raises ModelNotFound.
+    """
+    from editloop.engine.errors import ModelNotFound
+
+    store = store or store_folder()
+    if name_or_path is not None:
+        return _named(name_or_path, store)
+    choice = chosen_default(store)
+    if choice is not None:
+        try:
+            return _named(choice, store)
+        except ModelNotFound as error:
+            raise ModelNotFound(f"the default in {store / CHOICE} is wrong: {error}") from error
+    if SHIPPED.is_file():
+        return SHIPPED
+    raise ModelNotFound(
+        f"no model: this installation ships none and {store} names no default; use --model PATH"
+    )
+
+
+def list_models(store: Path | None = None) -> list[StoredModel]:
+    """The shipped model, then those of the store by name. A damaged file is listed with its error."""
+    from editloop.engine.errors import ModelNotFound
+
+    store = store or store_folder()
+    try:
+        default = find_model(store=store).resolve()
+    except (ModelNotFound, OSError):
+        default = None
+    found: list[tuple[str, Path, Literal["shipped", "store", "path"]]] = []
+    if SHIPPED.is_file():
+        found.append((SHIPPED_NAME, SHIPPED, "shipped"))
+    for path in sorted(_files(store)):
+        found.append((path.relative_to(store).with_suffix("").as_posix(), path, "store"))
+    if default is not None and all(path.resolve() != default for _, path, _ in found):
+        found.append((default.stem, default, "path"))
+    return [_read(name, path, source, default) for name, path, source in found]
+
+
+def _named(name_or_path: str | Path, store: Path) -> Path:
+    from editloop.engine.errors import ModelNotFound
+
+    name = str(name_or_path)
+    if name == SHIPPED_NAME and SHIPPED.is_file():
+        return SHIPPED
+    path = Path(name).expanduser()
+    for candidate in (store / f"{name}.gguf", store / name, path):
+        if candidate.is_file() and candidate.name != CHOICE:
+            return candidate
+    if path.suffix == ".gguf" or len(path.parts) > 1:
+        raise ModelNotFound(f"no model file at {name}: check the path, or `editloop models list`")
+    known = [SHIPPED_NAME] * SHIPPED.is_file()
+    known += [p.relative_to(store).with_suffix("").as_posix() for p in sorted(_files(store))]
+    raise ModelNotFound(
+        f"no model named {name!r} in {store}; known: {', '.join(known) or 'none'}"
+    )
+
+
+def _files(store: Path) -> list[Path]:
+    try:
+        return [path for path in store.rglob("*.gguf") if path.is_file() or path.is_symlink()]
+    except OSError:
+        return []
+
+
+def _read(
+    name: str, path: Path, source: Literal["shipped", "store", "path"], default: Path | None
+) -> StoredModel:
+    from editloop.engine.errors import EngineError
+    from editloop.engine.gguf_info import read_info
+
+    chosen = default is not None and path.resolve() == default
+    try:
+        return StoredModel(name, path, source, read_info(path), None, chosen)
+    except (EngineError, OSError, ValueError) as error:
+        return StoredModel(name, path, source, None, str(error), chosen)

@@ -1,0 +1,128 @@
+"""The move generator: small commands that are legal in a state, for a policy to rank.
+
+Moves come from a tolerant lexer, so they exist for code that does not parse. Order is by kind, then
+by line: deterministic, and what is cut off at the cap are the least likely kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from editloop.commands import Command, CommandError, edit_line
+from editloop.moves import calls, expressions, inserts, lines, parts, syntax, words
+from editloop.moves.context import CodeLine, Context, build
+from editloop.state import MAX_VIEW_LINES, EditState, apply
+from editloop.transcript import Finding
+
+__all__ = ["KINDS", "MAX_MOVES", "Kind", "moves"]
+
+MAX_MOVES = 6000
+
+Rewrite = Callable[[Context, CodeLine], Iterator[str]]
+Produce = Callable[[Context], Iterator[Command]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A named family of moves: new texts for a line, or commands for the window.
+
+    ``when``: "broken" near syntax errors only, "whole" where there is none, "always".
+    """
+
+    name: str
+    rewrite: Rewrite | None = None
+    produce: Produce | None = None
+    when: str = "always"
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind("colon", syntax.colons, when="broken"),
+    Kind("bracket", syntax.brackets, when="broken"),
+    Kind("quote", syntax.quotes, when="broken"),
+    Kind("foreign", syntax.foreign, when="broken"),
+    Kind("header", syntax.headers, when="broken"),
+    Kind("gap", syntax.gaps, when="broken"),
+    Kind("typo", words.typos),
+    Kind("operator", words.operators),
+    Kind("indent", produce=lines.indents),
+    Kind("delete-line", produce=lines.deletions),
+    Kind("import", produce=inserts.imports, when="whole"),
+    Kind("comment", produce=lines.comments),
+    Kind("constant", words.constants, when="whole"),
+    Kind("name", words.names, when="whole"),
+    Kind("negation", expressions.negations, when="whole"),
+    Kind("off-by-one", expressions.off_by_one, when="whole"),
+    Kind("attribute", words.attributes, when="whole"),
+    Kind("builtin", words.siblings),
+    Kind("self", calls.self_prefix),
+    Kind("swap", parts.swaps, when="whole"),
+    Kind("exchange", parts.exchanges, when="whole"),
+    Kind("leave", lines.leaves, when="whole"),
+    Kind("delete-part", parts.deletions),
+    Kind("slice", calls.slices, when="whole"),
+    Kind("parenthesize", parts.parentheses, when="whole"),
+    Kind("statement", produce=inserts.statements),
+    Kind("minus", expressions.minus, when="whole"),
+    Kind("assignment", produce=inserts.assignments, when="whole"),
+    Kind("duplicate-line", produce=lines.duplicates),
+    Kind("copy-line", produce=inserts.copies, when="whole"),
+    Kind("replace-line", produce=lines.replacements, when="whole"),
+    Kind("method", expressions.methods, when="whole"),
+    Kind("argument", calls.arguments, when="whole"),
+    Kind("conversion", expressions.conversions, when="whole"),
+    Kind("condition", calls.conditions, when="whole"),
+    Kind("join", produce=lines.joins, when="broken"),
+)
+
+
+def moves(state: EditState, findings: Sequence[Finding]) -> list[Command]:
+    """Distinct legal commands for the window, at most MAX_MOVES; EXIT is never among them.
+
+    Near a syntax error only the kinds that can repair one are used.
+    """
+    if not state.view:
+        return []
+    context = build(state, findings)
+    seen: set[tuple[int, str]] = set()
+    found: dict[Command, None] = {}
+    for kind in KINDS:
+        if kind.when == ("whole" if context.broken else "broken"):
+            continue
+        for command in _of_kind(kind, context, seen):
+            found[command] = None
+        if len(found) >= MAX_MOVES:
+            break
+    full = len(state.view) >= MAX_VIEW_LINES
+    legal = [c for c in found if not (full and c.verb == "ADDL")]
+    return legal[:MAX_MOVES]
+
+
+def _of_kind(kind: Kind, context: Context, seen: set[tuple[int, str]]) -> Iterator[Command]:
+    if kind.produce is not None:
+        for command in kind.produce(context):
+            near = command.line - 1 in context.near or command.line - 2 in context.near
+            if (near or not context.broken) and _is_legal(command, context.state):
+                yield command
+    if kind.rewrite is not None:
+        for line in context.lines:
+            if context.broken and line.index not in context.near:
+                continue
+            for text in kind.rewrite(context, line):
+                text = text.rstrip() if text.strip() else ""
+                if text and text != line.text and (line.number, text) not in seen:
+                    seen.add((line.number, text))
+                    yield edit_line(line.number, line.text, text)
+
+
+def _is_legal(command: Command, state: EditState) -> bool:
+    """Only for the few whole-line commands: rewrites are legal by construction."""
+    if command.verb == "REPL":
+        return state.window[command.line - 1] != command.text
+    if command.verb in ("ADDL", "DELL"):
+        return 1 <= command.line <= len(state.view) + (command.verb == "ADDL")
+    try:
+        apply(state, command)
+    except CommandError:
+        return False
+    return True

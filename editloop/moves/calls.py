@@ -1,0 +1,161 @@
+"""Kinds of moves that add to a line: arguments, subscripts, slices, conditions, ``self``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from editloop.moves.context import CodeLine, Context
+from editloop.moves.expressions import operands
+from editloop.moves.lexer import is_operand
+
+_MAX_ARGUMENTS = 6
+_ONE_ARGUMENT = frozenset(
+    [
+        "len",
+        "abs",
+        "sqrt",
+        "floor",
+        "ceil",
+        "upper",
+        "lower",
+        "isdigit",
+        "isalpha",
+        "keys",
+        "values",
+        "items",
+    ]
+)
+_NUMBERS = ("0", "1", "-1", "2")
+_CONSTANTS = {
+    **dict.fromkeys(("range", "pow", "round", "max", "min", "pop", "sum", "enumerate"), _NUMBERS),
+    **dict.fromkeys(("insert", "int"), _NUMBERS),
+    **dict.fromkeys(("get", "next", "getattr", "setdefault"), (*_NUMBERS, "None", "[]")),
+}
+_KEYS = ("key=len", "key=lambda x: x[1]", "key=lambda x: x[0]")
+_OPTIONS = {
+    **dict.fromkeys(("sorted", "sort"), ("reverse=True", *_KEYS)),
+    **dict.fromkeys(("max", "min"), ("default=0", *_KEYS)),
+}
+
+
+def arguments(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """Insert an argument: a name in scope or a small constant, first or last; an option."""
+    sh = line.shape
+    if sh.first in ("def", "class", "import", "from"):
+        return
+    for opener, closer in sh.pairs.items():
+        if opener > closer or sh.tokens[opener].text != "(" or not opener:
+            continue
+        if not is_operand(sh.tokens[opener - 1]):
+            continue
+        callee = sh.tokens[opener - 1].text
+        inner = closer > opener + 1
+        for name in _argument_choice(line, callee):
+            yield sh.insert(closer, f", {name}" if inner else name)
+            if inner and name != "-1":
+                yield sh.insert(opener + 1, f"{name}, ")
+        for option in _OPTIONS.get(callee, ()):
+            if option.split("=")[0] not in sh.text:
+                yield sh.insert(closer, f", {option}" if inner else option)
+
+
+def _argument_choice(line: CodeLine, callee: str) -> tuple[str, ...]:
+    """What a call of ``callee`` may lack; nothing for functions that take one argument."""
+    if callee in _ONE_ARGUMENT:
+        return ()
+    names = tuple(n for n in line.scope.variables if n not in ("self", "cls", "_"))
+    choice = names[:_MAX_ARGUMENTS]
+    if callee in line.scope.functions:
+        changed = (f"{name} {sign} 1" for name in names[:_MAX_ARGUMENTS] for sign in "+-")
+        return (*choice, *changed, "0", "1", "None", "True", "[]")
+    return (*choice, *_CONSTANTS.get(callee, ()))
+
+
+def slices(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """Subscripts to slices and back, bounds, and new subscripts."""
+    sh = line.shape
+    for opener, closer in sh.pairs.items():
+        if (
+            opener > closer
+            or sh.tokens[opener].text != "["
+            or not opener
+            or not is_operand(sh.tokens[opener - 1])
+        ):
+            continue
+        inner = sh.slice((opener + 1, closer))
+        colon = next((i for i in range(opener + 1, closer) if sh.tokens[i].text == ":"), None)
+        if colon is None:
+            choice = [f"{inner}:", f":{inner}", f"{inner} + 1:", f":{inner} + 1", f"-{inner}"]
+        else:
+            low, high = sh.slice((opener + 1, colon)), sh.slice((colon + 1, closer))
+            choice = [low or "0", f":{high}", f"{low}:", f"{high}:", f":{low}", f"{low}:{high}:-1"]
+            choice += ["::-1", "1:", ":-1", "::2", ":"]
+            if low:
+                choice += [f"{low} + 1:{high}", f"{low} - 1:{high}"]
+            if high:
+                choice += [f"{low}:{high} + 1", f"{low}:{high} - 1"]
+        for new in choice:
+            if new:
+                yield sh.text[: sh.tokens[opener].end] + new + sh.text[sh.tokens[closer].start :]
+    yield from _new_subscripts(ctx, line)
+
+
+def _new_subscripts(ctx: Context, line: CodeLine) -> Iterator[str]:
+    sh = line.shape
+    indices = [n for n in line.scope.variables if len(n) == 1 or n in ("idx", "index", "key")][:3]
+    for span, before, after in operands(sh):
+        first, last = sh.tokens[span.start], sh.tokens[span.end - 1]
+        if first.kind != "name" or (first.text == "self" and span.end == span.start + 1):
+            continue
+        plain = span.end == span.start + 1
+        if plain and (first.text in ctx.counters or first.text in line.scope.functions):
+            continue
+        subscripts = ["0", "-1", *indices] if last.text != ")" else ["0", "-1"]
+        if before in ("in", "return", "=", "(", ",", "==") and after not in ("in", "["):
+            subscripts += ["::-1", "1:", ":-1"]
+        for subscript in subscripts:
+            if subscript != first.text:
+                yield sh.put(span.start, span.end, f"{sh.slice(span)}[{subscript}]")
+
+
+def conditions(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """Add a condition that another line of the function uses, or that a name is true."""
+    sh = line.shape
+    if sh.first not in ("if", "elif", "while"):
+        return
+    end = sh.code_end - sh.opens_block
+    if end < 2:
+        return
+    others: dict[str, None] = {}
+    for other in ctx.lines:
+        found = other.shape
+        if other.scope.start != line.scope.start or other.index == line.index:
+            continue
+        if found.first in ("if", "elif", "while"):
+            others[found.slice((1, found.code_end - found.opens_block))] = None
+    others.update(dict.fromkeys(line.scope.variables[:4]))
+    for condition in [c for c in others if c][:6]:
+        for word in ("and", "or"):
+            yield sh.put(1, end, f"{sh.slice((1, end))} {word} {condition}")
+        yield sh.put(1, end, f"{condition} and {sh.slice((1, end))}")
+
+
+def self_prefix(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """``self.`` before a name of a method; ``self`` as the first parameter."""
+    sh = line.shape
+    if sh.first == "def" and len(sh.tokens) > 2 and sh.tokens[2].text == "(" and sh.indent:
+        if sh.tokens[min(3, len(sh.tokens) - 1)].text not in ("self", "cls"):
+            empty = sh.pairs.get(2) == 3
+            yield (
+                sh.text[: sh.tokens[2].end]
+                + ("self" if empty else "self, ")
+                + sh.text[sh.tokens[2].end :]
+            )
+        return
+    if not line.scope.is_method:
+        return
+    known = {*ctx.attributes, *ctx.methods, *ctx.undefined}
+    for i, token in enumerate(sh.tokens):
+        before = sh.tokens[i - 1].text if i else ""
+        if token.kind == "name" and before != "." and token.text != "self" and token.text in known:
+            yield sh.insert(i, "self.")

@@ -1,0 +1,202 @@
+"""What every kind of move looks at: the window's lines, their scopes, the findings. Built once."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from editloop.moves.lexer import Shape, shape, string_lines
+from editloop.moves.scope import Scope, module_names, scopes
+from editloop.state import EditState
+from editloop.transcript import Finding
+
+_SYNTAX = re.compile(r"(?:Syntax|Indentation|Tab)Error\b|E999\b|invalid-syntax\b")
+_UNDEFINED = re.compile(
+    r"(?:undefined name|\bname) [`'\"](\w+)[`'\"]|Undefined name `(\w+)`", re.IGNORECASE
+)
+_NO_ATTRIBUTE = re.compile(r"has no attribute '(\w+)'")
+NEAR = 2
+"""Lines of code on either side of a syntax error where its cause is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeLine:
+    """A line of the window that moves may change; ``index`` is 0-based in the window."""
+
+    index: int
+    shape: Shape
+    scope: Scope
+
+    @property
+    def number(self) -> int:
+        return self.index + 1
+
+    @property
+    def text(self) -> str:
+        return self.shape.text
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """``lines`` holds code lines only; ``shapes`` and ``scopes`` every line of the window."""
+
+    state: EditState
+    shapes: tuple[Shape, ...]
+    scopes: tuple[Scope, ...]
+    lines: tuple[CodeLine, ...]
+    in_string: tuple[bool, ...]
+    unit: str
+    broken: bool
+    """Whether a finding is a syntax error."""
+    near: frozenset[int]
+    """Window indices where a syntax error may have its cause; every index where none is known."""
+    undefined: frozenset[str]
+    attributes: tuple[str, ...]
+    methods: tuple[str, ...]
+    """Attributes of the window that are called."""
+    numbers: tuple[str, ...]
+    strings: tuple[str, ...]
+    counters: frozenset[str]
+    """Names that some line adds to, compares, uses as a subscript, or sets to a number."""
+    first: int
+    """The window's number before which an import may be inserted."""
+
+
+def is_syntax_finding(finding: Finding) -> bool:
+    """Findings of the syntax check begin with the name of the exception."""
+    return _SYNTAX.match(finding.text) is not None
+
+
+def build(state: EditState, findings: Sequence[Finding]) -> Context:
+    texts = list(state.window)
+    shapes = tuple(shape(text) for text in texts)
+    inside = string_lines(texts)
+    found = scopes(
+        [shape("") if s else sh for s, sh in zip(inside, shapes, strict=True)],
+        module_names(state.text),
+    )
+    lines = tuple(
+        CodeLine(i, sh, found[i])
+        for i, sh in enumerate(shapes)
+        if sh.is_code and not inside[i] and not _is_docstring(sh)
+    )
+    syntax = [f for f in findings if is_syntax_finding(f)]
+    words = " ".join(f.text for f in findings)
+    undefined = {name for pair in _UNDEFINED.findall(words) for name in pair if name}
+    undefined.update(_NO_ATTRIBUTE.findall(words))
+    attributes, methods, numbers, strings = _constants(lines)
+    return Context(
+        state,
+        shapes,
+        tuple(found),
+        lines,
+        tuple(inside),
+        indent_unit(shapes),
+        bool(syntax),
+        _near(state, lines, syntax),
+        frozenset(undefined),
+        attributes,
+        methods,
+        numbers,
+        strings,
+        _counters(lines),
+        _import_place(shapes, inside),
+    )
+
+
+def indent_unit(shapes: Sequence[Shape]) -> str:
+    """The most common step of indentation; four spaces where there is none."""
+    steps: Counter[str] = Counter()
+    previous = ""
+    for sh in shapes:
+        if sh.is_code:
+            if sh.indent.startswith(previous) and len(sh.indent) > len(previous):
+                steps[sh.indent[len(previous) :]] += 1
+            previous = sh.indent
+    return steps.most_common(1)[0][0] if steps else "    "
+
+
+def _is_docstring(sh: Shape) -> bool:
+    return (
+        len(sh.tokens) == 1
+        and sh.tokens[0].kind in ("string", "open")
+        and sh.tokens[0].text.endswith(('"""', "'''"))
+    ) or (sh.tokens[0].kind == "open" if sh.tokens else False)
+
+
+def _near(state: EditState, lines: Sequence[CodeLine], syntax: Sequence[Finding]) -> frozenset[int]:
+    indices = [line.index for line in lines]
+    near: set[int] = set()
+    for finding in syntax:
+        number = None if finding.line is None else state.number_of(finding.line)
+        if number is None:
+            return frozenset(range(len(state.view)))
+        before = [i for i in indices if i < number - 1][-NEAR:]
+        after = [i for i in indices if i >= number - 1][: NEAR + 1]
+        near.update(before, after, [number - 1])
+        # A bracket or quote that is open further up is the other usual cause.
+        near.update(
+            line.index
+            for line in lines
+            if line.index < number and (line.shape.loose or line.shape.tokens[-1].kind == "broken")
+        )
+    return frozenset(near)
+
+
+def _constants(
+    lines: Sequence[CodeLine],
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    attributes: Counter[str] = Counter()
+    methods: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
+    strings: Counter[str] = Counter()
+    for line in lines:
+        tokens = line.shape.tokens
+        for i, token in enumerate(tokens):
+            if token.kind == "number":
+                numbers[token.text] += 1
+            elif token.kind == "string" and len(token.text) < 40:
+                strings[token.text] += 1
+            elif token.kind == "name" and i and tokens[i - 1].text == ".":
+                called = i + 1 < len(tokens) and tokens[i + 1].text == "("
+                (methods if called else attributes)[token.text] += 1
+    ranked = (
+        tuple(w for w, _ in sorted(c.items(), key=lambda item: (-item[1], item[0])))
+        for c in (attributes, methods, numbers, strings)
+    )
+    return next(ranked), next(ranked), next(ranked), next(ranked)
+
+
+def _import_place(shapes: Sequence[Shape], inside: Sequence[bool]) -> int:
+    """After a module docstring and ``__future__`` imports."""
+    place = 0
+    for i, sh in enumerate(shapes):
+        if inside[i]:
+            place = i + 1
+        elif sh.tokens and (sh.tokens[0].kind in ("comment", "string", "open") and not sh.indent):
+            place = i + 1 if sh.tokens[0].kind != "comment" else place
+        elif sh.is_code and "__future__" in sh.text:
+            place = i + 1
+        elif sh.is_code:
+            break
+    return place + 1
+
+
+def _counters(lines: Sequence[CodeLine]) -> frozenset[str]:
+    found = set()
+    for line in lines:
+        tokens = line.shape.tokens
+        for a, b in pairwise(tokens):
+            if a.kind == "name" and b.text in _NUMERIC_BEFORE:
+                found.add(a.text)
+            if b.kind == "name" and a.text in ("<", "<=", ">", ">=", "["):
+                found.add(b.text)
+        if len(tokens) > 2 and tokens[1].text == "=" and tokens[2].kind == "number":
+            found.add(tokens[0].text)
+    return frozenset(found)
+
+
+_NUMERIC_BEFORE = frozenset({"+=", "-=", "<", "<=", ">", ">=", "-", "//", "%", "]"})

@@ -1,0 +1,246 @@
+"""Kinds of moves that repair a line that does not parse. Used only near a syntax error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from editloop.moves.context import CodeLine, Context
+from editloop.moves.lexer import CLOSERS, OPENERS, Shape, is_operand
+from editloop.moves.tables import FOREIGN, FOREIGN_OPERATORS, HARD_KEYWORDS
+from editloop.moves.words import closest
+
+_BLOCKS = (
+    "def",
+    "class",
+    "if",
+    "elif",
+    "else",
+    "for",
+    "while",
+    "try",
+    "except",
+    "finally",
+    "with",
+    "async",
+    "match",
+    "case",
+)
+
+
+def colons(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """A colon at the end of a block's header, in place of a wrong sign too, or taken away."""
+    sh = line.shape
+    end = sh.code_end
+    body = sh.text[: sh.tokens[end - 1].end] if end else sh.text
+    rest = sh.text[len(body) :]
+    if body.endswith(":"):
+        yield body[:-1].rstrip() + rest
+    else:
+        yield body + ":" + rest
+        if sh.tokens[end - 1].kind == "op":
+            yield body[: sh.tokens[end - 1].start].rstrip() + ":" + rest
+    for i, token in enumerate(sh.tokens[:end]):
+        if token.text in (":", ";", "=", ",", ".") and i + 1 < end:
+            yield sh.put(i, i + 1, ":")
+            yield sh.put(i, i + 1, ",")
+            yield sh.put(i, i + 1, "")
+    if sh.first in _BLOCKS:
+        # The body may stand on the header's line, or ``else if`` may be meant.
+        for i in range(1, end):
+            if sh.tokens[i].kind in ("name", "keyword") and sh.pairs.get(i - 1, i) < i:
+                yield sh.text[: sh.tokens[i - 1].end] + ":" + sh.text[sh.tokens[i - 1].end :]
+    if sh.first == "else" and end > 2:
+        yield sh.put(0, 1, "elif")
+
+
+def brackets(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """Add, remove or exchange a bracket, at every token boundary where one is missing."""
+    sh = line.shape
+    for i in sh.loose:
+        yield _without(sh, i)
+        for other in "()[]{}":
+            if other != sh.tokens[i].text:
+                yield sh.put(i, i + 1, other)
+    wanted = [OPENERS[sh.tokens[i].text] for i in sh.loose if sh.tokens[i].text in OPENERS]
+    wanted += [CLOSERS[sh.tokens[i].text] for i in sh.loose if sh.tokens[i].text in CLOSERS]
+    for bracket in dict.fromkeys(wanted or [")", "]", "}"]):
+        for at in _boundaries(sh) if sh.loose else [sh.tokens[sh.code_end - 1].end]:
+            yield sh.text[:at] + bracket + sh.text[at:]
+    if wanted and sh.opens_block:
+        at = sh.tokens[sh.code_end - 1].start
+        yield sh.text[:at] + "".join(reversed(wanted)) + sh.text[at:]
+    for i, token in enumerate(sh.tokens):
+        if token.text in (*OPENERS, *CLOSERS) and i in sh.pairs:
+            yield _without(sh, i)
+            if token.text in OPENERS:
+                inner = sh.slice((i + 1, sh.pairs[i]))
+                for opener, closer in OPENERS.items():
+                    yield sh.put(i, sh.pairs[i] + 1, f"{opener}{inner}{closer}")
+    if len(sh.loose) == 2:
+        a, b = sh.loose
+        if sh.tokens[a].text in OPENERS and sh.tokens[b].text in CLOSERS:
+            yield sh.put(b, b + 1, OPENERS[sh.tokens[a].text])
+
+
+def _without(sh: Shape, i: int) -> str:
+    return sh.text[: sh.tokens[i].start] + sh.text[sh.tokens[i].end :]
+
+
+def _boundaries(sh: Shape) -> list[int]:
+    places: dict[int, None] = {}
+    for token in sh.tokens[: sh.code_end]:
+        places[token.start] = None
+        places[token.end] = None
+    return list(places)
+
+
+def quotes(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """Close a string that is open, or open one that is only closed."""
+    sh = line.shape
+    for token in sh.tokens:
+        if token.kind not in ("broken", "open"):
+            continue
+        quote = '"""' if '"""' in token.text[:5] else "'''" if "'''" in token.text[:5] else ""
+        quote = quote or token.text.lstrip("rRbBfFuU")[:1]
+        head = sh.text[: token.start]
+        inner = token.text[token.text.index(quote) + len(quote) :]
+        for at in reversed(range(len(inner) + 1)):
+            if at == len(inner) or not (inner[at].isalnum() or inner[at] == " "):
+                yield head + token.text[: len(token.text) - len(inner) + at] + quote + inner[at:]
+        yield head + token.text.replace(quote, "", 1)
+        other = "'" if '"' in quote else '"'
+        if other in inner:
+            yield head + token.text.replace(quote, other, 1)
+            yield head + token.text.replace(other, quote, 1)
+        for i, before in enumerate(sh.tokens):
+            if before.end <= token.start and before.kind in ("name", "number", "op"):
+                yield sh.text[: before.start] + quote + sh.text[before.start :]
+                del i
+        if len(quote) == 3:
+            yield head + token.text.replace(quote, quote[0], 1)
+    for i, token in enumerate(sh.tokens):
+        if token.kind == "string" and i + 1 < len(sh.tokens) and sh.tokens[i + 1].kind == "name":
+            # A quote of the same kind inside of a string: escape it.
+            last = max(
+                (t.end for t in sh.tokens if t.kind in ("string", "broken")), default=token.end
+            )
+            inner = sh.text[token.start + 1 : last - 1]
+            mark = sh.text[token.start]
+            if mark in "'\"":
+                yield (
+                    sh.text[: token.start + 1]
+                    + inner.replace(mark, "\\" + mark)
+                    + sh.text[last - 1 :]
+                )
+
+
+def foreign(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """Words and operators of other languages; keyword typos; unwanted ends of lines."""
+    sh = line.shape
+    for i, token in enumerate(sh.tokens):
+        if token.kind in ("name", "keyword") and token.text in FOREIGN:
+            new = FOREIGN[token.text]
+            if new:
+                yield sh.put(i, i + 1, new)
+            elif i + 1 < len(sh.tokens):
+                yield sh.text[: token.start] + sh.text[sh.tokens[i + 1].start :]
+            else:
+                yield sh.text[: token.start].rstrip()
+                yield sh.text[: token.start].rstrip() + ":"
+        pair = "".join(t.text for t in sh.tokens[i : i + 2])
+        width = 2 if pair != token.text and pair in FOREIGN_OPERATORS else 1
+        word = pair if width == 2 else token.text
+        if token.kind == "op" and word in FOREIGN_OPERATORS:
+            start, end = token.start, sh.tokens[i + width - 1].end
+            new = FOREIGN_OPERATORS[word]
+            left = sh.text[:start].rstrip() if new.startswith(" ") or not new else sh.text[:start]
+            yield left + new + (sh.text[end:].lstrip() if new.endswith(" ") else sh.text[end:])
+            if word in ("=>", ":=", "->"):
+                yield sh.put(i, i + 1, ":" if word == "=>" else "==")
+                yield sh.put(i, i + 1, "=")
+        if token.kind == "name":
+            for other in closest(token.text, sorted(HARD_KEYWORDS)):
+                yield sh.put(i, i + 1, other)
+        if token.text == "else" and i + 1 < len(sh.tokens) and sh.tokens[i + 1].text == "if":
+            yield sh.put(i, i + 2, "elif")
+    if sh.tokens[-1].text in ("{", "}", ";", ",", "\\", "then", "do"):
+        rest = sh.text[: sh.tokens[-1].start].rstrip()
+        yield rest
+        yield rest + ":"
+
+
+def gaps(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """Between two operands: a comma, an operator, a dot, a keyword; or one of them goes."""
+    sh = line.shape
+    for i in range(1, sh.code_end):
+        a, b = sh.tokens[i - 1], sh.tokens[i]
+        starts = (
+            b.kind in ("name", "number", "string", "const", "open", "broken") or b.text in OPENERS
+        )
+        if is_operand(a) and starts and not (b.text in ("(", "[") and a.kind != "number"):
+            words = (
+                ", ",
+                " = ",
+                " == ",
+                " + ",
+                " in ",
+                ".",
+                " and ",
+                " - ",
+                " * ",
+                ": ",
+                " if ",
+                " is ",
+                "",
+            )
+            for word in words:
+                yield sh.text[: a.end] + word + sh.text[b.start :]
+            for word in ("(", "["):
+                yield sh.text[: a.end] + word + sh.text[b.start :]
+            if b.start > a.end:
+                yield sh.text[: a.end] + "_" + sh.text[b.start :]
+            yield _without(sh, i - 1).replace("  ", " ") if a.start else _without(sh, i - 1)
+        elif a.kind == "op" and b.kind == "op" and a.text not in CLOSERS and b.text not in OPENERS:
+            yield _without(sh, i)
+            yield _without(sh, i - 1)
+            yield sh.text[: a.end] + sh.text[b.start :]
+    for i, token in enumerate(sh.tokens):
+        if token.kind == "op" and token.text not in OPENERS and token.text not in CLOSERS:
+            yield _without(sh, i)
+        elif token.kind in ("keyword", "name") and i + 1 < len(sh.tokens):
+            yield sh.text[: token.start] + sh.text[sh.tokens[i + 1].start :]
+
+
+def headers(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """Words that a statement lacks: ``in`` of a for, ``def``, ``if``, parentheses of a function."""
+    sh = line.shape
+    if sh.tokens[0].kind == "name" or sh.first in OPENERS:
+        for word in (
+            "def",
+            "if",
+            "for",
+            "while",
+            "return",
+            "elif",
+            "class",
+            "import",
+            "from",
+            "not",
+        ):
+            yield f"{sh.indent}{word} {sh.text[len(sh.indent) :]}"
+    if sh.first == "for" and not any(t.text == "in" for t in sh.tokens):
+        for i in range(2, sh.code_end):
+            yield sh.text[: sh.tokens[i].start] + "in " + sh.text[sh.tokens[i].start :]
+            if sh.tokens[i].text in ("=", ":", ",", "of", "on", "is", "from"):
+                yield sh.put(i, i + 1, "in")
+    if sh.first in ("def", "class") and sh.code_end >= 2 and "(" not in sh.text:
+        at = sh.tokens[1].end
+        yield sh.text[:at] + "()" + sh.text[at:]
+        yield sh.text[:at].rstrip(":") + "():"
+    if sh.first == "print" and sh.code_end > 1 and sh.tokens[1].text != "(":
+        yield f"{sh.indent}print({sh.slice((1, sh.code_end))})"
+    if sh.first in ("else", "try", "finally") and sh.code_end > 1:
+        yield f"{sh.indent}{sh.first}:"
+    if sh.first == "import" and "from" in [t.text for t in sh.tokens]:
+        at = next(i for i, t in enumerate(sh.tokens) if t.text == "from")
+        yield f"{sh.indent}from {sh.slice((at + 1, sh.code_end))} import {sh.slice((1, at))}"

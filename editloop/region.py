@@ -1,0 +1,283 @@
+"""Which lines of a document are shown: the whole file, or a function and what it uses.
+
+tree-sitter finds functions in files that do not parse; where an error has swallowed a header,
+indentation does. All indices are 0-based document lines.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import tree_sitter_python
+from tree_sitter import Language, Node, Parser, Tree
+
+from editloop.moves.lexer import shape
+from editloop.state import MAX_VIEW_LINES
+from editloop.text import Snapshot
+
+MAX_LINES = 80
+_ROOM = 20
+"""Line numbers kept free in a window, for insertions."""
+_HEADER = re.compile(r"([ \t\f]*)(?:async[ \t]+def|def|class)\b[ \t]*(\w*)")
+_IMPORT = re.compile(r"(?:from|import)\b")
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+class RegionError(ValueError):
+    """There is no such place in the document; the message lists near names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A function or class: its dotted name and its lines, decorators included."""
+
+    name: str
+    kind: str
+    start: int
+    header: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.start
+
+
+def window(
+    document: Snapshot,
+    *,
+    line: int | None = None,
+    function: str | None = None,
+    lines: range | None = None,
+    max_lines: int = MAX_LINES,
+) -> tuple[int, ...]:
+    """The view on a line, a function (``f``, ``Class.method``) or given lines. Raises RegionError.
+
+    A file of at most ``max_lines`` is shown whole. A longer region shrinks to the lines around
+    ``line``; imports and signatures may add up to half of ``max_lines``.
+    """
+    count = len(document.lines)
+    texts = [item.text for item in document.lines]
+    max_lines = max(1, min(max_lines, MAX_VIEW_LINES - _ROOM))
+    if line is not None and not 0 <= line < max(count, 1):
+        raise RegionError(f"there is no line {line + 1}, the last is {count}")
+    if lines is not None and (lines.start < 0 or lines.stop > count or lines.step != 1):
+        raise RegionError(
+            f"there are no lines {lines.start + 1} to {lines.stop}, the last is {count}"
+        )
+    if function is None and count <= max_lines:
+        return tuple(range(count))
+    found = definitions(document)
+    chosen: Definition | None = None
+    if function is not None:
+        chosen = _named(found, function)
+        if count <= max_lines:
+            return tuple(range(count))
+        region = range(chosen.start, chosen.stop)
+    elif lines is not None:
+        region = lines
+    else:
+        chosen = _enclosing(found, texts, line or 0, max_lines)
+        region = range(chosen.start, chosen.stop) if chosen else range(count)
+    region = _shrink(region, line, max_lines)
+    view = set(region)
+    if chosen is not None:
+        view.add(chosen.header)
+    budget = max(max_lines // 2, 1)
+    for extra in _context(texts, found, region, max_lines):
+        new = set(extra) - view
+        if len(new) <= budget and len(view) + len(new) <= MAX_VIEW_LINES - _ROOM:
+            view |= new
+            budget -= len(new)
+    return tuple(sorted(view))
+
+
+@cache
+def _parser() -> Parser:
+    return Parser(Language(tree_sitter_python.language()))
+
+
+def parse_tree(texts: Sequence[str]) -> Tree:
+    """tree-sitter's tree, whose rows are the document's lines: it knows LF only."""
+    return _parser().parse("\n".join(texts).encode("utf-8", "surrogatepass"))
+
+
+def definitions(document: Snapshot) -> list[Definition]:
+    """Every function and class of a document in order of their headers."""
+    texts = [item.text for item in document.lines]
+    root = parse_tree(texts).root_node
+    found = list(_walk(root, "", len(texts)))
+    if root.has_error:
+        found = _repair(found, texts)
+    return found
+
+
+def _walk(node: Node, prefix: str, count: int) -> Iterator[Definition]:
+    """Iterates over statements only: definitions are never inside of expressions."""
+    stack = [(child, prefix, child.start_point[0]) for child in reversed(node.children)]
+    while stack:
+        node, prefix, start = stack.pop()
+        if node.type in ("function_definition", "class_definition"):
+            name_node = node.child_by_field_name("name")
+            name = (name_node.text or b"").decode("utf-8", "replace") if name_node else ""
+            dotted = f"{prefix}{name}"
+            stop = node.end_point[0] + (1 if node.end_point[1] else 0)
+            kind = "class" if node.type == "class_definition" else "function"
+            yield Definition(
+                dotted, kind, start, node.start_point[0], min(max(stop, start + 1), count)
+            )
+            body = node.child_by_field_name("body")
+            children = body.children if body else []
+            stack += [(c, f"{dotted}.", c.start_point[0]) for c in reversed(children)]
+        elif node.type == "decorated_definition":
+            stack += [(c, prefix, start) for c in reversed(node.children)]
+        elif node.type in _NESTS or node.type == "ERROR":
+            stack += [(c, prefix, c.start_point[0]) for c in reversed(node.children)]
+
+
+_NESTS = frozenset(
+    {
+        *("block", "if_statement", "else_clause", "elif_clause", "try_statement", "except_clause"),
+        *(
+            "finally_clause",
+            "with_statement",
+            "for_statement",
+            "while_statement",
+            "match_statement",
+        ),
+        "case_clause",
+    }
+)
+
+
+def _repair(found: list[Definition], texts: Sequence[str]) -> list[Definition]:
+    """Headers that an error has swallowed or cut short, by indentation."""
+    by_header = {d.header: d for d in found}
+    stack: list[tuple[int, str]] = []
+    for i, text in enumerate(texts):
+        match = _HEADER.match(text)
+        if match is None:
+            continue
+        width = len(match[1].expandtabs())
+        while stack and stack[-1][0] >= width:
+            stack.pop()
+        name = ".".join([*(word for _, word in stack), match[2]])
+        stack.append((width, match[2]))
+        known = by_header.get(i)
+        stop = _block_end(texts, i, width)
+        kind = "class" if "class" in text.split()[:1] else "function"
+        if known is None:
+            by_header[i] = Definition(name, kind, i, i, stop)
+        elif known.stop < stop:
+            by_header[i] = Definition(name, known.kind, known.start, i, stop)
+    return [by_header[i] for i in sorted(by_header)]
+
+
+def _block_end(texts: Sequence[str], header: int, width: int) -> int:
+    """After the last line that is deeper than a header. A closing bracket ends no block."""
+    stop = header + 1
+    for i in range(header + 1, len(texts)):
+        bare = texts[i].strip()
+        if not bare or bare.startswith("#"):
+            continue
+        indent = texts[i][: len(texts[i]) - len(texts[i].lstrip())]
+        if len(indent.expandtabs()) <= width and bare[0] not in ")]}":
+            break
+        stop = i + 1
+    return stop
+
+
+def _named(found: Sequence[Definition], name: str) -> Definition:
+    for definition in found:
+        if definition.name == name:
+            return definition
+    ends = [d for d in found if d.name.rsplit(".", 1)[-1] == name]
+    if len(ends) == 1:
+        return ends[0]
+    names = [d.name for d in ends or found]
+    last = name.rsplit(".", 1)[-1]
+    near = difflib.get_close_matches(name, names, 5, 0.5) or [n for n in names if last in n]
+    hint = f"; there is {', '.join(near[:5] or names[:5])}" if names else "; there is none at all"
+    raise RegionError(f"no function or class {name!r}{hint}")
+
+
+def _enclosing(
+    found: Sequence[Definition], texts: Sequence[str], line: int, max_lines: int
+) -> Definition | None:
+    """The outermost function around a line that fits, else the innermost; else a class."""
+    around = [d for d in found if d.start <= line < d.stop]
+    functions = [d for d in around if d.kind == "function"]
+    for definition in functions:
+        if definition.size <= max_lines:
+            return definition
+    if functions:
+        return functions[-1]
+    classes = [d for d in around if d.size <= max_lines]
+    return classes[0] if classes else (around[-1] if around else None)
+
+
+def _shrink(region: range, line: int | None, max_lines: int) -> range:
+    if len(region) <= max_lines:
+        return region
+    middle = region.start if line is None else line
+    start = max(region.start, min(middle - max_lines // 2, region.stop - max_lines))
+    return range(start, start + max_lines)
+
+
+def _context(
+    texts: Sequence[str], found: Sequence[Definition], region: range, max_lines: int
+) -> Iterator[range]:
+    """Headers around a region, then imports it uses, then signatures it uses."""
+    for definition in found:
+        if definition.start < region.start and definition.stop >= region.stop:
+            yield _signature(texts, definition.header)
+    used = set()
+    for i in region:
+        used.update(_WORD.findall(texts[i]))
+    for extent, names in _imports(texts):
+        if not used.isdisjoint(names):
+            yield extent
+    for definition in found:
+        if definition.name in used and not region.start <= definition.header < region.stop:
+            yield _signature(texts, definition.header)
+
+
+def _imports(texts: Sequence[str]) -> Iterator[tuple[range, set[str]]]:
+    """Import statements of the module level: their lines and the names that they bind."""
+    i = 0
+    while i < len(texts):
+        if not _IMPORT.match(texts[i]):
+            i += 1
+            continue
+        extent = _signature(texts, i)
+        names: set[str] = set()
+        words = [
+            t.text
+            for k in extent
+            for t in shape(texts[k]).tokens
+            if t.kind in ("name", "keyword", "op")
+        ]
+        start = words.index("import") + 1 if "import" in words else len(words)
+        dotted = words[0] == "import"
+        for k in range(start, len(words)):
+            after = words[k + 1] if k + 1 < len(words) else ""
+            if "as" in (after, words[k]) or (dotted and words[k - 1] == "."):
+                continue
+            if _WORD.fullmatch(words[k]):
+                names.add(words[k])
+        yield extent, names
+        i = extent.stop
+
+
+def _signature(texts: Sequence[str], header: int) -> range:
+    """A header with the lines on which its brackets are closed, at most 10."""
+    depth = 0
+    for i in range(header, min(header + 10, len(texts))):
+        sh = shape(texts[i])
+        depth += sum(1 if sh.tokens[k].text in "([{" else -1 for k in sh.loose)
+        if depth <= 0 and not texts[i].endswith("\\"):
+            return range(header, i + 1)
+    return range(header, header + 1)

@@ -1,0 +1,8 @@
+"""Runs untrusted Python so that it can return answers but never a verdict, and can touch nothing."""
+
+from editloop.sandbox.detect import detect_level
+from editloop.sandbox.errors import SandboxError, SandboxUnavailable
+from editloop.sandbox.level import Level, LevelReport
+from editloop.sandbox.pool import Answers, Job, SandboxPool
+
+__all__ = ["Answers", "Job", "Level", "LevelReport", "SandboxError", "SandboxPool", "SandboxUnavailable", "detect_level"]

@@ -1,0 +1,54 @@
+"""The bubblewrap command line of level A.
+
+Traps that it avoids: `--clearenv` still leaks the environment through bubblewrap's own pid 1, so it is started with a
+clean one and `--as-pid-1`; `--dev` leaves a writable shared-memory folder, so /dev is remounted read-only; nothing
+is writable, so no candidate can leave anything for the next.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL")
+"""What a zygote of root keeps, to give each child another identity and to kill it."""
+
+
+def program() -> str | None:
+    """bubblewrap's path, None where it is not installed."""
+    return shutil.which("bwrap", path=os.environ.get("PATH", "") + ":/usr/bin:/usr/local/bin")
+
+
+def isolation(as_root: bool) -> list[str]:
+    """Namespaces, capabilities and life time."""
+    spaces = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    if as_root:  # no user namespace: within one only a single uid is mapped
+        keep = [part for name in CAPABILITIES for part in ("--cap-add", name)]
+        spaces += ["--cap-drop", "ALL", *keep]
+    else:
+        spaces.insert(0, "--unshare-user")
+    return [*spaces, "--die-with-parent", "--as-pid-1", "--new-session"]
+
+
+def mounts(readable: Sequence[str], tail: Sequence[str] = ()) -> list[str]:
+    """A root that holds the readable paths and a few devices, all read-only but what `tail` mounts."""
+    out: list[str] = []
+    for parent in sorted({str(parent) for path in readable for parent in PurePosixPath(path).parents} - {"/"}):
+        if not os.path.islink(parent):  # else bubblewrap makes it 0700, closed to a child with another identity
+            out += ["--perms", "0755", "--dir", parent]
+    for path in readable:
+        if os.path.islink(path) and os.path.isdir(path):
+            out += ["--symlink", os.readlink(path), path]
+        else:
+            out += ["--ro-bind", path, path]
+    return [*out, *tail, "--dev", "/dev", "--remount-ro", "/dev", "--chdir", "/", "--remount-ro", "/"]
+
+
+def command(inner: Sequence[str], readable: Sequence[str], *, as_root: bool) -> list[str]:
+    """The whole command that starts `inner` at level A; FileNotFoundError without bubblewrap."""
+    found = program()
+    if found is None:
+        raise FileNotFoundError("bubblewrap (bwrap) is not installed")
+    return [found, *isolation(as_root), *mounts(readable), "--", *inner]

@@ -1,0 +1,88 @@
+"""Runs calls and doctest examples in the candidate's process and answers what came out, never a verdict."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from typing import Any
+
+from editloop.sandbox.inner import codec, load, wire
+
+OUTPUT_CAP = 100_000
+
+
+def _answer(fd: int, frame: dict[str, Any]) -> None:
+    try:
+        wire.send(fd, frame)
+    except wire.FrameTooLarge:
+        wire.send(fd, {"n": frame["n"], "exc": _too_large()})
+    except OSError:
+        os._exit(1)
+
+
+def _too_large() -> dict[str, Any]:
+    return {"mro": ["ValueTooLarge"], "msg": "the answer is larger than 1 MB", "line": None}
+
+
+def load_or_exit(fd: int, job: dict[str, Any]) -> dict[str, Any]:
+    """Load the module and say so in frame -1; on an error say that and end the process."""
+    try:
+        namespace = load.load(job["source"], job.get("prelude", ""), job.get("module", "candidate"))
+    except BaseException as error:
+        _answer(fd, {"n": -1, "exc": load.describe(error)})
+        os._exit(0)
+    return namespace
+
+
+def run_calls(fd: int, job: dict[str, Any]) -> None:
+    """`items`: `{"e": expression}` or `{"f": function name, "a": encoded argument tuple}`; one frame for each."""
+    namespace = load_or_exit(fd, job)
+    _answer(fd, {"n": -1})
+    for number, item in enumerate(job["items"]):
+        try:
+            if "e" in item:
+                value = eval(compile(item["e"], "<call>", "eval", dont_inherit=True), namespace)
+            else:
+                value = namespace[item["f"]](*codec.Decoder().message(item["a"]))
+            frame = {"n": number, "ret": codec.encode(value)}
+        except codec.ValueTooLarge:
+            frame = {"n": number, "exc": _too_large()}
+        except BaseException as error:
+            frame = {"n": number, "exc": load.describe(error)}
+        _answer(fd, frame)
+
+
+class _Capped(io.StringIO):
+    """Output of one example; what exceeds the cap is dropped."""
+
+    def write(self, text: str) -> int:
+        if self.tell() < OUTPUT_CAP:
+            super().write(text[:OUTPUT_CAP])
+        return len(text)
+
+
+def run_doctests(fd: int, job: dict[str, Any]) -> None:
+    """`groups`: lists of example sources; each group has its own copy of the module's namespace."""
+    namespace = load_or_exit(fd, job)
+    _answer(fd, {"n": -1})
+    number = 0
+    for group in job["groups"]:
+        scope = {**namespace, "__name__": "__main__"}
+        for source in group:
+            out = _Capped()
+            sys.stdout = out
+            sys.displayhook = sys.__displayhook__
+            frame: dict[str, Any] = {"n": number}
+            try:
+                exec(compile(source, "<doctest>", "single", dont_inherit=True), scope)
+            except BaseException as error:
+                frame["exc"] = load.describe(error)
+                # doctest compares the last entry of this; a note or a cause is not part of it.
+                frame["text"] = traceback.format_exception_only(type(error), error)[-1][: load.MESSAGE_CAP * 4]
+            finally:
+                sys.stdout = sys.__stdout__
+            frame["out"] = out.getvalue()
+            _answer(fd, frame)
+            number += 1

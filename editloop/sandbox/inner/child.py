@@ -1,0 +1,43 @@
+"""The first code of a forked or fresh child after it was confined: read the job, run it, end."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from editloop.sandbox.inner import calls, judge, player, wire
+
+KINDS: dict[str, Callable[[int, dict[str, Any]], None]] = {
+    "calls": calls.run_calls,
+    "doctests": calls.run_doctests,
+    "player": player.run_player,
+    "judge": judge.run_judge,
+}
+
+
+def run_job(fd: int) -> None:
+    """Never returns. The exit status says nothing: only frames are answers."""
+    try:
+        job = wire.receive(fd)
+        random.seed(0)  # forked children would share one state, and verdicts should not depend on luck
+        KINDS[job["kind"]](fd, job)
+        os._exit(0)
+    except BaseException:
+        os._exit(1)
+
+
+def run_pipes(config: dict[str, Any]) -> None:
+    """In a fresh process: the job comes over stdin and answers leave over stdout, out of the candidate's sight."""
+    source, target = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    wire.ROUTES[source] = target
+    sys.path.extend(config["path"])
+    sys.argv = [""]
+    for name in [name for name in sys.modules if name.split(".")[0] == "editloop"]:
+        del sys.modules[name]
+    run_job(source)

@@ -1,0 +1,228 @@
+"""The tests' side of an assert test: holds prelude and tests, never the candidate; its frames are the verdict.
+
+Frames that begin with P go to the player through the host, those with H to the host.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import json
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+from editloop.sandbox.inner import codec, load, player, remote, show, wire
+
+TESTS = "<tests>"
+_HIDDEN = frozenset(dir(builtins))
+
+
+def _send(fd: int, mark: bytes, message: Any) -> None:
+    body = mark + json.dumps(message, separators=(",", ":")).encode()
+    wire.write(fd, len(body).to_bytes(4, "big") + body)
+
+
+class PlayerGone(BaseException):
+    """The player ended; the host knows why."""
+
+
+class Judge:
+    """Asks the player, keeps the last question for the report."""
+
+    def __init__(self, fd: int, namespace: dict[str, Any], shared: list[str]) -> None:
+        self.fd = fd
+        self.namespace = namespace
+        self.shared = {name: namespace[name] for name in shared}
+        self.exceptions: dict[str, type[BaseException]] = {}
+        self.stand_ins: dict[int, remote.Remote] = {}
+        self.functions: list[Callable[..., Any]] = []
+        self.last_call = ""
+        self.last_got = ""
+
+    def class_name(self, kind: type) -> str | None:
+        """Trusted classes cross by content."""
+        return kind.__name__ if self.shared.get(kind.__name__) is kind else None
+
+    def special(self, value: Any) -> list[Any]:
+        """Nodes for stand-ins, built-ins and functions of the tests."""
+        if isinstance(value, remote.Remote):
+            return value._node
+        if isinstance(value, remote.Method):
+            value = getattr(value._owner._ask("attr", value._owner, name=value._name), "_node")
+            return list(value)
+        name = getattr(value, "__name__", "")
+        if getattr(builtins, name, None) is value and name:
+            return ["B", name]
+        if callable(value):
+            if value not in self.functions:
+                self.functions.append(value)
+            return ["C", self.functions.index(value)]
+        raise TypeError(f"{type(value).__name__} cannot be handed to the candidate")
+
+    def revive(self, node: list[Any]) -> Any:
+        """A stand-in for what stays in the player."""
+        if node[0] == "C":
+            return self.functions[node[1]]
+        if node[0] != "R":
+            raise codec.ForeignValue(str(node[-1]))
+        number = node[1]
+        if number not in self.stand_ins:
+            names = tuple(str(name) for name in node[3:])
+            self.stand_ins[number] = remote.Remote(self.ask, ["R", int(number)], node[2] is True, names)
+        return self.stand_ins[number]
+
+    def ask(
+        self, op: str, target: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None, name: str = ""
+    ) -> Any:
+        """One request to the player; changes of arguments are applied to the judge's own objects."""
+        encoder = codec.Encoder((), self.class_name, self.special)
+        message = encoder.message((target, args, kwargs or {}))
+        if op == "call":
+            self.last_call, self.last_got = _call_text(target, name, args, kwargs or {}), ""
+        _send(self.fd, b"P", {"op": op, "name": name, "a": message})
+        reply = self._await()
+        decoder = codec.Decoder(encoder.objects, self.shared, self.revive)
+        if "exc" in reply:
+            if "ret" in reply:
+                decoder.message(reply["ret"])
+            error = self._error(reply["exc"])
+            if op == "call":
+                self.last_got = f"{type(error).__name__}: {error}"[: show.CAP]
+            raise error
+        value = decoder.message(reply["ret"])
+        if op == "call":
+            self.last_got = show.show(value)
+        return value
+
+    def _await(self) -> dict[str, Any]:
+        while True:
+            try:
+                reply: dict[str, Any] = wire.receive(self.fd)
+            except (EOFError, OSError):
+                raise PlayerGone from None
+            if not isinstance(reply, dict) or not {"ret", "exc", "cb"} & set(reply):
+                raise RuntimeError("the candidate's answer is malformed")
+            if "cb" not in reply:
+                return reply
+            self._call_back(reply)
+
+    def _call_back(self, request: dict[str, Any]) -> None:
+        objects: list[Any] = []
+        answer: dict[str, Any]
+        try:
+            decoder = codec.Decoder((), self.shared, self.revive)
+            args, kwargs = decoder.message(request["a"])
+            objects = decoder.objects()
+            value = self.functions[request["cb"]](*args, **kwargs)
+            answer = {"ret": codec.Encoder(objects, self.class_name, self.special).message(value)}
+        except Exception as error:
+            answer = {"exc": type(error).__name__, "msg": str(error)[: load.MESSAGE_CAP]}
+        _send(self.fd, b"P", answer)
+
+    def _error(self, told: dict[str, Any]) -> BaseException:
+        """The same exception type by name: one of the candidate's own, a built-in, or RuntimeError."""
+        names, message = [str(name) for name in told["mro"]], str(told["msg"])
+        kind: Any = RuntimeError
+        for name in names:
+            found = self.exceptions.get(name) or getattr(builtins, name, None)
+            if isinstance(found, type) and issubclass(found, BaseException):
+                kind = found
+                break
+        try:
+            error: BaseException = kind(message)
+        except TypeError:
+            error = RuntimeError(message)
+        if kind is RuntimeError and names and names[0] != "RuntimeError":
+            error = RuntimeError(f"{names[0]}: {message}")
+        error.__dict__["remote_line"] = told.get("line")
+        return error
+
+    def install(self, kinds: dict[str, Any], imports: dict[str, str]) -> None:
+        """Put stand-ins for the candidate's names into the tests' namespace.
+
+        Built-in names and the prelude's are never taken over: `abs`, `all` and the like must stay true. Modules and
+        their functions come from the judge's own standard library (`imports`, read from the source by the host).
+        """
+        for name, path in imports.items():
+            module, _, attribute = path.partition(":")
+            try:
+                found = importlib.import_module(module)
+                self.namespace.setdefault(name, getattr(found, attribute) if attribute else found)
+            except (ImportError, AttributeError):
+                pass
+        for name, kind in kinds.items():
+            if name in self.namespace or name in _HIDDEN or kind in ("missing", "module"):
+                continue
+            if isinstance(kind, list):
+                bases = [getattr(builtins, base, None) for base in kind[1:]]
+                base = next((b for b in bases if isinstance(b, type) and issubclass(b, BaseException)), Exception)
+                made = self.exceptions[name] = type(name, (base,), {})
+                self.namespace[name] = made
+                continue
+            stand_in = remote.Remote(self.ask, ["N", name], True, ("type" if kind == "class" else "function",))
+            self.namespace[name] = self.ask("value", stand_in) if kind == "value" else stand_in
+
+
+def _call_text(target: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    head = name or (str(target._node[1]) if target._node[0] == "N" else "call")
+    parts = [show.show(arg, 60) for arg in args] + [f"{key}={show.show(arg, 40)}" for key, arg in kwargs.items()]
+    text = f"{head}({', '.join(parts)})"
+    return text if len(text) <= show.CAP else text[: show.CAP - 3] + "..."
+
+
+def run_judge(fd: int, job: dict[str, Any]) -> None:
+    """`tests`: source; `names`: functions in it to call. Frames: start n, then n with its status, at last done."""
+    module = types.ModuleType("tests")
+    sys.modules["tests"] = module
+    namespace = module.__dict__
+    if job.get("prelude"):
+        exec(compile(job["prelude"], "<prelude>", "exec", dont_inherit=True), namespace)
+    judge = Judge(fd, namespace, player.trusted_classes(namespace, "tests"))
+    try:
+        first = wire.receive(fd)
+        _run(judge, job, first["kinds"])
+    except (PlayerGone, EOFError, OSError):
+        pass
+
+
+def _run(judge: Judge, job: dict[str, Any], kinds: dict[str, Any]) -> None:
+    try:
+        judge.install({name: kinds.get(name, "missing") for name in job["player_names"]}, job["imports"])
+        exec(compile(job["tests"], TESTS, "exec", dont_inherit=True), judge.namespace)
+    except PlayerGone:
+        raise
+    except BaseException as error:
+        for number in range(len(job["names"])):
+            _send(judge.fd, b"H", {"n": number, **_told(judge, error)})
+        _send(judge.fd, b"H", {"done": True})
+        return
+    for number, name in enumerate(job["names"]):
+        judge.last_call = judge.last_got = ""
+        _send(judge.fd, b"H", {"start": number})
+        try:
+            judge.namespace[name]()
+            told: dict[str, Any] = {"status": "pass"}
+        except PlayerGone:
+            raise
+        except BaseException as error:
+            told = _told(judge, error)
+        _send(judge.fd, b"H", {"n": number, **told})
+        if told["status"] != "pass" and job.get("stop"):
+            break
+    _send(judge.fd, b"H", {"done": True})
+
+
+def _told(judge: Judge, error: BaseException) -> dict[str, Any]:
+    """Status, what was called last, what came of it, the line in the tests and in the candidate."""
+    told = load.describe(error, TESTS)
+    fail = isinstance(error, AssertionError) and "remote_line" not in error.__dict__
+    return {
+        "status": "fail" if fail else "error",
+        "call": judge.last_call,
+        "got": judge.last_got,
+        "error": f"{told['mro'][0]}: {told['msg']}"[: show.CAP],
+        "test_line": told["line"],
+        "line": error.__dict__.get("remote_line"),
+    }

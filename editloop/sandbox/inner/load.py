@@ -1,0 +1,39 @@
+"""Loads a candidate module and describes what it raises. Runs in the candidate's process."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+CANDIDATE = "<candidate>"
+MESSAGE_CAP = 200
+
+
+def load(source: str, prelude: str = "", name: str = "candidate") -> dict[str, Any]:
+    """The namespace of prelude and source executed as one module; whatever they raise comes through."""
+    module = types.ModuleType(name)
+    sys.modules[name] = module  # dataclasses and typing look their module up there
+    namespace = module.__dict__
+    if prelude:
+        exec(compile(prelude, "<prelude>", "exec", dont_inherit=True), namespace)
+    exec(compile(source, CANDIDATE, "exec", dont_inherit=True), namespace)
+    return namespace
+
+
+def describe(error: BaseException, file: str = CANDIDATE) -> dict[str, Any]:
+    """Names of the exception's classes, its message (capped) and the last line of `file` in its traceback."""
+    line = None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == file:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    message = str(error)
+    if isinstance(error, SyntaxError) and error.filename == file:
+        message, line = str(error.msg), error.lineno
+    return {
+        "mro": [kind.__name__[:80] for kind in type(error).__mro__[:20]],
+        "msg": message[:MESSAGE_CAP],
+        "line": line,
+    }

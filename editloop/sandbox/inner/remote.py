@@ -1,0 +1,140 @@
+"""The judge's stand-ins for what lives in the player: functions, classes and objects of the candidate.
+
+A comparison of a stand-in with plain data is made here and is never true: what the candidate's objects say about
+expected values must not count. Operators are passed on only between two stand-ins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Ask = Callable[..., Any]
+"""ask(op, target, args=(), kwargs=None, name="")"""
+
+_PREDICATES = frozenset(
+    "startswith endswith issubset issuperset isdisjoint count index find rfind isdigit isalpha isupper islower".split()
+)
+"""Methods of built-in values that tests ask about a result: an object that merely claims them is not that value."""
+
+
+class Remote:
+    """An object in the player. `_made`: the tests constructed it themselves by calling a class."""
+
+    __slots__ = ("_ask", "_node", "_callable", "_names", "_made")
+
+    def __init__(self, ask: Ask, node: list[Any], callable_: bool, names: tuple[str, ...]) -> None:
+        for slot, value in zip(Remote.__slots__, (ask, node, callable_, names, False), strict=True):
+            object.__setattr__(self, slot, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__") and name not in ("__name__", "__doc__"):
+            raise AttributeError(name)
+        if name in _PREDICATES and not self._made:
+            raise AttributeError(f"{self!r} is not a built-in value")
+        value = self._ask("attr", self, name=name)
+        if isinstance(value, Remote) and value._callable:
+            return Method(self, name)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._ask("setattr", self, (value,), name=name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        value = self._ask("call", self, args, kwargs)
+        if isinstance(value, Remote) and "type" in self._names:
+            object.__setattr__(value, "_made", True)
+        return value
+
+    def __eq__(self, other: object) -> bool:
+        if other is self:
+            return True
+        if not isinstance(other, Remote):
+            return False
+        return self._node == other._node or self._ask("eq", self, (other,)) is True
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return int(self._ask("hash", self))
+
+    def __bool__(self) -> bool:
+        return bool(self._ask("bool", self))
+
+    def __len__(self) -> int:
+        return int(self._ask("len", self))
+
+    def __iter__(self) -> Iterator[Any]:
+        source = self._ask("iter", self)
+        while True:
+            try:
+                value = self._ask("next", source)
+            except StopIteration:
+                return
+            yield value
+
+    def __next__(self) -> Any:
+        return self._ask("next", self)
+
+    def __contains__(self, item: object) -> bool:
+        if self._made or isinstance(item, Remote):
+            return self._ask("contains", self, (item,)) is True
+        return any(part is item or part == item for part in self)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._ask("getitem", self, (key,))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._ask("setitem", self, (key, value))
+
+    def __delitem__(self, key: Any) -> None:
+        self._ask("delitem", self, (key,))
+
+    def __str__(self) -> str:
+        return str(self._ask("str", self))
+
+    def __repr__(self) -> str:
+        return f"<{self._names[0] if self._names else 'object'} of the candidate>"
+
+    def __abs__(self) -> Any:
+        return self._ask("abs", self)
+
+    def __neg__(self) -> Any:
+        return self._ask("neg", self)
+
+    def __enter__(self) -> Any:
+        return self._ask("enter", self)
+
+    def __exit__(self, *args: Any) -> Any:
+        return self._ask("call", self, (None, None, None), name="__exit__")
+
+    def __instancecheck__(self, value: object) -> bool:
+        own = self._node[1] if self._node[0] == "N" else self.__name__
+        return isinstance(value, Remote) and own in value._names
+
+
+def _between(op: str) -> Callable[[Remote, object], Any]:
+    def method(self: Remote, other: object) -> Any:
+        return self._ask(op, self, (other,)) if isinstance(other, Remote) else NotImplemented
+
+    return method
+
+
+for _name in ("lt", "le", "gt", "ge", "add", "sub", "mul", "truediv", "floordiv", "mod", "matmul"):
+    setattr(Remote, f"__{_name}__", _between(_name))
+for _name in ("and", "or"):
+    setattr(Remote, f"__{_name}__", _between(f"{_name}_"))
+
+
+class Method:
+    """A method of a stand-in."""
+
+    __slots__ = ("_owner", "_name")
+
+    def __init__(self, owner: Remote, name: str) -> None:
+        self._owner = owner
+        self._name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._owner._ask("call", self._owner, args, kwargs, name=self._name)

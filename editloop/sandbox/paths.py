@@ -1,0 +1,58 @@
+"""Which folders a candidate may read: the running interpreter's standard library, system libraries, and what was asked.
+
+Nothing else of the home: an interpreter that lives there is shown without what surrounds it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+
+_SYSTEM = (
+    "/lib", "/lib64", "/lib32", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo",
+    "/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives", "/nix/store",
+)  # fmt: skip
+DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+
+
+def interpreter() -> str:
+    """The real interpreter behind a virtual environment."""
+    return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def _library_folders() -> list[str]:
+    # Of the interpreter itself: in a virtual environment platstdlib would name the environment.
+    base = {"installed_base": sys.base_prefix, "platbase": sys.base_exec_prefix}
+    found = [sysconfig.get_path(name, vars=base) for name in ("stdlib", "platstdlib")]
+    found.append(sysconfig.get_config_var("LIBDIR"))
+    found.append(str(Path(sys.base_prefix, "lib")))
+    return [path for path in found if path]
+
+
+def _outermost(paths: Iterable[str]) -> list[str]:
+    """Existing paths without those inside another, in order."""
+    kept: list[str] = []
+    for path in dict.fromkeys(paths):
+        if os.path.exists(path) and not any(_inside(path, other) for other in kept):
+            kept = [other for other in kept if not _inside(other, path)] + [path]
+    return kept
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def readable(site: Iterable[str] = ()) -> list[str]:
+    """Folders and files to show read-only. Raises ValueError for a site folder that would show a whole home or root."""
+    home = os.path.expanduser("~")
+    asked = [os.path.abspath(path) for path in site]
+    for path in asked:
+        if _inside(home, os.path.realpath(path)):
+            raise ValueError(f"{path} would show the whole home folder to the sandbox")
+    # A link such as /lib -> usr/lib is shown under both names, since library paths are recorded either way.
+    wanted = [*_SYSTEM, interpreter(), *_library_folders(), *asked]
+    libraries = [path for path in wanted if not _inside(home, os.path.realpath(path)) or path in asked]
+    return _outermost([*libraries, *(os.path.realpath(path) for path in libraries)])

@@ -1,0 +1,252 @@
+"""A pool of sandboxes: `run` a job in one child, or let a judge and a player `converse` in two."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from editloop.sandbox import paths
+from editloop.sandbox.errors import SandboxError, SandboxUnavailable
+from editloop.sandbox.fresh import FreshBox, Guard, PipeSession
+from editloop.sandbox.level import Level
+from editloop.sandbox.process import ZygoteProcess
+from editloop.sandbox.session import Session, drive, lost_session
+
+BAD_FRAME: Any = object()
+"""Stands for a frame that was not JSON."""
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one child is to do: `message` is JSON data whose "kind" names the runner."""
+
+    message: dict[str, Any]
+    cpu_seconds: float = 1.0
+    wall_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What one child answered. Frames are untrusted data.
+
+    `end`: "exit", "crash", "cpu", "wall", "flood" (over the cap), "cancelled", "stopped" (by the host), "killed",
+    or "lost" (the zygote died).
+    """
+
+    frames: tuple[Any, ...]
+    end: str
+    signal: str = ""
+    cpu_seconds: float = 0.0
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether a time limit ended it."""
+        return self.end in ("cpu", "wall")
+
+
+def parse(frame: bytes) -> Any:
+    """One frame as JSON, or BAD_FRAME."""
+    try:
+        return json.loads(frame)
+    except (ValueError, RecursionError):
+        return BAD_FRAME
+
+
+Talk = Session | PipeSession
+OnFrame = Callable[[Any, bytes], bool]
+Ready = Callable[[list[Any]], None]
+
+
+class _ForkWorker:
+    """A seat in the pool with a zygote, which is started on first use and again after it died."""
+
+    def __init__(self, start: Callable[[], ZygoteProcess]) -> None:
+        self._start = start
+        self._zygote: ZygoteProcess | None = None
+
+    def drive(self, jobs: Sequence[Job], on_frame: OnFrame, cancel: threading.Event | None, ready: Ready) -> list[Talk]:
+        """Run one or two jobs at a time to their end."""
+        payloads = [frame_job(job) for job in jobs]
+        if self._zygote is not None and not self._zygote.alive:
+            self.close()
+        if self._zygote is None:
+            self._zygote = self._start()
+        sessions: list[Session] = []
+        usable = False
+        try:
+            for job, payload in zip(jobs, payloads, strict=True):
+                sessions.append(self._zygote.open(payload, job.cpu_seconds, job.wall_seconds))
+            ready(sessions)
+            wall = max(job.wall_seconds for job in jobs)
+            usable = drive(self._zygote, sessions, on_frame, wall_seconds=wall, cancel=cancel)
+        except SandboxError:
+            sessions += [lost_session() for _ in jobs[len(sessions) :]]
+        finally:
+            for session in sessions:
+                session.sock.close()
+            if not usable:
+                self.close()
+        return list(sessions)
+
+    def close(self) -> None:
+        """End the zygote."""
+        if self._zygote is not None:
+            self._zygote.close()
+            self._zygote = None
+
+
+class _FreshWorker:
+    """A seat in the pool that starts a process for each job."""
+
+    def __init__(self, box: FreshBox) -> None:
+        self._box = box
+
+    def drive(self, jobs: Sequence[Job], on_frame: OnFrame, cancel: threading.Event | None, ready: Ready) -> list[Talk]:
+        """Run one or two jobs at a time to their end."""
+        parts = [(frame_job(job), job.cpu_seconds, job.wall_seconds) for job in jobs]
+        try:
+            return list(self._box.drive(parts, on_frame, cancel, ready))
+        except OSError as error:
+            raise SandboxError(str(error)) from None
+
+    def close(self) -> None:
+        """Nothing outlives a job."""
+
+
+def _make_worker(level: Level, site: tuple[str, ...], memory_mb: int) -> _ForkWorker | _FreshWorker:
+    if level in (Level.A, Level.B):
+        return _ForkWorker(lambda: ZygoteProcess(level, site=site, memory_mb=memory_mb))
+    if level is Level.C:
+        from editloop.sandbox.macos import MacGuard
+
+        guard: Guard = MacGuard(paths.interpreter(), paths.readable(site))
+    elif level is Level.E:
+        from editloop.sandbox.windows import WindowsGuard
+
+        guard = WindowsGuard(paths.interpreter(), memory_mb)
+    else:
+        raise SandboxUnavailable(f"level {level.name}: {level.value}")
+    return _FreshWorker(FreshBox(guard, site=site, memory_mb=memory_mb))
+
+
+class SandboxPool:
+    """`workers` sandboxes for use from any number of threads.
+
+    `level` None takes the detected one; `site` are folders of third-party packages to show and put on sys.path.
+    Raises SandboxUnavailable where untrusted code cannot be run.
+    """
+
+    def __init__(
+        self, workers: int = 2, level: Level | None = None, site: tuple[str, ...] = (), *, memory_mb: int = 512
+    ) -> None:
+        if level is None:
+            from editloop.sandbox.detect import detect_level
+
+            report = detect_level()
+            level = report.level
+            if level in (Level.D, Level.F):
+                raise SandboxUnavailable(report.reason)
+        self.level = level
+        self.site = tuple(site)
+        self._workers = [_make_worker(self.level, self.site, memory_mb) for _ in range(workers)]
+        self._free: queue.LifoQueue[_ForkWorker | _FreshWorker] = queue.LifoQueue()
+        self._closed = threading.Event()
+        for worker in reversed(self._workers):
+            self._free.put(worker)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all sandboxes; waits for runs in progress."""
+        self._closed.set()
+        for _ in self._workers:
+            self._free.get().close()
+
+    def _take(self, cancel: threading.Event | None) -> _ForkWorker | _FreshWorker | None:
+        while True:
+            if self._closed.is_set():
+                raise SandboxError("the pool is closed")
+            if cancel is not None and cancel.is_set():
+                return None
+            try:
+                return self._free.get(timeout=0.02 if cancel is not None else 0.5)
+            except queue.Empty:
+                continue
+
+    def run(
+        self, job: Job, cancel: threading.Event | None = None, on_frame: Callable[[Any], bool] | None = None
+    ) -> Answers:
+        """Run one job. `on_frame` sees each answer as it comes and may end the run by returning True."""
+        frames: list[Any] = []
+
+        def collect(session: Talk, frame: bytes) -> bool:
+            frames.append(parse(frame))
+            return on_frame is not None and on_frame(frames[-1])
+
+        session = self._drive([job], collect, cancel)[0]
+        return _answers(frames, session)
+
+    def converse(
+        self, judge: Job, player: Job, cancel: threading.Event | None = None
+    ) -> tuple[Answers, Answers]:
+        """Run two children and carry messages between them.
+
+        The judge marks its frames: "P" + JSON goes to the player, "H" + JSON is an answer. The player's first frame
+        goes to both; if that tells of an error, the run ends. Neither side ever sees the other's source.
+        """
+        verdicts: list[Any] = []
+        loaded: list[Any] = []
+        sides: dict[str, Talk] = {}
+
+        def relay(session: Talk, frame: bytes) -> bool:
+            if session is sides["player"]:
+                if not loaded:
+                    loaded.append(parse(frame))
+                    if not isinstance(loaded[0], dict) or "exc" in loaded[0]:
+                        return True
+                sides["judge"].send(len(frame).to_bytes(4, "big") + frame)
+            elif frame[:1] == b"P":
+                sides["player"].send((len(frame) - 1).to_bytes(4, "big") + frame[1:])
+            else:
+                verdicts.append(parse(frame[1:]))
+                return verdicts[-1] == {"done": True}
+            return False
+
+        def ready(sessions: list[Talk]) -> None:
+            sides["judge"], sides["player"] = sessions
+
+        first, second = self._drive([judge, player], relay, cancel, ready)
+        return _answers(verdicts, first), _answers(loaded, second)
+
+    def _drive(
+        self, jobs: list[Job], on_frame: OnFrame, cancel: threading.Event | None, ready: Ready = lambda sessions: None
+    ) -> list[Talk] | list[None]:
+        worker = self._take(cancel)
+        if worker is None:
+            return [None for _ in jobs]
+        try:
+            return worker.drive(jobs, on_frame, cancel, ready)
+        finally:
+            self._free.put(worker)
+
+
+def frame_job(job: Job) -> bytes:
+    """The job as the frame that its child reads first."""
+    body = json.dumps(job.message, separators=(",", ":")).encode()
+    return len(body).to_bytes(4, "big") + body
+
+
+def _answers(frames: list[Any], session: Talk | None) -> Answers:
+    if session is None:
+        return Answers((), "cancelled")
+    return Answers(tuple(frames), session.end or "lost", session.signal_name, session.cpu_seconds)

@@ -1,0 +1,89 @@
+"""Source text as lines, split the way the Language Server Protocol does.
+
+Only ``\\r\\n``, ``\\n`` and ``\\r`` end a line (LSP 3.17, "Text Documents"); form feed, U+2028 and the
+like are ordinary characters. Decoding and encoding are exact inverses, byte for byte.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+import tokenize
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
+_PYTHON_NAMES = {"utf-8": "utf-8", "utf-8-sig": "utf-8"}
+
+
+class TextError(ValueError):
+    """The bytes are not a text in the encoding that they declare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: its text without the terminator, and the terminator ("" on a last line only)."""
+
+    text: str
+    end: str = "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A document at one moment. ``join(lines)`` is its text, ``encode`` its bytes."""
+
+    lines: tuple[Line, ...]
+    encoding: str = "utf-8"
+    bom: bool = False
+
+    @classmethod
+    def from_text(cls, text: str) -> Snapshot:
+        return cls(split_lines(text))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Snapshot:
+        """Decode Python source (BOM and PEP 263 declaration). Raises TextError."""
+        bom = data.startswith(codecs.BOM_UTF8)
+        try:
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+            encoding = _PYTHON_NAMES.get(encoding, encoding)
+            text = data[len(codecs.BOM_UTF8) * bom :].decode(encoding)
+        except (SyntaxError, UnicodeDecodeError, LookupError) as error:
+            raise TextError(f"cannot decode: {error}") from error
+        return cls(split_lines(text), encoding, bom)
+
+    @classmethod
+    def from_path(cls, path: Path) -> Snapshot:
+        return cls.from_bytes(path.read_bytes())
+
+    @property
+    def text(self) -> str:
+        return join(self.lines)
+
+    def encode(self) -> bytes:
+        """The document's bytes. Raises TextError where a character does not fit the encoding."""
+        try:
+            return codecs.BOM_UTF8 * self.bom + self.text.encode(self.encoding)
+        except UnicodeEncodeError as error:
+            raise TextError(f"cannot encode as {self.encoding}: {error.reason}") from error
+
+
+def split_lines(text: str) -> tuple[Line, ...]:
+    """Split at line terminators; a text that ends with one has no empty last line."""
+    lines = [Line(m[1], m[2]) for m in _LINE.finditer(text)]
+    while lines and lines[-1] == Line("", ""):
+        lines.pop()
+    return tuple(lines)
+
+
+def join(lines: Iterable[Line]) -> str:
+    return "".join(line.text + line.end for line in lines)
+
+
+def common_newline(lines: Iterable[Line]) -> str:
+    """The terminator that most lines have, ``\\n`` where there is none."""
+    counts = Counter(line.end for line in lines if line.end)
+    return counts.most_common(1)[0][0] if counts else "\n"

@@ -1,0 +1,62 @@
+"""What was checked of one candidate, and how it came out. Values only; ``verify`` makes them.
+
+Truth is kept apart from reward: what a verdict is worth in training is decided in ``trainer``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from editloop.transcript import Finding
+
+CheckName = Literal["syntax", "static", "doctests", "tests", "pytest"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check: ``good`` of ``total`` items passed; findings are the feedback for the model."""
+
+    name: CheckName
+    good: int
+    total: int
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return self.good == self.total
+
+    @property
+    def summary(self) -> str:
+        """The line for a person, such as ``tests 2/3``."""
+        return f"{self.name} {self.good}/{self.total}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Checks in the order in which they ran; later ones are missing once a cheaper one failed."""
+
+    checks: tuple[CheckResult, ...]
+    complete: bool
+    """Whether every check that was asked for ran."""
+    hints: tuple[Finding, ...] = ()
+    """What is no error but helps to find one; never counts against the candidate."""
+
+    @property
+    def passed(self) -> bool:
+        return self.complete and all(check.passed for check in self.checks)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The feedback for the model: empty when everything passed, hints come last."""
+        if self.passed:
+            return ()
+        return (*(f for check in self.checks for f in check.findings), *self.hints)
+
+    @property
+    def progress(self) -> tuple[int, float]:
+        """How far the candidate came: checks passed in a row, share of the next one's items."""
+        for rank, check in enumerate(self.checks):
+            if not check.passed:
+                return rank, check.good / check.total if check.total else 0.0
+        return len(self.checks), 0.0

@@ -1,0 +1,180 @@
+"""Verification of candidates: syntax, static, doctests, tests, in order of cost.
+
+One Verifier belongs to one document under repair. It runs no candidate code itself; that happens in
+the sandbox, which returns answers, and the comparison is on this side.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from editloop.checks.plans import TestPlan
+from editloop.checks.static import Diagnostic, StaticChecker
+from editloop.checks.syntax import check_syntax
+from editloop.checks.testruns import TestOutcome, run_plan
+from editloop.sandbox import SandboxPool
+from editloop.transcript import Finding
+from editloop.verdict import CheckResult, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one candidate may use: seconds of CPU and of wall time."""
+
+    cpu_seconds: float = 1.0
+    wall_seconds: float = 5.0
+
+
+_HEADROOM = 4.0
+_LEAST_CPU = 0.1
+
+
+class Check(Protocol):
+    """A check that runs code, beyond syntax and static analysis."""
+
+    def run(self, source: str, cancel: threading.Event | None) -> CheckResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TestCheck:
+    """A plan, and the name under which its result is shown."""
+
+    __test__ = False
+
+    name: Literal["doctests", "tests"]
+    plan: TestPlan
+    pool: SandboxPool
+    prelude: str = ""
+    limits: Limits = Limits()
+
+    def calibrated(self, source: str) -> TestCheck:
+        """With limits that fit what this version of the module needs.
+
+        A wrong loop condition is a common mistake and a common candidate: each endless candidate
+        costs the whole limit, so it has to be near what an honest one needs.
+        """
+        self.run(source, None)  # the first run of a sandbox starts it
+        started = time.monotonic()
+        self.run(source, None)
+        needed = _HEADROOM * (time.monotonic() - started)
+        cpu_seconds = min(max(needed, _LEAST_CPU), self.limits.cpu_seconds)
+        return replace(self, limits=Limits(cpu_seconds, self.limits.wall_seconds))
+
+    def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
+        outcomes = run_plan(
+            self.pool,
+            source,
+            self.plan,
+            prelude=self.prelude,
+            cpu_seconds=self.limits.cpu_seconds,
+            wall_seconds=self.limits.wall_seconds,
+            cancel=cancel,
+        )
+        good = sum(outcome.status == "pass" for outcome in outcomes)
+        return CheckResult(self.name, good, len(outcomes), outcome_findings(outcomes))
+
+
+class Verifier:
+    """Checks candidates of one document. Thread-safe.
+
+    ``original`` is the document before any edit: what ruff already said of lines outside of the
+    window is not held against a candidate, a new hint anywhere is.
+    """
+
+    def __init__(
+        self,
+        original: str,
+        *,
+        static: StaticChecker | None = None,
+        checks: Sequence[Check] = (),
+        prelude: str = "",
+        tolerated: Sequence[int] = (),
+    ) -> None:
+        """``tolerated``: line indices (0-based) whose errors cannot be fixed in this window;
+        ``checks``: in order of cost."""
+        self._static = static
+        self._checks = tuple(checks)
+        self._prelude = prelude
+        known = self._diagnose(original) if check_syntax(original) is None else None
+        outside = set(tolerated)
+        self._tolerated = Counter(_key(d) for d in known or () if d.is_error and d.line in outside)
+        # A text that did not parse had no hints to compare with, so all are allowed.
+        self._hints = None if known is None else Counter(_key(d) for d in known if not d.is_error)
+
+    def verify(self, source: str, cancel: threading.Event | None = None) -> Verdict:
+        """Run the checks in order of cost; the first that fails ends it."""
+        broken = check_syntax(source)
+        checks = [CheckResult("syntax", int(broken is None), 1, (broken,) if broken else ())]
+        hints: tuple[Finding, ...] = ()
+        if broken is None and self._static is not None:
+            result, hints = self._check_static(source)
+            checks.append(result)
+        for check in self._checks:
+            if not checks[-1].passed:
+                break
+            checks.append(check.run(source, cancel))
+        wanted = 1 + (self._static is not None) + len(self._checks)
+        return Verdict(tuple(checks), complete=len(checks) == wanted, hints=hints)
+
+    def _diagnose(self, source: str) -> tuple[Diagnostic, ...]:
+        if self._static is None:
+            return ()
+        shift = self._prelude.count("\n")
+        found = self._static.check(self._prelude + source)
+        return tuple(
+            Diagnostic(d.code, d.message, d.line - shift) for d in found if d.line >= shift
+        )
+
+    def _check_static(self, source: str) -> tuple[CheckResult, tuple[Finding, ...]]:
+        """One item for "no error", one for "no new hint"; hints are returned apart."""
+        found = self._diagnose(source)
+        errors = [d for d in found if d.is_error]
+        hints = [d for d in found if not d.is_error]
+        allowed = Counter(self._tolerated)
+        wrong = [d for d in errors if not _take(allowed, d)]
+        new: list[Diagnostic] = []
+        if self._hints is not None:
+            allowed = Counter(self._hints)
+            new = [d for d in hints if not _take(allowed, d)]
+        findings = tuple(_finding(d) for d in [*wrong, *new])
+        result = CheckResult("static", int(not wrong) + int(not new), 2, findings)
+        return result, tuple(_finding(d) for d in hints if d not in new)
+
+
+def outcome_findings(outcomes: Sequence[TestOutcome]) -> tuple[Finding, ...]:
+    """Findings for the tests that did not pass, without repetition.
+
+    ``f(2, 3) -> 6, expected 5``; an exception names the line of the module that raised it.
+    """
+    findings = []
+    for outcome in outcomes:
+        if outcome.status == "pass":
+            continue
+        got = "no answer in time" if outcome.status == "timeout" else outcome.got
+        text = f"{outcome.call or outcome.name} -> {got}"
+        if outcome.expected:
+            text += f", expected {outcome.expected}"
+        findings.append(Finding(text, None if outcome.line is None else outcome.line - 1))
+    return tuple(dict.fromkeys(findings))
+
+
+def _key(diagnostic: Diagnostic) -> tuple[str, str]:
+    return diagnostic.code, diagnostic.message
+
+
+def _take(allowed: Counter[tuple[str, str]], diagnostic: Diagnostic) -> bool:
+    """Use up one allowance for this diagnostic; lines may have moved, so they do not count."""
+    key = _key(diagnostic)
+    if allowed[key] <= 0:
+        return False
+    allowed[key] -= 1
+    return True
+
+
+def _finding(diagnostic: Diagnostic) -> Finding:
+    return Finding(f"{diagnostic.code} {diagnostic.message}", diagnostic.line)

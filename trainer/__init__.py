@@ -1,0 +1,1 @@
+"""Training: corpus, tasks, demonstrations, supervised fine-tuning, reinforcement, evaluation."""

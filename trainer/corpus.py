@@ -1,0 +1,286 @@
+"""The corpus: self-contained modules out of folders of Python source, with a manifest.
+
+Rows are ``{"id", "source", "package", "pure", "names"}``. Order and content depend on the inputs
+alone; a stopped run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from editloop.checks.static import StaticChecker
+from trainer.exclude import Exclusion, digest, load_exclusion, parse
+from trainer.harvest import as_solution, check_piece, harvest, stable, tidy
+
+_SKIPPED = frozenset(
+    "test tests testing site-packages dist-packages __pycache__ node_modules idlelib lib2to3 "
+    "_vendor vendored examples docs pydoc_data benchmarks .git .venv venv".split()
+)
+MAX_FILE = 400_000
+SOLUTION_SHARE = 3
+"""One in this many pure functions is also taken as a method of ``class Solution``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of a corpus file."""
+
+    id: str
+    source: str
+    package: str
+    pure: bool
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A file to read and the package it belongs to."""
+
+    path: Path
+    package: str
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusSettings:
+    """``per_package`` limits the pieces of one package that are not pure; pure ones are not limited."""
+
+    minutes: float | None = None
+    per_package: int = 1500
+    workers: int = 2
+
+
+def read_corpus(path: Path) -> Iterator[Entry]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            row = json.loads(line)
+            yield Entry(**{**row, "names": tuple(row["names"])})
+
+
+def origins(roots: Iterable[Path]) -> Iterator[Origin]:
+    """Files below the roots, package by package, in an order that no listing can change.
+
+    A root is a folder of installed packages, a standard library, or any folder or file of source.
+    """
+    for root in roots:
+        if root.is_file():
+            yield Origin(root, root.stem)
+            continue
+        installed = any(root.glob("*.dist-info"))
+        found = []
+        for folder, folders, files in os.walk(root):
+            folders[:] = sorted(f for f in folders if f not in _SKIPPED and not f.endswith("-info"))
+            for name in files:
+                if name.endswith(".py") and not name.startswith("test_") and name != "conftest.py":
+                    path = Path(folder, name)
+                    part = path.relative_to(root).parts[0].removesuffix(".py")
+                    found.append(Origin(path, part if installed else _folder_name(root)))
+        # Shuffled by content-free hash, so that a limit does not favour one part of a package.
+        yield from sorted(found, key=lambda o: (o.package, stable(o.path.relative_to(root).as_posix())))
+
+
+def _folder_name(root: Path) -> str:
+    return f"cpython-{root.name.removeprefix('python')}" if (root / "os.py").exists() else root.name
+
+
+_checker: StaticChecker | None = None
+_exclusion = Exclusion()
+
+
+def _start_worker(exclusion: Exclusion) -> None:
+    global _checker, _exclusion
+    _checker, _exclusion = StaticChecker(), exclusion
+    warnings.simplefilter("ignore")
+
+
+def _read_origin(origin: Origin) -> list[tuple[str, Entry]]:
+    """(digest, entry) of the pieces of a file that may be in a corpus."""
+    try:
+        if origin.path.stat().st_size > MAX_FILE:
+            return []
+        text = origin.path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return []
+    found = []
+    for piece in harvest(text):
+        found += screen(piece.source, piece.names, origin.package)
+    return found
+
+
+def screen(source: str, names: tuple[str, ...], package: str) -> list[tuple[str, Entry]]:
+    """The entry of a piece, and that of its method form, unless excluded or statically wrong."""
+    assert _checker is not None
+    piece, tree = check_piece(source, names), parse(source)
+    if piece is None or tree is None or _exclusion.hits(tree):
+        return []
+    if any(d.is_error for d in _checker.check(source)):
+        return []
+    key = digest(tree)
+    entry = Entry(f"{package}/{names[-1]}-{key[:8]}", source, package, piece.pure, names)
+    found = [(key, entry)]
+    if piece.pure and stable(source) % SOLUTION_SHARE == 0:
+        method = as_solution(source, names[-1])
+        if method and (other := check_piece(method, ("Solution",))):
+            identity = f"{package}/Solution.{names[-1]}-{key[:8]}"
+            found.append((f"{key}s", Entry(identity, method, package, other.pure, ("Solution",))))
+    return found
+
+
+def _read_mbpp(path: Path) -> Iterator[list[tuple[str, Entry]]]:
+    """MBPP's training and validation programs."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row["split"] in ("train", "validation"):
+            source = row["code"].replace("\r\n", "\n").replace("\r", "\n")
+            tree = parse(source)
+            names = tuple(n.name for n in tree.body if hasattr(n, "name")) if tree else ()
+            if names:
+                found = screen(tidy(source), names, "mbpp-train")
+                yield [(k, _numbered(e, row["task_id"])) for k, e in found]
+
+
+def _numbered(entry: Entry, number: int) -> Entry:
+    kind = ".solution" if entry.names == ("Solution",) and "/Solution." in entry.id else ""
+    return Entry(f"mbpp-train/{number}{kind}", entry.source, entry.package, entry.pure, entry.names)
+
+
+def build_corpus(
+    roots: Sequence[Path],
+    out: Path,
+    *,
+    exclude: Sequence[Path] = (),
+    mbpp: Path | None = None,
+    settings: CorpusSettings = CorpusSettings(),
+) -> dict[str, int]:
+    """Write ``out`` and ``out`` with the suffix ``.manifest.json``; returns rows by package."""
+    exclusion = load_exclusion(exclude)
+    files = list(origins(roots))
+    done, writer = _Progress.open(out), _Writer(out, settings.per_package)
+    deadline = time.monotonic() + 60 * settings.minutes if settings.minutes else None
+    with out.open("a", encoding="utf-8") as file, Progress() as progress:
+        writer.file = file
+        bar = progress.add_task("corpus", total=len(files), completed=done.files)
+        if mbpp is not None and done.files == 0:
+            _start_worker(exclusion)
+            for rows in _read_mbpp(mbpp):
+                writer.add(rows)
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(settings.workers, _start_worker, (exclusion,)) as pool:
+            for rows in pool.imap(_read_origin, files[done.files :], chunksize=4):
+                writer.add(rows)
+                done.files += 1
+                progress.advance(bar)
+                if done.files % 100 == 0:
+                    file.flush()
+                    done.save(out)
+                if deadline and time.monotonic() > deadline:
+                    break
+        file.flush()
+        done.save(out)
+    _write_manifest(out, files[: done.files], roots, writer.counts)
+    return dict(writer.counts)
+
+
+class _Writer:
+    """Appends rows whose digest is new; starts with the digests that the file has."""
+
+    def __init__(self, out: Path, per_package: int) -> None:
+        self.file: Any = None
+        self.limit = per_package
+        self.seen: set[str] = set()
+        self.ids: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        self.impure: Counter[str] = Counter()
+        if out.exists():
+            for entry in read_corpus(out):
+                tree = parse(entry.source)
+                assert tree is not None
+                self.seen.add(digest(tree) + "s" * ("olution" in entry.id))
+                self._count(entry)
+
+    def _count(self, entry: Entry) -> None:
+        self.ids.add(entry.id)
+        self.counts[entry.package] += 1
+        self.impure[entry.package] += not entry.pure
+
+    def add(self, rows: list[tuple[str, Entry]]) -> None:
+        for key, entry in rows:
+            if key in self.seen or entry.id in self.ids:
+                continue
+            if not entry.pure and self.impure[entry.package] >= self.limit:
+                continue
+            self.seen.add(key)
+            self._count(entry)
+            self.file.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How many files are in the rows that were written, and how long these are."""
+
+    files: int = 0
+
+    @classmethod
+    def open(cls, out: Path) -> _Progress:
+        """Cut ``out`` to what is known to be whole."""
+        path = out.with_suffix(".progress.json")
+        if not path.exists():
+            out.unlink(missing_ok=True)
+            return cls()
+        row = json.loads(path.read_text())
+        os.truncate(out, row["bytes"])
+        return cls(row["files"])
+
+    def save(self, out: Path) -> None:
+        row = {"files": self.files, "bytes": out.stat().st_size}
+        out.with_suffix(".progress.json").write_text(json.dumps(row))
+
+
+def _write_manifest(
+    out: Path, files: Sequence[Origin], roots: Sequence[Path], counts: Counter[str]
+) -> None:
+    """One object a package: version, licence, rows, and a digest of its files' contents."""
+    digests: dict[str, Any] = {}
+    for origin in files:
+        sha = digests.setdefault(origin.package, hashlib.sha256())
+        sha.update(origin.path.name.encode() + b"\0" + origin.path.read_bytes())
+    known = _distributions(roots)
+    rows = []
+    for package, number in sorted(counts.items()):
+        version, licence = known.get(package, ("", ""))
+        if package.startswith("cpython-"):
+            version, licence = package.removeprefix("cpython-"), "PSF-2.0"
+        if package == "mbpp-train":
+            licence = "CC-BY-4.0"
+        sha = digests[package].hexdigest() if package in digests else ""
+        rows.append(
+            {"package": package, "version": version, "licence": licence, "rows": number, "sha256": sha}
+        )
+    out.with_suffix(".manifest.json").write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def _distributions(roots: Sequence[Path]) -> dict[str, tuple[str, str]]:
+    """Top-level package -> (version, licence) for the folders of installed packages."""
+    found = {}
+    for dist in importlib.metadata.distributions(path=[str(r) for r in roots]):
+        meta = dist.metadata
+        licence = meta.get("License-Expression") or ""
+        if not licence:
+            classes = [c for c in meta.get_all("Classifier") or [] if c.startswith("License")]
+            licence = (classes[0].rpartition(":: ")[2] if classes else meta.get("License")) or ""
+        tops = {f.parts[0].removesuffix(".py") for f in dist.files or () if f.suffix == ".py"}
+        for top in tops or {meta["Name"]}:
+            found[top] = (dist.version, " ".join(licence.split())[:60])
+    return found

@@ -1,0 +1,29 @@
+"""Corruption families: the mistakes people make, each with its exact inverse as commands."""
+
+from trainer.corruptions.base import Change, Family, Module
+from trainer.corruptions.compose import (
+    Corruption,
+    Fault,
+    compose,
+    corrupt,
+    corrupt_many,
+    propose,
+    undoes,
+)
+from trainer.corruptions.registry import FAMILIES, held_out_families, training_families
+
+__all__ = [
+    "FAMILIES",
+    "Change",
+    "Corruption",
+    "Family",
+    "Fault",
+    "Module",
+    "compose",
+    "corrupt",
+    "corrupt_many",
+    "held_out_families",
+    "propose",
+    "training_families",
+    "undoes",
+]

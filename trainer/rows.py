@@ -1,0 +1,138 @@
+"""Token rows on disk: one flat array of ids, one of loss weights, and the rows' bounds.
+
+Two builders make them: modules (all tokens count: language modelling) and demonstrations (commands
+count fully, observations a little, which teaches a small model the language it reads).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from editloop.commands import parse
+from editloop.text import split_lines
+from editloop.transcript import Observation, Transcript
+from trainer.tokenizer import EpisodeEncoder
+
+
+WIDTH_STEP = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """``ids[bounds[i]:bounds[i + 1]]`` is row i; ``written`` marks the tokens of commands."""
+
+    ids: NDArray[np.uint16]
+    written: NDArray[np.bool_]
+    bounds: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.bounds)
+
+    def save(self, path: Path) -> None:
+        """Write atomically, so that a killed run leaves no half file."""
+        part = path.with_suffix(".part.npz")
+        np.savez(part, ids=self.ids, written=self.written, bounds=self.bounds)
+        os.replace(part, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Rows:
+        with np.load(path) as arrays:
+            return cls(arrays["ids"], arrays["written"], arrays["bounds"])
+
+
+def demo_transcript(row: dict[str, Any]) -> Transcript:
+    """The transcript of one line of a demonstrations file (version 1)."""
+    if row.get("v") != 1:
+        raise ValueError(f"demonstrations version {row.get('v')!r}, this program reads 1")
+    observations = tuple(
+        Observation(tuple(o["window"]), tuple((n, t) for n, t in o["findings"]))
+        for o in row["observations"]
+    )
+    return Transcript(observations, tuple(parse(text) for text in row["commands"]))
+
+
+def read_jsonl(path: Path) -> Iterator[Any]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def module_transcript(source: str) -> Transcript:
+    """A module as a first observation with nothing wrong."""
+    return Transcript((Observation(tuple(line.text for line in split_lines(source))),))
+
+
+def encode_rows(
+    transcripts: Iterable[Transcript], encoder: EpisodeEncoder, max_tokens: int
+) -> Rows:
+    """Encode; an episode longer than ``max_tokens`` is cut to its first whole turns, or dropped."""
+    ids: list[NDArray[np.uint16]] = []
+    written: list[NDArray[np.bool_]] = []
+    for transcript in transcripts:
+        tokens, flags = encoder.episode(transcript)
+        while len(tokens) > max_tokens and len(transcript.commands) > 1:
+            turns = len(transcript.commands) - 1
+            transcript = Transcript(transcript.observations[:turns], transcript.commands[:turns])
+            tokens, flags = encoder.episode(transcript)
+        if len(tokens) <= max_tokens:
+            ids.append(np.array(tokens, np.uint16))
+            written.append(np.array(flags, np.bool_))
+    bounds = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
+    empty_ids, empty_flags = np.zeros(0, np.uint16), np.zeros(0, np.bool_)
+    return Rows(np.concatenate([empty_ids, *ids]), np.concatenate([empty_flags, *written]), bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """``ids`` (rows, width), right-padded; ``lengths`` (rows,); ``written`` (rows, width)."""
+
+    ids: NDArray[np.int64]
+    written: NDArray[np.bool_]
+    lengths: NDArray[np.int64]
+
+
+def batches(rows: Rows, tokens: int, *, seed: int, pad: int) -> Iterator[Batch]:
+    """One epoch in batches of about ``tokens`` padded tokens, rows of like length together.
+
+    The order depends on the seed alone. Right padding after a causal row needs no attention mask,
+    and one row never holds two episodes, so nothing leaks.
+    """
+    rng = np.random.default_rng(seed)
+    # Noise on the sort key mixes the neighbours of a length from epoch to epoch.
+    order = np.argsort(rows.lengths * rng.uniform(0.95, 1.05, len(rows)), kind="stable")
+    groups: list[list[int]] = []
+    width = 0
+    for index in order:
+        width = max(width, int(rows.lengths[index]))
+        if not groups or (len(groups[-1]) + 1) * width > tokens:
+            groups.append([])
+            width = int(rows.lengths[index])
+        groups[-1].append(int(index))
+    rng.shuffle(groups)
+    for group in groups:
+        yield _collate(rows, group, pad)
+
+
+def _collate(rows: Rows, group: list[int], pad: int) -> Batch:
+    lengths = rows.lengths[group]
+    # Few distinct shapes: each new one costs the matrix library time and memory.
+    width = -(-int(lengths.max()) // WIDTH_STEP) * WIDTH_STEP
+    ids = np.full((len(group), width), pad, np.int64)
+    written = np.zeros(ids.shape, np.bool_)
+    for row, index in enumerate(group):
+        span = slice(rows.bounds[index], rows.bounds[index + 1])
+        ids[row, : lengths[row]] = rows.ids[span]
+        written[row, : lengths[row]] = rows.written[span]
+    return Batch(ids, written, lengths)

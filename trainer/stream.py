@@ -1,0 +1,80 @@
+"""Ordered parallel work over items with output that can be resumed: the same bytes for any number
+of workers, and for any number of interruptions."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from rich.progress import Progress
+
+Item = TypeVar("Item")
+Rows = Mapping[str, Sequence[str]]
+"""Lines by the name of the output that they belong to."""
+
+
+def stream(
+    name: str,
+    items: Sequence[Item],
+    work: Callable[[Item], Rows],
+    outputs: Mapping[str, Path],
+    *,
+    start: Callable[..., None],
+    arguments: tuple[object, ...] = (),
+    workers: int = 2,
+    minutes: float | None = None,
+) -> tuple[int, bool]:
+    """Write the rows of all items in order; returns (rows written by this call, all done).
+
+    ``start`` prepares a worker process. Beside the first output a ``.progress.json`` keeps count.
+    """
+    ledger = next(iter(outputs.values())).with_suffix(".progress.json")
+    done = _restore(ledger, outputs)
+    deadline = time.monotonic() + 60 * minutes if minutes else None
+    files = {key: path.open("a", encoding="utf-8") for key, path in outputs.items()}
+    count = 0
+    context = multiprocessing.get_context("spawn")
+    try:
+        with Progress() as progress, context.Pool(workers, start, arguments) as pool:
+            bar = progress.add_task(name, total=len(items), completed=done)
+            for rows in pool.imap(work, items[done:], chunksize=4):
+                for key, lines in rows.items():
+                    count += len(lines)
+                    files[key].writelines(f"{line}\n" for line in lines)
+                done += 1
+                progress.advance(bar)
+                if done % 50 == 0:
+                    _save(ledger, done, files, outputs)
+                if deadline and time.monotonic() > deadline:
+                    break
+        _save(ledger, done, files, outputs)
+    finally:
+        for file in files.values():
+            file.close()
+    return count, done == len(items)
+
+
+def _save(ledger: Path, done: int, files: Mapping[str, object], outputs: Mapping[str, Path]) -> None:
+    for file in files.values():
+        file.flush()  # type: ignore[attr-defined]
+    sizes = {key: path.stat().st_size for key, path in outputs.items()}
+    part = ledger.with_suffix(".part")
+    part.write_text(json.dumps({"items": done, "bytes": sizes}))
+    os.replace(part, ledger)
+
+
+def _restore(ledger: Path, outputs: Mapping[str, Path]) -> int:
+    """Cut the outputs to what is known to be whole; returns the items done."""
+    if not ledger.exists():
+        for path in outputs.values():
+            path.unlink(missing_ok=True)
+        return 0
+    row = json.loads(ledger.read_text())
+    for key, path in outputs.items():
+        os.truncate(path, row["bytes"][key])
+    return int(row["items"])

@@ -1,0 +1,86 @@
+"""A small byte-level BPE for the compact rendering, and episodes as token ids.
+
+The pre-tokenizer is Qwen2's regular expression, which llama.cpp knows as ``qwen2``: the ids are the
+same there (a test holds this). No token is longer than 32 bytes, as ``llama_cpp`` drops longer ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from editloop.transcript import SPECIAL_TOKENS, Piece, Transcript, compact
+
+QWEN2_PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
+    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+MAX_TOKEN_LENGTH = 32
+
+
+def train_tokenizer(lines: Iterable[str], vocabulary: int) -> Tokenizer:
+    """Train on single lines, as that is how the transcript shows source.
+
+    ``vocabulary`` counts everything: 256 bytes, merges, and the special tokens at the end.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(QWEN2_PATTERN), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary - len(SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        max_token_length=MAX_TOKEN_LENGTH,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(lines, trainer)
+    # A small corpus may end early; the ids of special tokens must not depend on it.
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    return tokenizer
+
+
+class EpisodeEncoder:
+    """Token ids and loss flags of transcripts. Plain text is never read as a special token."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        tokenizer.encode_special_tokens = True
+        self._special = {token: tokenizer.token_to_id(token) for token in SPECIAL_TOKENS}
+        self._cache: dict[str, list[int]] = {}
+
+    @classmethod
+    def from_file(cls, path: Path) -> EpisodeEncoder:
+        return cls(Tokenizer.from_file(str(path)))
+
+    def piece(self, piece: Piece) -> list[int]:
+        if piece.special:
+            return [self._special[piece.text]]
+        ids = self._cache.get(piece.text)
+        if ids is None:
+            if len(self._cache) > 1_000_000:
+                self._cache.clear()
+            ids = self.tokenizer.encode(piece.text, add_special_tokens=False).ids
+            self._cache[piece.text] = ids
+        return ids
+
+    def episode(self, transcript: Transcript) -> tuple[list[int], list[bool]]:
+        """Ids of a whole episode, and which of them the model writes."""
+        ids: list[int] = []
+        written: list[bool] = []
+        for piece, flag in compact(transcript):
+            tokens = self.piece(piece)
+            ids += tokens
+            written += [flag] * len(tokens)
+        return ids, written
+
+
+def source_lines(sources: Iterable[str]) -> Iterator[str]:
+    """The lines of modules, without terminators."""
+    for source in sources:
+        yield from source.split("\n")
