@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ _TOKEN = re.compile(
     r"|[^\w\s]"
 )
 _MAX_TABLE = 250_000
-"""Cells of the exact table of a longest common subsequence; beyond it difflib approximates."""
+"""Cells of the exact table of a longest common subsequence; beyond it order is ignored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,7 @@ def _longest_common(a: Sequence[str], b: Sequence[str]) -> int:
     if not a or not b:
         return 0
     if len(a) * len(b) > _MAX_TABLE:
-        matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)
-        return sum(block.size for block in matcher.get_matching_blocks())
+        return (Counter(a) & Counter(b)).total()
     row = [0] * (len(b) + 1)
     for x in a:
         previous = row

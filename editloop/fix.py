@@ -4,7 +4,6 @@ server both come through here; nothing is written.
 
 from __future__ import annotations
 
-import ast
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence

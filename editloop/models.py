@@ -1,6 +1,6 @@
 """The models on this machine: the shipped one, and those in the user's store.
 
-Reads headers only, through ``engine.gguf_info``; loading is the engine's work. Nothing is downloaded.
+Reads headers only, through ``engine.gguf_info``; the engine loads. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def find_model(name_or_path: str | Path | None = None, *, store: Path | None = N
 
 
 def list_models(store: Path | None = None) -> list[StoredModel]:
-    """The shipped model, then those of the store by name. A damaged file is listed with its error."""
+    """The shipped model, then the store's by name; a damaged file is listed with its error."""
     from editloop.engine.errors import ModelNotFound
 
     store = store or store_folder()
@@ -107,9 +107,7 @@ def _named(name_or_path: str | Path, store: Path) -> Path:
         raise ModelNotFound(f"no model file at {name}: check the path, or `editloop models list`")
     known = [SHIPPED_NAME] * SHIPPED.is_file()
     known += [p.relative_to(store).with_suffix("").as_posix() for p in sorted(_files(store))]
-    raise ModelNotFound(
-        f"no model named {name!r} in {store}; known: {', '.join(known) or 'none'}"
-    )
+    raise ModelNotFound(f"no model named {name!r} in {store}; known: {', '.join(known) or 'none'}")
 
 
 def _files(store: Path) -> list[Path]:

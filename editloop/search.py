@@ -15,7 +15,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from editloop.commands import Command, CommandError
 from editloop.edits import edit_size
@@ -47,12 +47,16 @@ class Weights:
 
     rank: float = 1.0
     """Cost of an edge's rank r among its siblings: ``rank * log(1 + r)``."""
-    progress: float = 3.0
-    """Gained for a better verdict, whose step's own log-probability is forgiven."""
-    share: float = 3.0
+    passed: float = 1.5
+    """Gained where a check newly passes; the step's own log-probability is forgiven."""
+    partial: float = -1.0
+    """The same where a larger share of a check passes: often a coincidence, so it costs."""
+    share: float = 2.0
     """Gained for the share of a check's items that newly pass, 0 to 1."""
     moved: float = 1.0
-    """Gained instead of ``progress`` where only the syntax error moved further down."""
+    """Gained where only the syntax error moved further down."""
+    crowd: float = 1.0
+    """Cost of the n-th child with progress of one parent: ``crowd * log(1 + n)``."""
     stall: float = 2.0
     """Cost of a step without progress."""
     same: float = 4.0
@@ -163,9 +167,14 @@ class _Search:
     turns: int = 0
     solutions: list[Solution] = field(default_factory=list)
     best: Verdict | None = None
+    first: Verdict | None = None
     seen: set[object] = field(default_factory=set)
     heap: list[tuple[float, int, _Edge | _Node]] = field(default_factory=list)
+    crowds: dict[tuple[Command, ...], int] = field(default_factory=dict)
+    """How many children with progress the node with these commands has."""
     order: Iterator[int] = field(default_factory=itertools.count)
+    shrinking: bool = False
+    """The first fix has several commands and was not yet tried with fewer."""
     last_candidate: int | None = None
     last_second: float = math.inf
 
@@ -181,7 +190,7 @@ class _Search:
                 return stop
             first = self.verify(self.state)
             self.candidates += 1
-        self.best = first
+        self.best = self.first = first
         self.seen.add(normalized(self.state))
         if first.passed:
             return "nothing to fix"
@@ -203,6 +212,9 @@ class _Search:
             verdicts = self._judge(states)
             for (edge, after), verdict in zip(picked, verdicts, strict=True):
                 self._take(edge, after, verdict)
+            if self.shrinking and self.polish > 0:
+                self.shrinking = False
+                self._shrink(self.solutions[0])
             if self.on_progress is not None:
                 best = summary(self.best) if self.best else ""
                 self.on_progress(
@@ -321,18 +333,68 @@ class _Search:
             )
         )
         if self.last_candidate is None:
+            self.shrinking = len(transcript.commands) > 1
             extra = max(10, math.ceil(self.polish * self.candidates)) if self.polish > 0 else 0
             self.last_candidate = self.candidates + extra
             if self.budget.seconds is not None:
                 self.last_second = spent + max(self.polish * spent, 0.25)
 
+    def _shrink(self, solution: Solution) -> None:
+        """Look for a command that the fix does not need; what it leaves is a smaller fix."""
+        for dropped in range(len(solution.commands)):
+            commands = without(solution.commands, dropped)
+            if commands is None or self._stop() is not None:
+                continue
+            try:
+                states = list(itertools.accumulate(commands, apply, initial=self.state))
+            except CommandError:
+                continue
+            if normalized(states[-1]) in self.seen:
+                continue
+            self.seen.add(normalized(states[-1]))
+            verdict = self._verify_one(states[-1])
+            if verdict.passed:
+                shown = self._transcript(commands, states, verdict)
+                self._solve(states[-1], shown, verdict, solution.log_prob)
+                return
+
+    def _verify_one(self, state: EditState) -> Verdict:
+        self.candidates += 1
+        return self.verify(state)
+
+    def _transcript(
+        self, commands: Sequence[Command], states: Sequence[EditState], last: Verdict
+    ) -> Transcript:
+        """What the policy would have seen; states between are verified for their findings."""
+        assert self.first is not None
+        verdicts = [self.first, *(self._verify_one(state) for state in states[1:-1]), last]
+        shown = (observe(s, v.findings) for s, v in zip(states, verdicts, strict=True))
+        return Transcript(tuple(shown), tuple(commands))
+
+
+def without(commands: Sequence[Command], dropped: int) -> tuple[Command, ...] | None:
+    """The commands but one, later line numbers adjusted; None where a later one needs it."""
+    gone = commands[dropped]
+    shift = {"ADDL": -1, "DELL": 1}.get(gone.verb, 0)
+    kept = list(commands[:dropped])
+    at = gone.line
+    for command in commands[dropped + 1 :]:
+        if gone.verb == "ADDL" and command.line == at and command.verb != "ADDL":
+            return None
+        moved = command.line > at or (gone.verb == "DELL" and command.line == at)
+        if not moved:
+            at += {"ADDL": 1, "DELL": -1}.get(command.verb, 0)
+        kept.append(replace(command, line=command.line + shift) if moved else command)
+    return tuple(kept)
+
 
 def step_value(before: Verdict, after: Verdict, log_prob: float, weights: Weights) -> float:
     """What a step adds to the priority of what follows it."""
     (rank, share), (new_rank, new_share) = before.progress, after.progress
-    if (new_rank, new_share) > (rank, share):
-        gain = new_share - share if new_rank == rank else new_share
-        return weights.progress + weights.share * max(gain, 0.0)
+    if new_rank > rank:
+        return weights.passed + weights.share * new_share
+    if new_rank == rank and new_share > share:
+        return weights.partial + weights.share * (new_share - share)
     if (new_rank, new_share) < (rank, share):
         return log_prob - weights.worse
     old, new = _syntax_line(before), _syntax_line(after)

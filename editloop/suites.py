@@ -6,7 +6,19 @@ shown to a person and never a reward in training.
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
 from pathlib import Path
+
+from editloop.checks.pytestruns import PytestReport, collect_pytest, run_pytest
+from editloop.sandbox import Level
+from editloop.transcript import Finding
+from editloop.verdict import CheckResult
 
 _ROOT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini", ".git")
 _LEVELS = 6
@@ -22,7 +34,7 @@ def project_root(path: Path) -> Path:
 
 
 def find_suites(path: Path) -> list[Path]:
-    """Test files named for a module: beside it, or in a ``tests`` folder up to the project's root."""
+    """Test files named for a module: beside it, or in a test folder up to the project's root."""
     path = path.resolve()
     if path.stem.startswith("test_") or path.stem.endswith("_test"):
         return []
@@ -35,3 +47,70 @@ def find_suites(path: Path) -> list[Path]:
         if folder == root:
             break
     return found
+
+
+def find_python(root: Path) -> str | None:
+    """An interpreter that has pytest: the project's, the active environment's, this one's."""
+    folders = [root / ".venv", root / "venv", Path(os.environ.get("VIRTUAL_ENV", root / ".venv"))]
+    places = [str(f / "bin" / "python") for f in folders]
+    for python in [*places, sys.executable, shutil.which("python3") or sys.executable]:
+        if Path(python).is_file() and _has_pytest(python):
+            return python
+    return None
+
+
+def _has_pytest(python: str) -> bool:
+    probe = [python, "-c", "import pytest"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
+class SuiteCheck:
+    """A Check: the suite in ``paths`` with the candidate in place of ``module``."""
+
+    def __init__(
+        self,
+        module: Path,
+        paths: Sequence[Path],
+        level: Level,
+        *,
+        python: str,
+        seconds: float = 30.0,
+    ) -> None:
+        self._module, self._level, self._python = module, level, python
+        self._root = project_root(module)
+        self._paths = [os.path.relpath(path, self._root) for path in paths]
+        self._seconds = seconds
+        self._expected: tuple[str, ...] | None = None
+
+    def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
+        if self._expected is None:
+            # Of the person's own version, before any candidate has run.
+            self._expected = collect_pytest(
+                self._paths, self._root, level=self._level, python=self._python, cancel=cancel
+            )
+        report = run_pytest(
+            self._paths,
+            self._module,
+            source,
+            self._root,
+            level=self._level,
+            expected=self._expected or None,
+            python=self._python,
+            wall_seconds=self._seconds,
+            cancel=cancel,
+        )
+        if report.status == "pass":
+            return CheckResult("pytest", len(report.expected), len(report.expected))
+        good = sum(outcome == "passed" for _, outcome in report.outcomes)
+        total = max(len(report.expected), good + 1)
+        return CheckResult("pytest", good, total, _findings(report))
+
+
+def _findings(report: PytestReport) -> tuple[Finding, ...]:
+    """One for each failed test, with pytest's own word on why where there is one."""
+    said = re.findall(r"^E\s+(.+)$", report.text, re.MULTILINE)
+    failed = [name for name, outcome in report.outcomes if outcome == "failed"]
+    if not failed:
+        return (Finding(" ".join([report.problem, *said[:1]])),)
+    reasons = [*said, *[""] * len(failed)]
+    return tuple(Finding(f"{n} failed: {r}") for n, r in zip(failed, reasons, strict=False))

@@ -54,6 +54,8 @@ class Trace:
 
 def replay(trace: Trace, document: Snapshot) -> EditState:
     """The state after a trace's commands. Raises CommandError where the document is another."""
+    if trace.view and trace.view[-1] >= len(document.lines):
+        raise CommandError("the document has fewer lines than the trace's")
     state = EditState.open(document, trace.view)
     for step in trace.steps:
         if step.command is not None and step.error is None:

@@ -8,29 +8,41 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
+from trainer.pieces import words
+
 Kind = str
 """One of the keys of ``_MAKERS``."""
 
 _WORDS = ("hello", "abc", "racecar", "aab", "banana", "python", "leetcode", "level", "a", "xyz")
 _TEXTS = ("hello world", "The quick brown fox", "a-b_c d", "abc123", "", "A man a plan", "1234")
+_ANY = ("int", "ints", "text", "ints", "text", "matrix", "words", "dict")
 _BRACKETS = ("()", "()[]{}", "(]", "([)]", "{[]}")
 
 _BY_NAME: tuple[tuple[str, Kind], ...] = (
     (r"^(matrix|grid|board|mat|table|rows|image|points|intervals|edges|lists|pairs)\d*$", "matrix"),
     (r"^(words|strs|strings|names|tokens|keys|labels|test_list)\d*$", "words"),
     (r"^(graph|adj|adjacency|tree_map)$", "graph"),
-    (r"^(nums?|arr|array|lst|list\w*|a_list|numbers|values|data|items|seq\w*|iterable|prices|"
-     r"heights?|weights?|costs?|coins|vec\w*|l|xs|ys|elements|collection|scores|candidates)\d*$", "ints"),
-    (r"^(s|st|str\w*|string\w*|text|word|sentence|pattern|line|name|key|prefix|suffix|char\w*|ch|"
-     r"msg|message|sub\w*|phrase|t|url|path|needle|haystack|string_)\d*$", "text"),
+    (
+        r"^(nums?|arr|array|lst|list\w*|a_list|numbers|values|data|items|seq\w*|iterable|"
+        r"prices|heights?|weights?|costs?|coins|vec\w*|l|xs|ys|elements|collection|scores)\d*$",
+        "ints",
+    ),
+    (
+        r"^(s|st|str\w*|string\w*|text|word|sentence|pattern|line|name|key|prefix|suffix|char\w*|ch|"
+        r"msg|message|sub\w*|phrase|t|url|path|needle|haystack|string_)\d*$",
+        "text",
+    ),
     (r"^(d|dic\w*|dict\w*|mapping|map|counts?_map|freq\w*|config|params|attrs)\d*$", "dict"),
     (r"^(flag|reverse\w*|strict|is_\w+|has_\w+|use_\w+|verbose|ascending)$", "bool"),
     (r"^(tup\w*|test_tup\w*|pair|point|coord\w*)\d*$", "tuple"),
     (r"^(set\w*)\d*$", "set"),
     (r"^(x|y|r|radius|height|width|length|side|rate|price|temp\w*|angle|eps\w*)\d*$", "number"),
-    (r"^(n|m|k|i|j|a|b|c|p|q|num\w*|number|limit|target|size|base|exp\w*|power|value|start|end|"
-     r"stop|step|lo|hi|low|high|left|right|idx|index|amount|capacity|year|total|count|mod\w*|"
-     r"val|max\w*|min\w*|digits?|bits?|order|degree|steps|w|h|depth|level)\d*$", "int"),
+    (
+        r"^(n|m|k|i|j|a|b|c|p|q|num\w*|number|limit|target|size|base|exp\w*|power|value|start|end|"
+        r"stop|step|lo|hi|low|high|left|right|idx|index|amount|capacity|year|total|count|mod\w*|"
+        r"val|max\w*|min\w*|digits?|bits?|order|degree|steps|w|h|depth|level)\d*$",
+        "int",
+    ),
 )
 _BY_ANNOTATION: dict[str, Kind] = {
     "int": "int",
@@ -56,16 +68,16 @@ _BY_ANNOTATION: dict[str, Kind] = {
     "Iterable": "ints",
     "Sequence": "ints",
 }
-_TEXT_METHODS = frozenset(
-    "split lower upper strip lstrip rstrip startswith endswith replace join isdigit isalpha isupper "
-    "islower find rfind encode title swapcase splitlines format capitalize".split()
+_TEXT_METHODS = words(
+    "split lower upper strip lstrip rstrip startswith endswith replace join isdigit isalpha "
+    "isupper islower find rfind encode title swapcase splitlines format capitalize"
 )
-_LIST_METHODS = frozenset("append extend sort insert pop reverse".split())
-_DICT_METHODS = frozenset("items keys values get setdefault".split())
+_LIST_METHODS = words("append extend sort insert pop reverse")
+_DICT_METHODS = words("items keys values get setdefault")
 
 
 def parameters(node: ast.FunctionDef) -> list[ast.arg] | None:
-    """Positional parameters that must be given, and those with a default; None if there are others."""
+    """Positional parameters without ``self``; None where others must be given."""
     if node.args.kwarg or any(d is None for d in node.args.kw_defaults):
         return None
     return [a for a in (*node.args.posonlyargs, *node.args.args) if a.arg not in ("self", "cls")]
@@ -124,9 +136,8 @@ def arguments(node: ast.FunctionDef, rng: Random, count: int) -> list[tuple[Any,
             if options and (attempt < count or rng.random() < 0.5):
                 kind = options[0] if rng.random() < 0.75 else rng.choice(options)
             else:
-                kind = rng.choice(("int", "ints", "text", "ints", "text", "matrix", "words", "dict"))
+                kind = rng.choice(_ANY)
             values.append(_make(kind, rng))
-        # A sequence often goes with an index or a member of it.
         found.setdefault(repr(values), tuple(values))
         if len(found) >= count:
             break
@@ -136,7 +147,7 @@ def arguments(node: ast.FunctionDef, rng: Random, count: int) -> list[tuple[Any,
 def _make(kind: Kind, rng: Random) -> Any:
     match kind:
         case "int":
-            return rng.choice((0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 15, 16, 20, 25, 30, 100, 121, -1))
+            return rng.choice((*range(11), 12, 13, 15, 16, 20, 25, 30, 100, 121, -1))
         case "number":
             return rng.choice((0, 1, 2, 3, 5, 10, 2.5, 0.5, 7, 12, 1.5))
         case "bool":
@@ -144,7 +155,7 @@ def _make(kind: Kind, rng: Random) -> Any:
         case "text":
             return rng.choice(rng.choice((_WORDS, _WORDS, _TEXTS, _BRACKETS)))
         case "words":
-            return rng.sample([*_WORDS, "cat", "dog", "flow", "flower", "flight"], rng.randint(1, 5))
+            return rng.sample([*_WORDS, "cat", "dog", "flow", "flower"], rng.randint(1, 5))
         case "matrix":
             rows, columns = rng.randint(1, 4), rng.randint(2, 4)
             if rng.random() < 0.5:

@@ -49,6 +49,10 @@ def rows(
     exit_share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of episodes that keep their EXIT turn.")
     ] = 0.1,
+    short: Annotated[int, typer.Option(help="Rows up to this length all stay.")] = 320,
+    long_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of longer rows that stays.")
+    ] = 1.0,
 ) -> None:
     """Encode corpus modules or demonstrations as token rows."""
     from trainer.rows import encode_rows
@@ -56,6 +60,7 @@ def rows(
 
     source = track(_transcripts(inputs, exit_share), "encoding", console=console, total=None)
     made = encode_rows(source, EpisodeEncoder.from_file(tokenizer), max_tokens)
+    made = made.thinned(short, long_share, seed=0)
     made.save(out)
     share = made.written.mean() if len(made.written) else 0.0
     console.print(f"{out}: {len(made)} rows, {len(made.ids)} tokens, {share:.1%} of them written")

@@ -6,15 +6,12 @@ alone; a stopped run goes on where it was.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import json
 import multiprocessing
 import os
 import time
-import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +19,11 @@ from typing import Any
 from rich.progress import Progress
 
 from editloop.checks.static import StaticChecker
-from trainer.exclude import Exclusion, digest, load_exclusion, parse
-from trainer.harvest import as_solution, check_piece, harvest, stable, tidy
+from trainer.exclude import Exclusion, digest, load_exclusion
+from trainer.harvest import harvest
+from trainer.pieces import as_solution, check_piece, parse, stable, tidy
+from trainer.sources import Origin, origins, write_manifest
 
-_SKIPPED = frozenset(
-    "test tests testing site-packages dist-packages __pycache__ node_modules idlelib lib2to3 "
-    "_vendor vendored examples docs pydoc_data benchmarks .git .venv venv".split()
-)
 MAX_FILE = 400_000
 SOLUTION_SHARE = 3
 """One in this many pure functions is also taken as a method of ``class Solution``."""
@@ -46,16 +41,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """A file to read and the package it belongs to."""
-
-    path: Path
-    package: str
-
-
-@dataclass(frozen=True, slots=True)
 class CorpusSettings:
-    """``per_package`` limits the pieces of one package that are not pure; pure ones are not limited."""
+    """``per_package`` limits the impure pieces of one package; pure ones are not limited."""
 
     minutes: float | None = None
     per_package: int = 1500
@@ -69,32 +56,6 @@ def read_corpus(path: Path) -> Iterator[Entry]:
             yield Entry(**{**row, "names": tuple(row["names"])})
 
 
-def origins(roots: Iterable[Path]) -> Iterator[Origin]:
-    """Files below the roots, package by package, in an order that no listing can change.
-
-    A root is a folder of installed packages, a standard library, or any folder or file of source.
-    """
-    for root in roots:
-        if root.is_file():
-            yield Origin(root, root.stem)
-            continue
-        installed = any(root.glob("*.dist-info"))
-        found = []
-        for folder, folders, files in os.walk(root):
-            folders[:] = sorted(f for f in folders if f not in _SKIPPED and not f.endswith("-info"))
-            for name in files:
-                if name.endswith(".py") and not name.startswith("test_") and name != "conftest.py":
-                    path = Path(folder, name)
-                    part = path.relative_to(root).parts[0].removesuffix(".py")
-                    found.append(Origin(path, part if installed else _folder_name(root)))
-        # Shuffled by content-free hash, so that a limit does not favour one part of a package.
-        yield from sorted(found, key=lambda o: (o.package, stable(o.path.relative_to(root).as_posix())))
-
-
-def _folder_name(root: Path) -> str:
-    return f"cpython-{root.name.removeprefix('python')}" if (root / "os.py").exists() else root.name
-
-
 _checker: StaticChecker | None = None
 _exclusion = Exclusion()
 
@@ -102,7 +63,6 @@ _exclusion = Exclusion()
 def _start_worker(exclusion: Exclusion) -> None:
     global _checker, _exclusion
     _checker, _exclusion = StaticChecker(), exclusion
-    warnings.simplefilter("ignore")
 
 
 def _read_origin(origin: Origin) -> list[tuple[str, Entry]]:
@@ -189,7 +149,7 @@ def build_corpus(
                     break
         file.flush()
         done.save(out)
-    _write_manifest(out, files[: done.files], roots, writer.counts)
+    write_manifest(out, files[: done.files], roots, writer.counts)
     return dict(writer.counts)
 
 
@@ -246,41 +206,3 @@ class _Progress:
     def save(self, out: Path) -> None:
         row = {"files": self.files, "bytes": out.stat().st_size}
         out.with_suffix(".progress.json").write_text(json.dumps(row))
-
-
-def _write_manifest(
-    out: Path, files: Sequence[Origin], roots: Sequence[Path], counts: Counter[str]
-) -> None:
-    """One object a package: version, licence, rows, and a digest of its files' contents."""
-    digests: dict[str, Any] = {}
-    for origin in files:
-        sha = digests.setdefault(origin.package, hashlib.sha256())
-        sha.update(origin.path.name.encode() + b"\0" + origin.path.read_bytes())
-    known = _distributions(roots)
-    rows = []
-    for package, number in sorted(counts.items()):
-        version, licence = known.get(package, ("", ""))
-        if package.startswith("cpython-"):
-            version, licence = package.removeprefix("cpython-"), "PSF-2.0"
-        if package == "mbpp-train":
-            licence = "CC-BY-4.0"
-        sha = digests[package].hexdigest() if package in digests else ""
-        rows.append(
-            {"package": package, "version": version, "licence": licence, "rows": number, "sha256": sha}
-        )
-    out.with_suffix(".manifest.json").write_text(json.dumps(rows, indent=1) + "\n")
-
-
-def _distributions(roots: Sequence[Path]) -> dict[str, tuple[str, str]]:
-    """Top-level package -> (version, licence) for the folders of installed packages."""
-    found = {}
-    for dist in importlib.metadata.distributions(path=[str(r) for r in roots]):
-        meta = dist.metadata
-        licence = meta.get("License-Expression") or ""
-        if not licence:
-            classes = [c for c in meta.get_all("Classifier") or [] if c.startswith("License")]
-            licence = (classes[0].rpartition(":: ")[2] if classes else meta.get("License")) or ""
-        tops = {f.parts[0].removesuffix(".py") for f in dist.files or () if f.suffix == ".py"}
-        for top in tops or {meta["Name"]}:
-            found[top] = (dist.version, " ".join(licence.split())[:60])
-    return found

@@ -1,6 +1,6 @@
 """Demonstrations: corruptions undone one command a turn, with what the checks say in between.
 
-A row is ``{"v": 1, "observations": [{"window": [...], "findings": [[line | null, text], ...]}, ...],
+A row is ``{"v": 1, "observations": [{"window": [...], "findings": [[line | null, text], ...]}],
 "commands": ["### REPW ...", ..., "### EXIT"], "family": [...], "source": id}``. There is one
 observation a command: nothing is seen after EXIT. The bytes depend on inputs and seed alone.
 """
@@ -14,7 +14,6 @@ from random import Random
 from typing import Any
 
 from editloop.commands import EXIT, Command, CommandError, render
-from editloop.region import RegionError, window
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
 from editloop.transcript import observe
@@ -22,7 +21,6 @@ from editloop.verdict import Verdict
 from trainer.corpus import Entry
 from trainer.corruptions import (
     Change,
-    Corruption,
     Family,
     Fault,
     Module,
@@ -32,6 +30,7 @@ from trainer.corruptions import (
 )
 from trainer.grading import Grader
 from trainer.scenes import Scene, embed
+from trainer.windows import through_window
 
 DEMO_VERSION = 1
 Verify = Callable[[str], Verdict]
@@ -154,7 +153,7 @@ def _visible(
     left = max(1, round(wanted * (1 - settings.several)))
     for _ in range(3 * wanted):
         fault = propose(module, rng, chosen)
-        corruption = fault and compose(module, [fault])
+        corruption = compose(module, [fault]) if fault is not None else None
         if fault is None or corruption is None or corruption.source in seen:
             continue
         seen.add(corruption.source)
@@ -200,7 +199,7 @@ def _demo(
         return None
     commands: Sequence[Command] | None = corruption.commands
     if view is not None:
-        view, commands = _through_window(corruption, group[0].change.start)
+        view, commands = through_window(corruption, group[0].change.start)
     if commands is None:
         return None
     state = EditState.open(Snapshot.from_text(corruption.source), view)
@@ -223,29 +222,3 @@ def _distinct(group: Sequence[Fault]) -> list[Fault]:
         if all(a.start > f.change.stop or f.change.start > a.stop for f in kept):
             kept.append(fault)
     return kept
-
-
-def _through_window(
-    corruption: Corruption, line: int
-) -> tuple[tuple[int, ...] | None, tuple[Command, ...] | None]:
-    """The product's own view on a line, and the commands with its numbers; None outside of it."""
-    document = Snapshot.from_text(corruption.source)
-    count = len(document.lines)
-    try:
-        view = window(document, line=min(line, count - 1), max_lines=min(80, count - 1))
-    except RegionError:
-        return None, None
-    whole, state = EditState.open(document), EditState.open(document, view)
-    commands = []
-    for command in corruption.commands:
-        number = state.number_of(command.line - 1)
-        if number is None and command.verb == "ADDL" and command.line - 2 == state.view[-1]:
-            number = len(state.view) + 1
-        if number is None:
-            return None, None
-        mapped = Command(command.verb, number, command.text, command.source)
-        whole, state = apply(whole, command), apply(state, mapped)
-        if whole.text != state.text:
-            return None, None
-        commands.append(mapped)
-    return view, tuple(commands)

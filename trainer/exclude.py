@@ -1,8 +1,8 @@
 """Keeping benchmark programs out of the training data.
 
-A piece coincides with a benchmark task when its normalized syntax tree is one of the task's, or when
-a function of it has the name and the number of parameters of one of the task's functions. Long
-names count alone: two programs called ``longestPalindromicSubstring`` solve the same problem.
+A piece coincides with a benchmark task when its normalized syntax tree is one of the task's, or a
+function of it has the name and the number of parameters of one of the task's functions. Long names
+count alone: two programs called ``longestPalindromicSubstring`` solve the same problem.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from trainer.pieces import parse
 
 _LONG_NAME = 10
 _IGNORED = frozenset({"check", "main", "solve", "solution"})
@@ -68,13 +70,6 @@ def _programs(row: dict[str, Any]) -> Iterator[str]:
     for key in keys:
         if isinstance(row.get(key), str):
             yield row[key].replace("\r\n", "\n")
-
-
-def parse(source: str) -> ast.Module | None:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
 
 
 def functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:

@@ -1,4 +1,4 @@
-"""Verdicts for training data: the product's own verifier over a scene, with test answers remembered."""
+"""Verdicts for training data: the product's verifier over a scene, test answers remembered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from editloop.checks.plans import plan_asserts
-from editloop.checks.static import StaticChecker
+from editloop.checks.static import Diagnostic, StaticChecker
 from editloop.sandbox import SandboxPool
 from editloop.text import Snapshot
 from editloop.verdict import CheckResult, Verdict
@@ -35,11 +35,26 @@ class _Remembering:
         return self._known[source]
 
 
+class _RememberingStatic(StaticChecker):
+    """A static checker that keeps what it found in the last few sources."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: OrderedDict[str, tuple[Diagnostic, ...]] = OrderedDict()
+
+    def check(self, source: str) -> tuple[Diagnostic, ...]:
+        if source not in self._known:
+            self._known[source] = super().check(source)
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return self._known[source]
+
+
 class Grader:
     """One worker's tools. The sandbox starts on the first scene with tests."""
 
     def __init__(self) -> None:
-        self.static = StaticChecker()
+        self.static = _RememberingStatic()
         self._pool: SandboxPool | None = None
         self._check: tuple[Scene, _Remembering] | None = None
 
@@ -86,6 +101,9 @@ class Grader:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()

@@ -8,20 +8,11 @@ from __future__ import annotations
 
 import ast
 import builtins
-import hashlib
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from trainer.pieces import Piece, check_piece, parse, stable, tidy
 
 MIN_LINES, MAX_LINES, MAX_CHARS = 3, 60, 2500
-PURE_MODULES = frozenset(
-    "math cmath itertools functools collections string re heapq bisect operator typing fractions "
-    "decimal statistics copy enum dataclasses abc numbers textwrap types".split()
-)
-IMPURE_NAMES = frozenset(
-    "open input print exec eval compile globals locals vars __import__ exit quit breakpoint "
-    "memoryview id hash setattr delattr super object __file__".split()
-)
 _BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 _MAX_CONSTANT = 400
 _MAX_HELPERS = 4
@@ -29,20 +20,10 @@ _MAX_HELPERS = 4
 Definition = ast.FunctionDef | ast.ClassDef
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A self-contained module, the names that it defines, and whether it is safe to call."""
-
-    source: str
-    names: tuple[str, ...]
-    pure: bool
-
-
 def harvest(text: str) -> Iterator[Piece]:
     """The pieces of one file, in order. A file that does not parse has none."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
+    tree = parse(text)
+    if tree is None:
         return
     file = _File(text, tree)
     for node in tree.body:
@@ -115,7 +96,13 @@ def _docstrings(node: ast.AST, lines: list[str]) -> list[tuple[int, int, list[st
             continue
         first = text.strip().split("\n")[0].strip()
         kept = []
-        if choice == 1 and 0 < len(first) < 80 and first.isascii() and '"' not in first and "\\" not in first:
+        if (
+            choice == 1
+            and 0 < len(first) < 80
+            and first.isascii()
+            and '"' not in first
+            and "\\" not in first
+        ):
             kept = [f'{" " * head.col_offset}"""{first}"""']
         if rows[0].lstrip() != rows[0][head.col_offset :] or "\t" in rows[0][: head.col_offset]:
             kept = []
@@ -124,11 +111,6 @@ def _docstrings(node: ast.AST, lines: list[str]) -> list[tuple[int, int, list[st
             stop += 1
         found.append((head.lineno, stop, kept))
     return sorted(found)
-
-
-def stable(text: str) -> int:
-    """A number that depends on the text alone, for choices that must not change between runs."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest(), "big")
 
 
 def free_names(node: ast.AST) -> set[str]:
@@ -174,49 +156,6 @@ def _piece(file: _File, node: Definition, body: str, name: str = "") -> Iterator
         return
     if piece := check_piece(source, (*(h.name for h in helpers), name or node.name)):
         yield piece
-
-
-def tidy(source: str) -> str:
-    """No trailing white space, no runs of blank lines, one final newline."""
-    lines: list[str] = []
-    for line in source.split("\n"):
-        line = line.rstrip()
-        if line or (lines and lines[-1]):
-            lines.append(line)
-    return "\n".join(lines).strip("\n") + "\n"
-
-
-def check_piece(source: str, names: tuple[str, ...]) -> Piece | None:
-    """The piece, None where the text is not fit for a corpus."""
-    if not source.isprintable() and any(c < " " and c not in "\n\t" for c in source):
-        return None
-    if len(source) - len(source.encode("ascii", "ignore")) > len(source) // 50:
-        return None
-    if any(len(line) > 120 for line in source.split("\n")):
-        return None
-    try:
-        tree = ast.parse(source)
-        compile(source, "<piece>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, SyntaxWarning):
-        return None
-    return Piece(source, names, is_pure(tree))
-
-
-def is_pure(tree: ast.AST) -> bool:
-    """Whether only computing modules and builtins are used: no input, output or reflection."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import(names=names):
-                if any(a.name.partition(".")[0] not in PURE_MODULES for a in names):
-                    return False
-            case ast.ImportFrom(module=module):
-                if (module or "").partition(".")[0] not in PURE_MODULES:
-                    return False
-            case ast.Name(id=name) if name in IMPURE_NAMES:
-                return False
-            case ast.Global() | ast.Await() | ast.AsyncFunctionDef():
-                return False
-    return True
 
 
 def _closure(
@@ -286,24 +225,3 @@ def _standalone(body: str) -> str | None:
         return None
     rest = rest.removeprefix(",").lstrip()
     return f"{head}({rest}"
-
-
-def as_solution(source: str, name: str) -> str | None:
-    """A module of one function as ``class Solution`` with one method, None where it is not that."""
-    tree = ast.parse(source)
-    *before, node = tree.body
-    if not isinstance(node, ast.FunctionDef) or node.name != name or node.decorator_list:
-        return None
-    if any(not isinstance(n, ast.Import | ast.ImportFrom) for n in before):
-        return None
-    if any(isinstance(n, ast.Constant) and "\n" in str(n.value) for n in ast.walk(node)):
-        return None
-    lines = source.split("\n")
-    cut = node.lineno - 1
-    head, body = lines[:cut], lines[cut:]
-    text = "\n".join(f"    {line}" if line.strip() else "" for line in body)
-    text = text.replace(f"def {name}(", "def \0(", 1)
-    text = re.sub(rf"(?<![\w.]){name}\(", f"self.{name}(", text)
-    comma = ", " if (node.args.args or node.args.vararg) else ""
-    text = text.replace("def \0(", f"def {name}(self{comma}", 1)
-    return tidy("\n".join([*head, "class Solution:", text]))

@@ -12,7 +12,7 @@ from trainer.corpus import Entry, read_corpus
 from trainer.corruptions import held_out_families
 from trainer.demos import DemoSettings, entry_demos
 from trainer.grading import Grader
-from trainer.harvest import stable
+from trainer.pieces import stable
 from trainer.record import Recorded, read_recorded
 from trainer.scenes import SOLUTION_PRELUDE, Scene, without_imports
 from trainer.stream import stream

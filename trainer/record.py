@@ -19,7 +19,7 @@ from editloop.checks.testruns import record_calls
 from editloop.sandbox import SandboxPool
 from trainer.arguments import arguments, parameters
 from trainer.corpus import Entry, read_corpus
-from trainer.exclude import parse
+from trainer.pieces import parse
 from trainer.stream import stream
 
 _CALLS = 36
@@ -62,12 +62,22 @@ def record_entry(entry: Entry, pool: SandboxPool, seed: int) -> Recorded | None:
     if found is None or not entry.pure:
         return None
     node, call = found
-    if parameters(node) is None or any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)):
+    if parameters(node) is None:
         return None
+    if any(isinstance(n, ast.Yield | ast.YieldFrom) for n in ast.walk(node)):
+        return _record(entry, node, f"list({call}(%s))", pool, seed)
+    made = _record(entry, node, f"{call}(%s)", pool, seed)
+    # What cannot be compared may be an iterator over what can.
+    return made or _record(entry, node, f"list({call}(%s))", pool, seed)
+
+
+def _record(
+    entry: Entry, node: ast.FunctionDef, form: str, pool: SandboxPool, seed: int
+) -> Recorded | None:
     tries = arguments(node, Random(f"{seed}/{entry.id}"), _CALLS)
     if not tries:
         return None
-    source = f"{entry.source}\n\ndef {_ENTRY}(*args):\n    return {call}(*args)\n"
+    source = f"{entry.source}\n\ndef {_ENTRY}(*args):\n    return {form % '*args'}\n"
     calls = [(_ENTRY, args) for args in tries]
     answers = record_calls(pool, source, calls, cpu_seconds=0.4, wall_seconds=5.0)
     good = [(a, v) for a, v in zip(tries, answers, strict=True) if _usable(a, v)]
@@ -78,7 +88,7 @@ def record_entry(entry: Entry, pool: SandboxPool, seed: int) -> Recorded | None:
     chosen = choose(good)
     if len(chosen) < 3:
         return None
-    asserts = tuple(_assert(call, args, value) for args, value in chosen)
+    asserts = tuple(_assert(form, args, value) for args, value in chosen)
     return Recorded(entry.id, asserts, annotate(entry.source, node, chosen))
 
 
@@ -89,7 +99,7 @@ def _usable(args: tuple[Any, ...], value: Any) -> bool:
 
 
 def choose(good: Sequence[tuple[tuple[Any, ...], Any]]) -> list[tuple[tuple[Any, ...], Any]]:
-    """Up to 5 calls: at least two different answers, larger inputs first, one trivial at the end."""
+    """Up to 5 calls: at least two different answers, larger inputs first, a trivial one last."""
     ordered = sorted(good, key=lambda g: -min(len(repr(g[0])), 40))
     chosen: list[tuple[tuple[Any, ...], Any]] = []
     seen: dict[str, int] = {}
@@ -104,8 +114,8 @@ def choose(good: Sequence[tuple[tuple[Any, ...], Any]]) -> list[tuple[tuple[Any,
     return chosen if len(seen) >= 2 else []
 
 
-def _assert(call: str, args: tuple[Any, ...], value: Any) -> str:
-    return f"assert {call}({', '.join(map(repr, args))}) == {value!r}"
+def _assert(form: str, args: tuple[Any, ...], value: Any) -> str:
+    return f"assert {form % ', '.join(map(repr, args))} == {value!r}"
 
 
 def annotate(
@@ -141,12 +151,14 @@ def type_of(values: Sequence[Any]) -> str:
     if kind is dict:
         keys, members = [k for v in values for k in v], [m for v in values for m in v.values()]
         return f"Dict[{type_of(keys)}, {type_of(members)}]" if keys else "Dict"
+    if kind not in (list, set, tuple):
+        return "Any"
     inner = type_of([m for v in values for m in v])
-    return {list: f"List[{inner}]", set: f"Set[{inner}]", tuple: "Tuple"}.get(kind, "Any")
+    return "Tuple" if kind is tuple else f"{kind.__name__.title()}[{inner}]"
 
 
 def mbpp_tests(path: Path) -> dict[str, Recorded]:
-    """MBPP's own assertions for its training and validation programs, and for their method forms."""
+    """MBPP's own assertions for its training and validation programs."""
     found = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
@@ -181,7 +193,9 @@ def _as_method(entry: Entry) -> Recorded | None:
     if base is None or found is None:
         return None
     name, call = found[0].name, found[1]
-    return replace(base, id=entry.id, asserts=tuple(a.replace(f"{name}(", f"{call}(") for a in base.asserts))
+    return replace(
+        base, id=entry.id, asserts=tuple(a.replace(f"{name}(", f"{call}(") for a in base.asserts)
+    )
 
 
 def build_tests(

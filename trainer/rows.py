@@ -40,6 +40,17 @@ class Rows:
     def lengths(self) -> NDArray[np.int64]:
         return np.diff(self.bounds)
 
+    def thinned(self, length: int, share: float, seed: int) -> Rows:
+        """Without most rows above ``length`` tokens: a ``share`` of them stays.
+
+        A command costs its whole window, so short windows teach more commands in the same time.
+        """
+        rng = np.random.default_rng(seed)
+        keep = (self.lengths <= length) | (rng.random(len(self)) < share)
+        tokens = np.repeat(keep, self.lengths)
+        bounds = np.concatenate([[0], np.cumsum(self.lengths[keep])]).astype(np.int64)
+        return Rows(self.ids[tokens], self.written[tokens], bounds)
+
     def save(self, path: Path) -> None:
         """Write atomically, so that a killed run leaves no half file."""
         part = path.with_suffix(".part.npz")

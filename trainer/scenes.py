@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from trainer.exclude import parse
+from trainer.pieces import parse
 
 SOLUTION_PRELUDE = """\
 from typing import *
@@ -116,5 +116,11 @@ def _split(source: str) -> _Parts | None:
     while first < len(lines) and not lines[first].strip():
         first += 1
     defined = {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
-    assigned = {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+    assigned = {
+        t.id
+        for n in tree.body
+        if isinstance(n, ast.Assign)
+        for t in n.targets
+        if isinstance(t, ast.Name)
+    }
     return _Parts(tuple(imports), tuple(lines[first:]), frozenset(defined | assigned), first)

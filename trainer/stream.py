@@ -59,7 +59,9 @@ def stream(
     return count, done == len(items)
 
 
-def _save(ledger: Path, done: int, files: Mapping[str, object], outputs: Mapping[str, Path]) -> None:
+def _save(
+    ledger: Path, done: int, files: Mapping[str, object], outputs: Mapping[str, Path]
+) -> None:
     for file in files.values():
         file.flush()  # type: ignore[attr-defined]
     sizes = {key: path.stat().st_size for key, path in outputs.items()}

@@ -1,8 +1,10 @@
-"""Test plans: which calls, examples or test functions show that a module is right. Made on the host, runs nothing.
+"""Test plans: which calls, examples or test functions show that a module is right. Made on the
+host, runs nothing.
 
-Three forms come in (a task file's tests, bare assertions, docstrings) and three kinds come out: "calls" (the host
-compares answers), "doctests" (the host compares output) and "asserts" (a judge process runs the test functions
-against stand-ins). None of them lets the candidate's process see an expected value.
+Three forms come in (a task file's tests, bare assertions, docstrings) and three kinds come out:
+"calls" (the host compares answers), "doctests" (the host compares output) and "asserts" (a judge
+process runs the test functions against stand-ins). None of them lets the candidate's process see an
+expected value.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ class PlannedTest:
 
 @dataclass(frozen=True, slots=True)
 class TestPlan:
-    """What to run. `judge_source` and `player_names` are for tests that the judge runs, `groups` for doctests."""
+    """What to run. `judge_source` and `player_names` are for tests that the judge runs, `groups`
+    for doctests.
+    """
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
 
@@ -42,8 +46,8 @@ class TestPlan:
 def plan_tests(tests: str, test_names: Sequence[str], prelude: str = "") -> TestPlan:
     """A task file's tests: source and the zero-argument functions in it to call, in order.
 
-    The calls kind when every function is a list of plain assertions, else judge and player. Raises SyntaxError for
-    tests that do not parse, and ValueError for a name that they do not define.
+    The calls kind when every function is a list of plain assertions, else judge and player. Raises
+    SyntaxError for tests that do not parse, and ValueError for a name that they do not define.
     """
     tree = ast.parse(tests)
     body = [node for node in tree.body if not _starts_tests(node, set(test_names))]
@@ -68,7 +72,9 @@ def plan_asserts(lines: Sequence[str], prelude: str = "") -> TestPlan:
     judged: list[ast.stmt] = []
     for number, line in enumerate(lines, 1):
         statements = ast.parse(line.strip()).body
-        statements = [ast.Assert(node.value) if isinstance(node, ast.Expr) else node for node in statements]
+        statements = [
+            ast.Assert(node.value) if isinstance(node, ast.Expr) else node for node in statements
+        ]
         name = f"assert {number}"
         try:
             if not statements or not all(isinstance(node, ast.Assert) for node in statements):
@@ -84,11 +90,15 @@ def plan_asserts(lines: Sequence[str], prelude: str = "") -> TestPlan:
             planned.append(PlannedTest(name, function=function))
     source = ast.unparse(ast.Module(judged, []))
     names = _free_names(judged, frozenset(_bound_names(judged)))
-    return TestPlan("asserts" if judged else "calls", tuple(planned), source, names, prelude=prelude)
+    return TestPlan(
+        "asserts" if judged else "calls", tuple(planned), source, names, prelude=prelude
+    )
 
 
 def plan_doctests(source: str, names: Sequence[str] | None = None) -> TestPlan | None:
-    """The examples in a trusted version's docstrings, of all or of the named functions and classes; None without any."""
+    """The examples in a trusted version's docstrings, of all or of the named functions and classes;
+    None without any.
+    """
     groups = extract(source, names)
     return TestPlan("doctests", groups=groups) if groups else None
 
@@ -97,7 +107,10 @@ def _starts_tests(node: ast.stmt, names: set[str]) -> bool:
     """A statement that would run the tests when they are loaded: `check()`, or a main block."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         return isinstance(node.value.func, ast.Name) and node.value.func.id in names
-    return isinstance(node, ast.If) and ast.unparse(node.test) in ("__name__ == '__main__'", "'__main__' == __name__")
+    return isinstance(node, ast.If) and ast.unparse(node.test) in (
+        "__name__ == '__main__'",
+        "'__main__' == __name__",
+    )
 
 
 def _bound_names(body: Sequence[ast.stmt]) -> Iterator[str]:
@@ -114,14 +127,18 @@ def _bound_names(body: Sequence[ast.stmt]) -> Iterator[str]:
 
 
 def _free_names(body: Sequence[ast.stmt], bound: frozenset[str]) -> tuple[str, ...]:
-    """Names that the tests read and neither they nor Python define: the candidate's, and its imports."""
+    """Names that the tests read and neither they nor Python define: the candidate's, and its
+    imports.
+    """
     read = [
         part.id
         for node in body
         for part in ast.walk(node)
         if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
     ]
-    return tuple(name for name in dict.fromkeys(read) if name not in bound and not hasattr(builtins, name))
+    return tuple(
+        name for name in dict.fromkeys(read) if name not in bound and not hasattr(builtins, name)
+    )
 
 
 def _checks(function: ast.FunctionDef, bound: frozenset[str]) -> tuple[CallCheck, ...]:
@@ -132,7 +149,9 @@ def _checks(function: ast.FunctionDef, bound: frozenset[str]) -> tuple[CallCheck
     for node in function.body:
         if isinstance(node, ast.Assert):
             checks.append(split(node.test, bound))
-        elif not (isinstance(node, ast.Pass) or isinstance(node, ast.Expr) and _says_nothing(node.value)):
+        elif not (
+            isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and _says_nothing(node.value))
+        ):
             raise Unsupported(type(node).__name__)
     if not checks:
         raise Unsupported("asserts nothing")

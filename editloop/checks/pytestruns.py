@@ -1,7 +1,9 @@
-"""The user's own pytest suite against a candidate: advisory, because tests and candidate share a process.
+"""The user's own pytest suite against a candidate: advisory, because tests and candidate share a
+process.
 
-Tests and conftest are the user's version. A pass needs exit code 0 and a word on every expected test id, yet a candidate
-that sets out to cheat still can: show it to a person, never use it as a reward.
+Tests and conftest are the user's version. A pass needs exit code 0 and a word on every expected
+test id, yet a candidate that sets out to cheat still can: show it to a person, never use it as a
+reward.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from editloop.sandbox.suite import SuiteRun, run_suite
 
 @dataclass(frozen=True, slots=True)
 class PytestReport:
-    """How the suite went. `outcomes`: (test id, "passed", "failed" or "skipped"); `problem`: one line, "" for a pass."""
+    """How the suite went. `outcomes`: (test id, "passed", "failed" or "skipped"); `problem`: one
+    line, "" for a pass.
+    """
 
     status: Literal["pass", "fail", "error", "timeout", "cancelled"]
     expected: tuple[str, ...]
@@ -41,9 +45,15 @@ def collect_pytest(
 ) -> tuple[str, ...]:
     """Test ids of the user's version; () when nothing could be collected."""
     run = run_suite(
-        ["--collect-only", *paths], project_root.resolve(), {}, level=level, python=python, site=site,
-        wall_seconds=wall_seconds, cancel=cancel,
-    )  # fmt: skip
+        ["--collect-only", *paths],
+        project_root.resolve(),
+        {},
+        level=level,
+        python=python,
+        site=site,
+        wall_seconds=wall_seconds,
+        cancel=cancel,
+    )
     return _ids(run)
 
 
@@ -62,23 +72,36 @@ def run_pytest(
 ) -> PytestReport:
     """Run the tests in `paths` (relative to the root) with the candidate in place of `module_path`.
 
-    `expected`: ids of the user's version, collected here when not given. `python`: the user's interpreter, with pytest.
-    Raises SandboxUnavailable at levels other than A and B, ValueError for a module outside the root.
+    `expected`: ids of the user's version, collected here when not given. `python`: the user's
+    interpreter, with pytest. Raises SandboxUnavailable at levels other than A and B, ValueError for
+    a module outside the root.
     """
     root, module = project_root.resolve(), module_path.resolve()
     if not module.is_relative_to(root):
         raise ValueError("the module is not inside the project")
     if expected is None:
         expected = collect_pytest(
-            paths, root, level=level, python=python, site=site, wall_seconds=wall_seconds, cancel=cancel
+            paths,
+            root,
+            level=level,
+            python=python,
+            site=site,
+            wall_seconds=wall_seconds,
+            cancel=cancel,
         )
     wanted = tuple(expected)
     if not wanted and not (cancel is not None and cancel.is_set()):
         return PytestReport("error", (), (), "no tests were collected from the user's version")
     run = run_suite(
-        list(paths), root, {module: candidate_source}, level=level, python=python, site=site, wall_seconds=wall_seconds,
+        list(paths),
+        root,
+        {module: candidate_source},
+        level=level,
+        python=python,
+        site=site,
+        wall_seconds=wall_seconds,
         cancel=cancel,
-    )  # fmt: skip
+    )
     return judge(run, wanted)
 
 
@@ -104,7 +127,9 @@ def judge(run: SuiteRun, expected: tuple[str, ...]) -> PytestReport:
         problem = "out of time" if run.end == "wall" else "too much output"
         return PytestReport("timeout", expected, pairs, problem, text)
     problem = _problem(expected, outcomes, code, run)
-    status: Literal["pass", "fail", "error"] = "pass" if not problem else "fail" if code == 1 else "error"
+    status: Literal["pass", "fail", "error"] = (
+        "pass" if not problem else "fail" if code == 1 else "error"
+    )
     return PytestReport(status, expected, pairs, problem, text or run.errors[-CAP:])
 
 

@@ -1,4 +1,7 @@
-"""Doctest examples: taken out of a trusted source, cut from a candidate's, and compared. Runs nothing."""
+"""Doctest examples: taken out of a trusted source, cut from a candidate's, and compared.
+
+Runs nothing.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ CAP = 120
 
 @dataclass(frozen=True, slots=True)
 class DocExample:
-    """One `>>>` example: its source, the output or the exception it wants, doctest's option flags, its file line."""
+    """One `>>>` example: its source, the output or the exception it wants, doctest's option flags,
+    its file line.
+    """
 
     source: str
     want: str
@@ -31,11 +36,10 @@ _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 def _documented(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, _Documented, ast.Constant]]:
     """Qualified name, node and docstring of a module and all in it."""
-    if isinstance(node, _Documented):
-        body = node.body
-        if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-            if isinstance(body[0].value.value, str):
-                yield prefix, node, body[0].value
+    first = node.body[0] if isinstance(node, _Documented) and node.body else None
+    doc = first.value if isinstance(first, ast.Expr) else None
+    if isinstance(node, _Documented) and isinstance(doc, ast.Constant) and type(doc.value) is str:
+        yield prefix, node, doc
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             yield from _documented(child, f"{prefix}.{child.name}" if prefix else child.name)
@@ -44,7 +48,9 @@ def _documented(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, _Documen
 
 
 def extract(source: str, names: Sequence[str] | None = None) -> tuple[DocGroup, ...]:
-    """Examples by docstring, in order; () when the source does not parse. `names`: top-level or dotted names to keep."""
+    """Examples by docstring, in order; () when the source does not parse. `names`: top-level or
+    dotted names to keep.
+    """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -58,7 +64,11 @@ def extract(source: str, names: Sequence[str] | None = None) -> tuple[DocGroup, 
             parsed = doctest.DocTestParser().get_examples(str(doc.value))
         except ValueError:
             continue  # malformed prompts are not examples
-        group = tuple(_example(example, doc.lineno) for example in parsed if not example.options.get(doctest.SKIP))
+        group = tuple(
+            _example(example, doc.lineno)
+            for example in parsed
+            if not example.options.get(doctest.SKIP)
+        )
         if group:
             groups.append(group)
     return tuple(groups)
@@ -70,14 +80,17 @@ def _example(example: doctest.Example, first: int) -> DocExample:
 
 
 def cut(source: str) -> str:
-    """The source with every docstring that holds examples emptied; line numbers stay. Raises SyntaxError."""
+    """The source with every docstring that holds examples emptied; line numbers stay. Raises
+    SyntaxError.
+    """
     lines = source.splitlines(keepends=True) if "\f" not in source else source.split("\n")
     if "\f" in source:
         lines = [line + "\n" for line in lines]
     raw = [line.encode() for line in lines]
     found = [doc for _, _, doc in _documented(ast.parse(source)) if ">>>" in str(doc.value)]
     for doc in sorted(found, key=lambda doc: doc.lineno, reverse=True):
-        assert doc.end_lineno is not None and doc.end_col_offset is not None
+        assert doc.end_lineno is not None
+        assert doc.end_col_offset is not None
         first, last = doc.lineno - 1, doc.end_lineno - 1
         head, tail = raw[first][: doc.col_offset], raw[last][doc.end_col_offset :]
         raw[first : last + 1] = [head + b'"""' + b"\n" * (last - first) + b'"""' + tail]
@@ -85,7 +98,10 @@ def cut(source: str) -> str:
 
 
 def passes(example: DocExample, out: str, error: str | None) -> bool:
-    """Doctest's own comparison. `error`: the last line of the traceback's text, None when nothing was raised."""
+    """Doctest's own comparison.
+
+    `error`: the last line of the traceback's text, None when nothing was raised.
+    """
     checker = doctest.OutputChecker()
     if error is None:
         return example.error is None and checker.check_output(example.want, out, example.flags)

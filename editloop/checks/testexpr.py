@@ -1,8 +1,10 @@
-"""Splits `assert` expressions into what the candidate computes and what the host compares, and does the comparing.
+"""Splits `assert` expressions into what the candidate computes and what the host compares, and does
+the comparing.
 
-`f(2) == [4]` becomes the hole `f(2)`, which is sent, and the template `_0 == [4]`, which stays here. Only the hole's
-source enters the candidate's process; the template is evaluated over plain data by a small interpreter of a few node
-kinds. What does not fit raises Unsupported and is tested by judge and player instead.
+`f(2) == [4]` becomes the hole `f(2)`, which is sent, and the template `_0 == [4]`, which stays
+here. Only the hole's source enters the candidate's process; the template is evaluated over plain
+data by a small interpreter of a few node kinds. What does not fit raises Unsupported and is tested
+by judge and player instead.
 """
 
 from __future__ import annotations
@@ -23,43 +25,131 @@ class Unsupported(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CallCheck:
-    """One assertion: `exprs` are evaluated by the candidate, `template` (over _0, _1, ...) by the host."""
+    """One assertion: `exprs` are evaluated by the candidate, `template` (over _0, _1, ...) by the
+    host.
+    """
 
     exprs: tuple[str, ...]
     template: str
 
 
-# Evaluated by the candidate around its own call: they carry no literal, so nothing about the expected value.
+# Evaluated by the candidate around its own call: they carry no literal, so nothing about the
+# expected value.
 _WRAPPERS: Final = frozenset(
-    "list tuple set frozenset dict sorted sum len str repr min max int float bool any all abs round".split()
+    [
+        "list",
+        "tuple",
+        "set",
+        "frozenset",
+        "dict",
+        "sorted",
+        "sum",
+        "len",
+        "str",
+        "repr",
+        "min",
+        "max",
+        "int",
+        "float",
+        "bool",
+        "any",
+        "all",
+        "abs",
+        "round",
+    ]
 )
 _HOST: Final[dict[str, Callable[..., Any]]] = {
     name: getattr(builtins, name)
-    for name in "abs round len set sorted list tuple str sum min max all any int float bool frozenset dict".split()
+    for name in [
+        "abs",
+        "round",
+        "len",
+        "set",
+        "sorted",
+        "list",
+        "tuple",
+        "str",
+        "sum",
+        "min",
+        "max",
+        "all",
+        "any",
+        "int",
+        "float",
+        "bool",
+        "frozenset",
+        "dict",
+    ]
 }
 _CONSTRUCT: Final[dict[str, Callable[..., Any]]] = {
-    "set": set, "frozenset": frozenset, "list": list, "tuple": tuple, "dict": dict, "float": float, "complex": complex,
-}  # fmt: skip
-_TYPES: Final[dict[str, type]] = {
-    kind.__name__: kind for kind in (int, float, str, bytes, bool, list, tuple, set, frozenset, dict, complex)
+    "set": set,
+    "frozenset": frozenset,
+    "list": list,
+    "tuple": tuple,
+    "dict": dict,
+    "float": float,
+    "complex": complex,
 }
-_MATH: Final = frozenset("isclose sqrt pi e inf nan floor ceil log log2 log10 sin cos tan exp pow isnan hypot".split())
+_TYPES: Final[dict[str, type]] = {
+    kind.__name__: kind
+    for kind in (int, float, str, bytes, bool, list, tuple, set, frozenset, dict, complex)
+}
+_MATH: Final = frozenset(
+    [
+        "isclose",
+        "sqrt",
+        "pi",
+        "e",
+        "inf",
+        "nan",
+        "floor",
+        "ceil",
+        "log",
+        "log2",
+        "log10",
+        "sin",
+        "cos",
+        "tan",
+        "exp",
+        "pow",
+        "isnan",
+        "hypot",
+    ]
+)
 _COMPARE: Final[dict[type, Callable[[Any, Any], Any]]] = {
-    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
-    ast.GtE: operator.ge, ast.Is: operator.is_, ast.IsNot: operator.is_not,
-    ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b,
-}  # fmt: skip
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+}
 _BINARY: Final[dict[type, Callable[[Any, Any], Any]]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
-}  # fmt: skip
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+}
 _UNARY: Final[dict[type, Callable[[Any], Any]]] = {
-    ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Not: operator.not_, ast.Invert: operator.invert,
-}  # fmt: skip
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Not: operator.not_,
+    ast.Invert: operator.invert,
+}
 
 
 def split(node: ast.expr, bound: frozenset[str] = frozenset()) -> CallCheck:
-    """The check of one asserted expression. `bound`: names of the tests, unknown to the candidate. May raise Unsupported."""
+    """The check of one asserted expression.
+
+    `bound`: names of the tests, unknown to the candidate. May raise Unsupported.
+    """
     lifter = _Lifter(bound)
     template = lifter.lift(node)
     if not lifter.holes:
@@ -76,7 +166,10 @@ class _Lifter:
         if self.is_data(node):
             if any(isinstance(part, ast.Name) and part.id in self.bound for part in ast.walk(node)):
                 raise Unsupported("uses a name of the tests")
-            if any(isinstance(part, (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)) for part in ast.walk(node)):
+            if any(
+                isinstance(part, (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr))
+                for part in ast.walk(node)
+            ):
                 raise Unsupported("not a plain expression")
             self.holes.append(ast.unparse(node))
             return ast.Name(f"_{len(self.holes) - 1}", ast.Load())
@@ -84,7 +177,8 @@ class _Lifter:
             return node
         if isinstance(node, ast.Compare):
             if any(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops) and not all(
-                isinstance(part, ast.Constant) and part.value in (None, True, False) for part in node.comparators
+                isinstance(part, ast.Constant) and part.value in (None, True, False)
+                for part in node.comparators
             ):
                 raise Unsupported("identity")
             sides = []
@@ -93,7 +187,9 @@ class _Lifter:
                 before = len(self.holes)
                 sides.append(self.lift(part))
                 asking += len(self.holes) > before
-            if asking > 1:  # `f(x) == Counter([1])`: an expected value must not be computed by the candidate
+            if (
+                asking > 1
+            ):  # `f(x) == Counter([1])`: an expected value must not be computed by the candidate
                 raise Unsupported("both sides are calls")
             return ast.Compare(sides[0], node.ops, sides[1:])
         if isinstance(node, ast.BoolOp):
@@ -122,26 +218,43 @@ class _Lifter:
         raise Unsupported(type(node).__name__)
 
     def _is_host_call(self, node: ast.Call) -> bool:
-        if any(isinstance(part, ast.Starred) for part in node.args) or any(word.arg is None for word in node.keywords):
+        if any(isinstance(part, ast.Starred) for part in node.args) or any(
+            word.arg is None for word in node.keywords
+        ):
             return False
         if _is_math(node.func):
             return True
         if not isinstance(node.func, ast.Name) or node.func.id in self.bound:
             return False
         if node.func.id == "isinstance":
-            kinds = node.args[1].elts if len(node.args) == 2 and isinstance(node.args[1], ast.Tuple) else node.args[1:]
-            return len(node.args) == 2 and all(isinstance(kind, ast.Name) and kind.id in _TYPES for kind in kinds)
+            kinds = (
+                node.args[1].elts
+                if len(node.args) == 2 and isinstance(node.args[1], ast.Tuple)
+                else node.args[1:]
+            )
+            return len(node.args) == 2 and all(
+                isinstance(kind, ast.Name) and kind.id in _TYPES for kind in kinds
+            )
         if node.func.id in ("sorted", "min", "max", "dict") and node.keywords:
             return False
-        return node.func.id in _CONSTRUCT or node.func.id in _HOST and self._holds_data(node)
+        return node.func.id in _CONSTRUCT or (node.func.id in _HOST and self._holds_data(node))
 
     def _holds_data(self, node: ast.Call) -> bool:
-        return any(self.is_data(part) for arg in node.args for part in ast.walk(arg) if isinstance(part, ast.expr))
+        return any(
+            self.is_data(part)
+            for arg in node.args
+            for part in ast.walk(arg)
+            if isinstance(part, ast.expr)
+        )
 
     def is_data(self, node: ast.expr) -> bool:
         """Whether the candidate computes all of this, from inputs alone."""
         if isinstance(node, ast.Name):
-            return not hasattr(builtins, node.id) and node.id not in self.bound and node.id not in ("math", "isclose")
+            return (
+                not hasattr(builtins, node.id)
+                and node.id not in self.bound
+                and node.id not in ("math", "isclose")
+            )
         if isinstance(node, ast.Attribute):
             return self.is_data(node.value)
         if isinstance(node, ast.Subscript):
@@ -150,7 +263,11 @@ class _Lifter:
             return False
         if isinstance(node.func, ast.Attribute):
             owner = node.func.value
-            if isinstance(owner, ast.Call) and (node.args or node.keywords) and not _is_class_call(owner):
+            if (
+                isinstance(owner, ast.Call)
+                and (node.args or node.keywords)
+                and not _is_class_call(owner)
+            ):
                 return False  # `f(x).startswith("ab")` would tell the candidate what is expected
             return self.is_data(owner)
         if isinstance(node.func, ast.Call):
@@ -159,11 +276,18 @@ class _Lifter:
             return False
         name = node.func.id
         if name in _WRAPPERS and node.args and self.is_data(node.args[0]):
-            return len(node.args) == 1 and not node.keywords or name == "round" and len(node.args) == 2
+            return (len(node.args) == 1 and not node.keywords) or (
+                name == "round" and len(node.args) == 2
+            )
         if hasattr(builtins, name):
-            # `sum(10, 15)` can only mean the candidate's own sum; a constructor of literals is an expected value.
+            # `sum(10, 15)` can only mean the candidate's own sum; a constructor of
+            # literals is an expected value.
             inputs = [*node.args, *(word.value for word in node.keywords)]
-            return name not in _CONSTRUCT and name != "isinstance" and all(_is_literal(part) for part in inputs)
+            return (
+                name not in _CONSTRUCT
+                and name != "isinstance"
+                and all(_is_literal(part) for part in inputs)
+            )
         return self.is_data(node.func)
 
 
@@ -183,9 +307,11 @@ def _is_math(node: ast.expr) -> bool:
     if isinstance(node, ast.Name):
         return node.id == "isclose"
     return (
-        isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "math"
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "math"
         and node.attr in _MATH
-    )  # fmt: skip
+    )
 
 
 @functools.lru_cache(4096)
@@ -195,7 +321,9 @@ def parse(template: str) -> ast.expr:
 
 
 def evaluate(node: ast.expr, values: Sequence[Any]) -> Any:
-    """The template's value over plain data; comparison errors come through as for any Python expression."""
+    """The template's value over plain data; comparison errors come through as for any Python
+    expression.
+    """
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.Name) and node.id.startswith("_"):
@@ -221,10 +349,18 @@ def evaluate(node: ast.expr, values: Sequence[Any]) -> Any:
         return _binary(type(node.op), evaluate(node.left, values), evaluate(node.right, values))
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         items = [evaluate(part, values) for part in node.elts]
-        return items if isinstance(node, ast.List) else tuple(items) if isinstance(node, ast.Tuple) else set(items)
+        return (
+            items
+            if isinstance(node, ast.List)
+            else tuple(items)
+            if isinstance(node, ast.Tuple)
+            else set(items)
+        )
     if isinstance(node, ast.Dict):
         pairs = zip(node.keys, node.values, strict=True)
-        return {evaluate(key, values): evaluate(item, values) for key, item in pairs if key is not None}
+        return {
+            evaluate(key, values): evaluate(item, values) for key, item in pairs if key is not None
+        }
     if isinstance(node, ast.Attribute):
         return getattr(math, node.attr)
     if isinstance(node, ast.Call):
@@ -237,7 +373,7 @@ def _binary(op: type, left: Any, right: Any) -> Any:
     numbers = isinstance(left, (int, float, complex)) and isinstance(right, (int, float, complex))
     bits = sum(abs(part).bit_length() for part in (left, right) if isinstance(part, int))
     if op is ast.Pow:
-        if not numbers or isinstance(right, int) and (abs(right) > 2000 or bits > 2000):
+        if not numbers or (isinstance(right, int) and (abs(right) > 2000 or bits > 2000)):
             raise OverflowError("power")
     elif op in (ast.Mult, ast.FloorDiv, ast.Mod, ast.Div):
         if op is ast.Mult and not numbers:
@@ -252,10 +388,15 @@ def _binary(op: type, left: Any, right: Any) -> Any:
 def _call(node: ast.Call, values: Sequence[Any]) -> Any:
     if isinstance(node.func, ast.Name) and node.func.id == "isinstance":
         kinds = node.args[1].elts if isinstance(node.args[1], ast.Tuple) else [node.args[1]]
-        return isinstance(evaluate(node.args[0], values), tuple(_TYPES[k.id] for k in kinds if isinstance(k, ast.Name)))
+        return isinstance(
+            evaluate(node.args[0], values),
+            tuple(_TYPES[k.id] for k in kinds if isinstance(k, ast.Name)),
+        )
     if isinstance(node.func, ast.Name) and node.func.id != "isclose":
         call = _CONSTRUCT.get(node.func.id) or _HOST[node.func.id]
     else:
         call = getattr(math, node.func.attr if isinstance(node.func, ast.Attribute) else "isclose")
-    words = {word.arg: evaluate(word.value, values) for word in node.keywords if word.arg is not None}
+    words = {
+        word.arg: evaluate(word.value, values) for word in node.keywords if word.arg is not None
+    }
     return call(*[evaluate(part, values) for part in node.args], **words)

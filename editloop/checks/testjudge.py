@@ -1,4 +1,6 @@
-"""Assert tests: starts judge and player, reads the judge's verdicts, and finds the expected text in the test source."""
+"""Assert tests: starts judge and player, reads the judge's verdicts, and finds the expected text in
+the test source.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,36 @@ if TYPE_CHECKING:
     from editloop.checks.testruns import Limits
 
 IMPORTABLE = frozenset(
-    "sys math cmath collections itertools functools re datetime random string operator heapq bisect typing decimal fractions"
-    " statistics copy json time dataclasses enum".split()
+    [
+        "sys",
+        "math",
+        "cmath",
+        "collections",
+        "itertools",
+        "functools",
+        "re",
+        "datetime",
+        "random",
+        "string",
+        "operator",
+        "heapq",
+        "bisect",
+        "typing",
+        "decimal",
+        "fractions",
+        "statistics",
+        "copy",
+        "json",
+        "time",
+        "dataclasses",
+        "enum",
+    ]
 )
-"""Standard modules that tests may use through the candidate's imports: the judge imports its own."""
+"""Standard modules that tests may use through the candidate's imports; the judge has its own."""
+
+
+CONVERSATION_CAP = 32 << 20
+"""Bytes that either side may say in all; a single message stays under the answer cap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +84,18 @@ def run(
     """Run the test functions in a judge against stand-ins of the candidate in a player."""
     player = {"kind": "player", "source": source, "prelude": prelude, "names": list(names)}
     judge = {
-        "kind": "judge", "tests": tests, "names": list(functions), "prelude": prelude, "player_names": list(names),
-        "imports": imports(source, names), "stop": limits.stop,
-    }  # fmt: skip
+        "kind": "judge",
+        "tests": tests,
+        "names": list(functions),
+        "prelude": prelude,
+        "player_names": list(names),
+        "imports": imports(source, names),
+        "stop": limits.stop,
+    }
     judged, played = pool.converse(
-        Job(judge, limits.cpu_seconds, limits.wall_seconds), Job(player, limits.cpu_seconds, limits.wall_seconds), cancel
+        Job(judge, limits.cpu_seconds, limits.wall_seconds, CONVERSATION_CAP),
+        Job(player, limits.cpu_seconds, limits.wall_seconds, CONVERSATION_CAP),
+        cancel,
     )
     told: dict[int, Told] = {}
     current = 0
@@ -77,11 +112,15 @@ def _told(frame: dict[str, Any]) -> Told:
         return Told("pass")
     got = frame["got"] if frame["status"] == "fail" and frame["got"] else frame["error"]
     line = frame["line"] if type(frame["line"]) is int else None
-    return Told(frame["status"], clean(frame["call"]), clean(got)[:CAP], line, frame["test_line"])
+    return Told(
+        frame["status"], short(clean(frame["call"])), short(clean(got)), line, frame["test_line"]
+    )
 
 
 def imports(source: str, names: Sequence[str]) -> dict[str, str]:
-    """Which of the names are standard modules, or their members, that the candidate imports under their own name."""
+    """Which of the names are standard modules, or their members, that the candidate imports under
+    their own name.
+    """
     found: dict[str, str] = {}
     try:
         tree = ast.parse(source)
@@ -97,6 +136,11 @@ def imports(source: str, names: Sequence[str]) -> dict[str, str]:
                 if not alias.asname or alias.asname == alias.name:
                     found[alias.name] = f"{node.module}:{alias.name}"
     return {name: path for name, path in found.items() if name in names}
+
+
+def short(text: str) -> str:
+    """At most CAP characters."""
+    return text if len(text) <= CAP else text[: CAP - 3] + "..."
 
 
 def clean(text: str) -> str:
@@ -122,5 +166,4 @@ def _wanted(test: ast.expr) -> str:
         part = test.args[-1]  # a helper such as same(got, 30)
     else:
         return ""
-    text = ast.unparse(part)
-    return text if len(text) <= CAP else text[: CAP - 3] + "..."
+    return short(ast.unparse(part))

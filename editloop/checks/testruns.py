@@ -1,8 +1,11 @@
-"""Runs test plans through the sandbox and turns answers into outcomes: the only place where pass or fail is said."""
+"""Runs test plans through the sandbox and turns answers into outcomes: the only place where pass or
+fail is said.
+"""
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -55,8 +58,9 @@ def run_plan(
 ) -> tuple[TestOutcome, ...]:
     """Outcomes of all tests of the plan on one candidate, in the plan's order.
 
-    The limits hold for all calls together. A module that cannot be loaded makes every outcome an "error". With
-    `stop_at_first_failure`, and after a timeout or a crash, what follows is an "error" that says "not run".
+    The limits hold for all calls together. A module that cannot be loaded makes every outcome an
+    "error". With `stop_at_first_failure`, and after a timeout or a crash, what follows is an
+    "error" that says "not run".
     """
     limits = Limits(cpu_seconds, wall_seconds, stop_at_first_failure)
     prelude = prelude or plan.prelude
@@ -68,9 +72,15 @@ def run_plan(
     if called:
         done |= {o.name: o for o in _run_calls(pool, source, called, prelude, limits, cancel)}
     failed = any(outcome.status != "pass" for outcome in done.values())
-    if judged and not (failed and stop_at_first_failure):
-        done |= {o.name: o for o in _run_judged(pool, source, plan, judged, prelude, limits, cancel)}
-    return tuple(done.get(test.name) or TestOutcome(test.name, "error", got=NOT_RUN) for test in plan.tests)
+    if judged and not (
+        failed and (stop_at_first_failure or (cancel is not None and cancel.is_set()))
+    ):
+        done |= {
+            o.name: o for o in _run_judged(pool, source, plan, judged, prelude, limits, cancel)
+        }
+    return tuple(
+        done.get(test.name) or TestOutcome(test.name, "error", got=NOT_RUN) for test in plan.tests
+    )
 
 
 def _run_calls(
@@ -88,6 +98,8 @@ def _run_calls(
 
     def watch(frame: Any) -> bool:
         seen.append(frame)
+        if len(seen) > len(items) + 1:
+            return True  # more answers than questions
         if not limits.stop:
             return False
         for (_, check), start in zip(checks, starts, strict=True):
@@ -106,16 +118,17 @@ def _run_calls(
         outcome = TestOutcome(test.name, "pass")
         for check in test.checks:
             part = frames[position : position + len(check.exprs)]
-            call = check.exprs[0] if len(check.exprs[0]) <= CAP else check.exprs[0][: CAP - 3] + "..."
+            call = testjudge.short(check.exprs[0])
             if broken is not None:
-                outcome = TestOutcome(test.name, *broken[:1], call, "", *broken[1:])
+                outcome = TestOutcome(test.name, broken[0], call, "", broken[1], broken[2])
             elif _numbered(part, position) and len(part) == len(check.exprs):
                 outcome = _judge_check(test.name, check, part)
             elif ended:
                 outcome = TestOutcome(test.name, "error", call, "", NOT_RUN)
             else:
                 ended = True
-                outcome = TestOutcome(test.name, *ending(answers)[:1], call, _expected(check)[0], ending(answers)[1])
+                status, text = ending(answers)
+                outcome = TestOutcome(test.name, status, call, _expected(check)[0], text)
             position += len(check.exprs)
             if outcome.status != "pass":
                 break
@@ -137,7 +150,9 @@ def starts_after(test: PlannedTest, tests: Sequence[PlannedTest]) -> int:
 
 
 def _numbered(frames: Sequence[Any], start: int) -> bool:
-    return all(isinstance(frame, dict) and frame.get("n") == start + k for k, frame in enumerate(frames))
+    return all(
+        isinstance(frame, dict) and frame.get("n") == start + k for k, frame in enumerate(frames)
+    )
 
 
 def load_error(answers: Answers) -> tuple[Status, str, int | None] | None:
@@ -158,9 +173,12 @@ def ending(answers: Answers) -> tuple[Status, str]:
     if answers.timed_out:
         return "timeout", ""
     text = {
-        "crash": f"crashed ({answers.signal})", "flood": "answered more than 1 MB", "cancelled": "cancelled",
-        "stopped": NOT_RUN, "lost": "the sandbox was lost",
-    }.get(answers.end, "ended without an answer")  # fmt: skip
+        "crash": f"crashed ({answers.signal})",
+        "flood": "answered more than 1 MB",
+        "cancelled": "cancelled",
+        "stopped": NOT_RUN,
+        "lost": "the sandbox was lost",
+    }.get(answers.end, "ended without an answer")
     return "error", text
 
 
@@ -171,12 +189,12 @@ def error_text(told: Any) -> tuple[str, int | None]:
     except (KeyError, IndexError, TypeError):
         return "malformed answer", None
     text = f"{name}: {testjudge.clean(message)}" if message else name
-    return (text if len(text) <= CAP else text[: CAP - 3] + "..."), line if type(line) is int else None
+    return testjudge.short(text), line if type(line) is int else None
 
 
 def _judge_check(name: str, check: CallCheck, frames: Sequence[Any]) -> TestOutcome:
     """The comparison: plain data on one side, the template on the other."""
-    call = check.exprs[0] if len(check.exprs[0]) <= CAP else check.exprs[0][: CAP - 3] + "..."
+    call = testjudge.short(check.exprs[0])
     expected, side = _expected(check)
     values = []
     for frame in frames:
@@ -186,7 +204,9 @@ def _judge_check(name: str, check: CallCheck, frames: Sequence[Any]) -> TestOutc
         try:
             values.append(codec.decode_plain(frame.get("ret")))
         except codec.ForeignValue as foreign:
-            return TestOutcome(name, "fail", call, expected, f"an object of type {testjudge.clean(str(foreign))}")
+            return TestOutcome(
+                name, "fail", call, expected, f"an object of type {testjudge.clean(str(foreign))}"
+            )
         except codec.BadValue:
             return TestOutcome(name, "fail", call, expected, "a value that cannot be compared")
     got = show(values[0])
@@ -194,8 +214,17 @@ def _judge_check(name: str, check: CallCheck, frames: Sequence[Any]) -> TestOutc
         if side is not None:
             got = show(evaluate(side, values))
         passed = bool(evaluate(parse(check.template), values))
-    except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError, AttributeError) as error:
-        return TestOutcome(name, "fail", call, expected, f"{got} ({type(error).__name__} in the comparison)"[:CAP])
+    except (
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        LookupError,
+        RecursionError,
+        AttributeError,
+    ) as error:
+        return TestOutcome(
+            name, "fail", call, expected, f"{got} ({type(error).__name__} in the comparison)"[:CAP]
+        )
     return TestOutcome(name, "pass" if passed else "fail", call, expected, got)
 
 
@@ -210,10 +239,14 @@ def _expected(check: CallCheck) -> tuple[str, ast.expr | None]:
             return _expected_text(tree.ops[0], left), right
     if isinstance(tree, ast.Name):
         return "True", tree
-    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not) and isinstance(tree.operand, ast.Name):
+    if (
+        isinstance(tree, ast.UnaryOp)
+        and isinstance(tree.op, ast.Not)
+        and isinstance(tree.operand, ast.Name)
+    ):
         return "False", tree.operand
     text = check.template.replace("_0", "result")
-    return text if len(text) <= CAP else text[: CAP - 3] + "...", None
+    return testjudge.short(text), None
 
 
 def _has_hole(node: ast.expr) -> bool:
@@ -221,9 +254,17 @@ def _has_hole(node: ast.expr) -> bool:
 
 
 _WORDS = {
-    ast.Eq: "", ast.Is: "", ast.NotEq: "not ", ast.IsNot: "not ", ast.Lt: "less than ", ast.LtE: "at most ",
-    ast.Gt: "more than ", ast.GtE: "at least ", ast.In: "one of ", ast.NotIn: "none of ",
-}  # fmt: skip
+    ast.Eq: "",
+    ast.Is: "",
+    ast.NotEq: "not ",
+    ast.IsNot: "not ",
+    ast.Lt: "less than ",
+    ast.LtE: "at most ",
+    ast.Gt: "more than ",
+    ast.GtE: "at least ",
+    ast.In: "one of ",
+    ast.NotIn: "none of ",
+}
 
 
 def _expected_text(op: ast.cmpop, node: ast.expr) -> str:
@@ -235,13 +276,16 @@ def _expected_text(op: ast.cmpop, node: ast.expr) -> str:
 
 
 def _run_doctests(
-    pool: SandboxPool, source: str, plan: TestPlan, prelude: str, limits: Limits, cancel: threading.Event | None
+    pool: SandboxPool,
+    source: str,
+    plan: TestPlan,
+    prelude: str,
+    limits: Limits,
+    cancel: threading.Event | None,
 ) -> tuple[TestOutcome, ...]:
     examples = [example for group in plan.groups for example in group]
-    try:
-        source = testdoc.cut(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        pass  # the child says what is wrong with it
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        source = testdoc.cut(source)  # where it does not parse, the child says so
     groups = [[example.source for example in group] for group in plan.groups]
     message = {"kind": "doctests", "source": source, "prelude": prelude, "groups": groups}
     seen: list[Any] = []
@@ -249,6 +293,8 @@ def _run_doctests(
     def watch(frame: Any) -> bool:
         seen.append(frame)
         number = len(seen) - 2
+        if number >= len(examples):
+            return True  # more answers than questions
         if not limits.stop or not 0 <= number < len(examples):
             return False
         return not isinstance(frame, dict) or _doc(examples[number], frame).status != "pass"
@@ -257,20 +303,30 @@ def _run_doctests(
     broken = load_error(answers)
     outcomes: list[TestOutcome] = []
     for number, example in enumerate(examples):
-        name, call, expected = f"line {example.line}", example.source.strip()[:CAP], testdoc.wanted_text(example)
+        name, call, expected = (
+            f"line {example.line}",
+            example.source.strip()[:CAP],
+            testdoc.wanted_text(example),
+        )
         frame = answers.frames[number + 1] if number + 1 < len(answers.frames) else None
         if broken is not None:
             outcomes.append(TestOutcome(name, broken[0], call, expected, broken[1], broken[2]))
         elif isinstance(frame, dict) and frame.get("n") == number:
             outcomes.append(_doc(example, frame))
         else:
-            status, text = ending(answers) if number + 1 == len(answers.frames) else ("error", NOT_RUN)
+            status, text = (
+                ending(answers) if number + 1 == len(answers.frames) else ("error", NOT_RUN)
+            )
             outcomes.append(TestOutcome(name, status, call, expected, text))
     return tuple(outcomes)
 
 
 def _doc(example: testdoc.DocExample, frame: Any) -> TestOutcome:
-    name, call, expected = f"line {example.line}", example.source.strip()[:CAP], testdoc.wanted_text(example)
+    name, call, expected = (
+        f"line {example.line}",
+        example.source.strip()[:CAP],
+        testdoc.wanted_text(example),
+    )
     out, error = frame.get("out"), frame.get("text")
     if not isinstance(out, str) or not (error is None or isinstance(error, str)):
         return TestOutcome(name, "error", call, expected, "malformed answer")
@@ -280,7 +336,7 @@ def _doc(example: testdoc.DocExample, frame: Any) -> TestOutcome:
         text, line = error_text(frame.get("exc"))
         return TestOutcome(name, "error", call, expected, text, line)
     got = testjudge.clean(out).rstrip("\n")
-    return TestOutcome(name, "fail", call, expected, got if len(got) <= CAP else got[: CAP - 3] + "...")
+    return TestOutcome(name, "fail", call, expected, testjudge.short(got))
 
 
 def _run_judged(
@@ -293,7 +349,14 @@ def _run_judged(
     cancel: threading.Event | None,
 ) -> list[TestOutcome]:
     run = testjudge.run(
-        pool, source, plan.judge_source, [test.function for test in tests], plan.player_names, prelude, limits, cancel
+        pool,
+        source,
+        plan.judge_source,
+        [test.function for test in tests],
+        plan.player_names,
+        prelude,
+        limits,
+        cancel,
     )
     broken = load_error(run.player)
     if broken is not None:
@@ -302,8 +365,14 @@ def _run_judged(
     for number, test in enumerate(tests):
         told = run.told.get(number)
         if told is not None:
-            expected = testjudge.expected(plan.judge_source, told.test_line) if told.status != "pass" else ""
-            outcomes.append(TestOutcome(test.name, told.status, told.call, expected, told.got, told.line))
+            expected = (
+                testjudge.expected(plan.judge_source, told.test_line)
+                if told.status != "pass"
+                else ""
+            )
+            outcomes.append(
+                TestOutcome(test.name, told.status, told.call, expected, told.got, told.line)
+            )
         elif number == run.current:
             status, text = ending(run.judge if run.judge.timed_out else run.player)
             outcomes.append(TestOutcome(test.name, status, "", "", text))
@@ -322,10 +391,11 @@ def record_calls(
     wall_seconds: float = 10.0,
     cancel: threading.Event | None = None,
 ) -> list[Any]:
-    """What the functions of a trusted module answer, as plain values; None for an error, a foreign value or no answer.
+    """What the functions of a trusted module answer, as plain values; None for an error, a foreign
+    value or no answer.
 
-    All calls are made in one child, each with its own copy of its arguments. A function that answers None cannot be
-    told from one that failed: tests made from it would say nothing.
+    All calls are made in one child, each with its own copy of its arguments. A function that
+    answers None cannot be told from one that failed: tests made from it would say nothing.
     """
     items = [{"f": name, "a": codec.encode(tuple(args))} for name, args in calls]
     message = {"kind": "calls", "source": source, "prelude": prelude, "items": items}

@@ -16,6 +16,14 @@ from typer.core import TyperCommand, TyperGroup
 USAGE_ERROR: Final = 2
 _OURS: Final = frozenset({"editloop", "lsp_server", "trainer", "export"})
 
+_EXTRA_OF: Final = {
+    "torch": "train",
+    "transformers": "train",
+    "gguf": "export",
+    "safetensors": "export",
+    "tokenizers": "export",
+}
+
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "fix": ("editloop.cli.fix:fix", "Repair a file, or one function or line of it."),
     "bench": ("editloop.cli.bench:bench", "Repair every task of a task file and report."),
@@ -69,9 +77,7 @@ def load_command(name: str) -> Any:
     return command
 
 
-app = typer.Typer(
-    cls=LazyGroup, add_completion=False, no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(cls=LazyGroup, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
 
 def _version(value: bool) -> None:
@@ -121,8 +127,9 @@ def main() -> NoReturn:
 def explain(error: BaseException) -> tuple[str, int] | None:
     """One line and the exit code for an expected error, None for a fault of the program.
 
-    Expected are wrong usage, OSError, and every error class that this distribution defines: their
-    messages are written for the person. Classes are known by their home, so that nothing is imported.
+    Expected are wrong usage, a missing extra, OSError, and every error class that this distribution
+    defines: their messages are written for the person. Classes are known by their home, so that
+    nothing is imported.
     """
     if isinstance(error, CliError):
         return str(error), error.exit_code
@@ -135,17 +142,15 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         return " ".join(error.format_message().split()) + hint, USAGE_ERROR
     if type(error).__name__ == "Abort":
         return "aborted", 130
+    if isinstance(error, ModuleNotFoundError) and error.name in _EXTRA_OF:
+        extra = _EXTRA_OF[error.name]
+        return f"this needs {error.name}: pip install 'editloop[{extra}]'", USAGE_ERROR
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
         return f"{name}{error.strerror or error}", USAGE_ERROR
     if any(home.__module__.partition(".")[0] in _OURS for home in type(error).__mro__):
         return " ".join(str(error).split()) or type(error).__name__, USAGE_ERROR
     return None
-
-
-def missing_extra(error: ModuleNotFoundError, what: str, extra: str) -> CliError:
-    """The error for a command whose optional dependencies are not installed."""
-    return CliError(f"{what} needs {error.name}: pip install 'editloop[{extra}]'")
 
 
 def _mute_stdout() -> None:

@@ -187,9 +187,7 @@ def _cores() -> int:
 
 def _progress(console: Console) -> Progress:
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    return Progress(
-        *columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal
-    )
+    return Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""``editloop doctor``: one line for each thing that ``fix`` needs or can use, and what to do about it.
+"""``editloop doctor``: a line for each thing that ``fix`` needs or can use, and what to do.
 
 No probe ends the command: what goes wrong inside one is its line.
 """
@@ -17,6 +17,7 @@ import typer
 OK: Literal["OK"] = "OK"
 MISSING: Literal["--"] = "--"
 BROKEN: Literal["!!"] = "!!"
+_OLDEST = (3, 11)
 _PACKAGES = ("llama-cpp-python", "tree-sitter", "tree-sitter-python", "ruff", "pygls", "lsprotocol")
 _EXTRAS = {"train": ("torch", "transformers"), "export": ("gguf", "safetensors", "tokenizers")}
 
@@ -51,11 +52,11 @@ def _safely(probe: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
 
 
 def probe_python() -> Iterator[Finding]:
-    version = platform.python_version()
-    if sys.version_info < (3, 11):
-        yield Finding(BROKEN, "python", f"{version} is too old: use 3.11 or newer")
+    text = f"{platform.python_version()}, {platform.system()} {platform.machine()}"
+    if tuple(sys.version_info) < _OLDEST:
+        yield Finding(BROKEN, "python", f"{text}: too old, use 3.11 or newer")
     else:
-        yield Finding(OK, "python", f"{version}, {platform.system()} {platform.machine()}")
+        yield Finding(OK, "python", text)
 
 
 def probe_versions() -> Iterator[Finding]:

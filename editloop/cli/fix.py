@@ -150,7 +150,7 @@ def _report(outcome: Any, seconds: float) -> None:
         rows += [
             ("after", outcome.after_line),
             ("commands", "\n".join(map(str, best.commands))),
-            ("search", f"{best.candidates} candidates tried until then, {result.candidates} in all"),
+            ("search", f"found as candidate {best.candidates} of {result.candidates} tried"),
         ]
         if len(result.solutions) > 1:
             rows.append(("also", f"{len(result.solutions) - 1} other verified (see --json)"))

@@ -20,7 +20,7 @@ from editloop.policy import Policy
 from editloop.repair import Repair
 from editloop.sandbox import Level, LevelReport, SandboxPool, detect_level
 from editloop.search import Budget, Progress, Solution
-from editloop.suites import SuiteCheck, find_suites
+from editloop.suites import SuiteCheck, find_python, find_suites, project_root
 from editloop.text import Snapshot
 from editloop.verdict import Verdict
 from editloop.verify import Check
@@ -140,9 +140,15 @@ def run_fix(
 
     with StaticChecker() as static, _sandbox(level, options.workers) as pool:
         checks: list[Check] = []
-        if suites and pool is not None:
-            checks = [SuiteCheck(path.resolve(), tuple(suites), level.level)]
-            notes.append("a pytest suite judges with its own code, so its result is advisory")
+        python = find_python(project_root(path)) if suites and pool is not None else None
+        if python is not None:
+            checks = [SuiteCheck(path.resolve(), suites, level.level, python=python)]
+            names = ", ".join(suite.name for suite in suites)
+            notes.append(f"{names}: a suite judges with its own code, so its result is advisory")
+        elif suites and options.tests:
+            raise CliError("no interpreter with pytest was found: pip install pytest")
+        elif suites:
+            notes.append("tests were found, but no interpreter with pytest to run them")
         request = Request(
             document,
             options.line,

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from editloop.models import StoredModel
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, rich_markup_mode=None, help="The models on this machine."
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The models on this machine.",
 )
 
 

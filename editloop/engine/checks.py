@@ -1,4 +1,4 @@
-"""Checks made before native code sees a model: version, memory, processor."""
+"""Made before native code sees a model: checks of version, memory and processor, and sizes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,24 @@ from collections.abc import Sequence
 from .errors import NotEnoughMemory, UnsupportedCpu, WrongTranscriptVersion
 from .gguf_info import ModelInfo
 
-__all__ = ["cache_bytes", "check_cpu", "check_memory", "check_version"]
+__all__ = ["batch_sizes", "cache_bytes", "check_cpu", "check_memory", "check_version"]
 
 _WORK = 64 << 20  # graphs and buffers of llama.cpp at our batch size, small models
+
+# A decode can be stopped between the operations of its graph, so no single one may take long:
+# this many multiply-adds are about 50 ms on one core.
+_LARGEST_STEP = 1_250_000_000
+
+
+def batch_sizes(info: ModelInfo, gpu: bool) -> tuple[int, int]:
+    """(tokens, rows of logits) of one decode, such that a cancel is heard within 200 ms."""
+    if gpu:
+        return 512, 64
+    width = max(1, info.number("embedding_length"))
+    feed_forward = max(1, info.number("feed_forward_length", 4 * width))
+    vocab = max(1, info.number("vocab_size", 150_000))
+    tokens = min(512, max(32, _LARGEST_STEP // (width * feed_forward) // 32 * 32))
+    return tokens, min(tokens, 64, max(16, _LARGEST_STEP // (width * vocab)))
 
 
 def check_version(info: ModelInfo, version: int) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import host
-from .checks import cache_bytes, check_cpu, check_memory, check_version
+from .checks import batch_sizes, cache_bytes, check_cpu, check_memory, check_version
 from .constraint import Constraint
 from .context import Context, Ints, Logits
 from .errors import Cancelled, ContextTooSmall, EngineClosed, EngineCrashed
@@ -86,9 +86,12 @@ class Engine:
         check_cpu(host.missing_instructions(cpu_library(), cpu_flags()))
         gpu_layers = default_gpu_layers() if n_gpu_layers is None else n_gpu_layers
         model = load_model(info, gpu_layers)
+        n_batch, n_outputs = batch_sizes(info, gpu_layers > 0)
         context = Context(
             model,
             cells=cells,
+            n_batch=n_batch,
+            n_outputs=n_outputs,
             n_seq_max=max(4, min(n_seq_max, llama().llama_max_parallel_sequences())),
             n_threads=n_threads or host.default_threads(),
             flash=gpu_layers > 0 or info.number("attention.head_count") * cells > _PLAIN_ATTENTION,

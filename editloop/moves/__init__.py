@@ -105,7 +105,7 @@ def _of_kind(kind: Kind, context: Context, seen: set[tuple[int, str]]) -> Iterat
             if (near or not context.broken) and _is_legal(command, context.state):
                 yield command
     if kind.rewrite is not None:
-        for line in context.lines:
+        for line in context.nearest_first:
             if context.broken and line.index not in context.near:
                 continue
             for text in kind.rewrite(context, line):

@@ -47,6 +47,8 @@ class Context:
     shapes: tuple[Shape, ...]
     scopes: tuple[Scope, ...]
     lines: tuple[CodeLine, ...]
+    nearest_first: tuple[CodeLine, ...]
+    """The same lines; those that a syntax error names come before the others."""
     in_string: tuple[bool, ...]
     unit: str
     broken: bool
@@ -93,6 +95,7 @@ def build(state: EditState, findings: Sequence[Finding]) -> Context:
         shapes,
         tuple(found),
         lines,
+        _nearest_first(state, lines, syntax),
         tuple(inside),
         indent_unit(shapes),
         bool(syntax),
@@ -144,6 +147,16 @@ def _near(state: EditState, lines: Sequence[CodeLine], syntax: Sequence[Finding]
             if line.index < number and (line.shape.loose or line.shape.tokens[-1].kind == "broken")
         )
     return frozenset(near)
+
+
+def _nearest_first(
+    state: EditState, lines: tuple[CodeLine, ...], syntax: Sequence[Finding]
+) -> tuple[CodeLine, ...]:
+    numbers = [state.number_of(f.line) for f in syntax if f.line is not None]
+    places = [number - 1 for number in numbers if number is not None]
+    if not places:
+        return lines
+    return tuple(sorted(lines, key=lambda line: min(abs(line.index - p) for p in places)))
 
 
 def _constants(

@@ -67,8 +67,10 @@ def scopes(shapes: Sequence[Shape], module: ModuleNames) -> list[Scope]:
     bound: dict[int, dict[str, None]] = {}
     for i, shape in enumerate(shapes):
         own = bound.setdefault(starts[i], {})
-        for name in bound_names(shape):
-            own[name] = None
+        if starts[i] < 0 and shape.indent and _is_function(shape):
+            pass  # a method is not in scope by its bare name
+        else:
+            own.update(dict.fromkeys(bound_names(shape)))
         if _is_function(shape):
             inner = bound.setdefault(i, {})
             for name in parameters(shape):

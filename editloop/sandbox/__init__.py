@@ -1,8 +1,17 @@
-"""Runs untrusted Python so that it can return answers but never a verdict, and can touch nothing."""
+"""Runs untrusted Python: it can return answers but never a verdict, and can touch nothing."""
 
 from editloop.sandbox.detect import detect_level
 from editloop.sandbox.errors import SandboxError, SandboxUnavailable
 from editloop.sandbox.level import Level, LevelReport
 from editloop.sandbox.pool import Answers, Job, SandboxPool
 
-__all__ = ["Answers", "Job", "Level", "LevelReport", "SandboxError", "SandboxPool", "SandboxUnavailable", "detect_level"]
+__all__ = [
+    "Answers",
+    "Job",
+    "Level",
+    "LevelReport",
+    "SandboxError",
+    "SandboxPool",
+    "SandboxUnavailable",
+    "detect_level",
+]

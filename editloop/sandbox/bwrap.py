@@ -1,8 +1,8 @@
 """The bubblewrap command line of level A.
 
-Traps that it avoids: `--clearenv` still leaks the environment through bubblewrap's own pid 1, so it is started with a
-clean one and `--as-pid-1`; `--dev` leaves a writable shared-memory folder, so /dev is remounted read-only; nothing
-is writable, so no candidate can leave anything for the next.
+Traps that it avoids: `--clearenv` still leaks the environment through bubblewrap's own pid 1, so it
+is started with a clean one and `--as-pid-1`; `--dev` leaves a writable shared-memory folder, so
+/dev is remounted read-only; nothing is writable, so no candidate can leave anything for the next.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ def program() -> str | None:
 
 def isolation(as_root: bool) -> list[str]:
     """Namespaces, capabilities and life time."""
-    spaces = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+    spaces = [
+        "--unshare-ipc",
+        "--unshare-pid",
+        "--unshare-net",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+    ]
     if as_root:  # no user namespace: within one only a single uid is mapped
         keep = [part for name in CAPABILITIES for part in ("--cap-add", name)]
         spaces += ["--cap-drop", "ALL", *keep]
@@ -33,17 +39,32 @@ def isolation(as_root: bool) -> list[str]:
 
 
 def mounts(readable: Sequence[str], tail: Sequence[str] = ()) -> list[str]:
-    """A root that holds the readable paths and a few devices, all read-only but what `tail` mounts."""
+    """A root with the readable paths and a few devices, all read-only but what `tail` mounts."""
     out: list[str] = []
-    for parent in sorted({str(parent) for path in readable for parent in PurePosixPath(path).parents} - {"/"}):
-        if not os.path.islink(parent):  # else bubblewrap makes it 0700, closed to a child with another identity
+    for parent in sorted(
+        {str(parent) for path in readable for parent in PurePosixPath(path).parents} - {"/"}
+    ):
+        if not os.path.islink(
+            parent
+        ):  # else bubblewrap makes it 0700, closed to a child with another identity
             out += ["--perms", "0755", "--dir", parent]
     for path in readable:
         if os.path.islink(path) and os.path.isdir(path):
             out += ["--symlink", os.readlink(path), path]
         else:
             out += ["--ro-bind", path, path]
-    return [*out, *tail, "--dev", "/dev", "--remount-ro", "/dev", "--chdir", "/", "--remount-ro", "/"]
+    return [
+        *out,
+        *tail,
+        "--dev",
+        "/dev",
+        "--remount-ro",
+        "/dev",
+        "--chdir",
+        "/",
+        "--remount-ro",
+        "/",
+    ]
 
 
 def command(inner: Sequence[str], readable: Sequence[str], *, as_root: bool) -> list[str]:

@@ -16,7 +16,7 @@ from editloop.sandbox.errors import SandboxError
 from editloop.sandbox.level import Level, LevelReport
 from editloop.sandbox.pool import Answers, Job, SandboxPool
 
-SELF_TEST = '''
+SELF_TEST = """
 import os, socket, threading
 
 def tried(attack):
@@ -28,7 +28,8 @@ def tried(attack):
 def reads_home(): return tried(lambda: open(CANARY).read())
 def reads_system(): return tried(lambda: open("/etc/passwd").read())
 def writes_file(): return tried(lambda: open(CANARY, "w").write("x"))
-def writes_temp(): return any([tried(lambda: open(d + "/left", "w").write("x")) for d in ("/tmp", "/dev/shm", ".")])
+def writes_in(folder): return tried(lambda: open(folder + "/left", "w").write("x"))
+def writes_temp(): return any([writes_in(d) for d in ("/tmp", "/dev/shm", ".")])
 def removes_file(): return tried(lambda: os.unlink(CANARY) is None)
 def changes_mode(): return tried(lambda: os.chmod(CANARY, 0o777) is None)
 def opens_socket(): return tried(lambda: socket.socket())
@@ -41,31 +42,44 @@ def forks():
     return tried(attack)
 def starts_program(): return tried(lambda: os.posix_spawn("/bin/true", ["true"], {}))
 def kills_parent(): return tried(lambda: os.kill(os.getppid() or 1, 9) is None)
-def reads_parent(): return tried(lambda: open("/proc/%d/environ" % (os.getppid() or 1)).read() or True)
+def reads_parent():
+    return tried(lambda: open("/proc/%d/environ" % (os.getppid() or 1)).read() or True)
 def keeps_secret(): return SECRET in os.environ
 def takes_memory():
     try: return bool(bytearray(8 << 30))
     except MemoryError: return False
-'''
-ATTACKS = tuple(line[4 : line.index("(")] for line in SELF_TEST.splitlines() if line[:4] == "def " and "()" in line)
+"""
+ATTACKS = tuple(
+    line[4 : line.index("(")]
+    for line in SELF_TEST.splitlines()
+    if line[:4] == "def " and "()" in line
+)
 _SECRET = "EDITLOOP_SELF_TEST_SECRET"
 
 
 def failures(pool: SandboxPool) -> list[str]:
-    """Names of the attacks that worked in this pool, and of honest work that did not; [] for a sound sandbox."""
+    """Names of the attacks that worked in this pool, and of honest work that did not; [] for a
+    sound sandbox.
+    """
     handle, path = tempfile.mkstemp(prefix=".editloop-", dir=_home())
     os.environ[_SECRET] = "1"
     try:
         os.write(handle, b"secret")
         os.close(handle)
-        source = f"CANARY = {path!r}\nSECRET = {_SECRET!r}\n" + SELF_TEST + "def honest(n): return sum(map(int, str(n)))\n"
+        source = (
+            f"CANARY = {path!r}\nSECRET = {_SECRET!r}\n"
+            + SELF_TEST
+            + "def honest(n): return sum(map(int, str(n)))\n"
+        )
         items = [{"e": f"{name}()"} for name in (*ATTACKS, "honest")]
         items[-1] = {"e": "honest(19)"}
         answers = pool.run(Job({"kind": "calls", "source": source, "items": items}, 2.0, 10.0))
         found = _wrong(answers)
         if Path(path).read_bytes() != b"secret":
             found.append("changed a file")
-        loop = pool.run(Job({"kind": "calls", "source": "while True: pass", "items": []}, 0.05, 5.0))
+        loop = pool.run(
+            Job({"kind": "calls", "source": "while True: pass", "items": []}, 0.05, 5.0)
+        )
         return found if loop.end == "cpu" else [*found, "endless loop"]
     finally:
         os.environ.pop(_SECRET, None)
@@ -81,7 +95,9 @@ def _wrong(answers: Answers) -> list[str]:
     frames = answers.frames
     if frames and isinstance(frames[0], dict) and "fault" in frames[0]:
         raise SandboxError(str(frames[0]["fault"]))
-    got = {frame["n"]: frame.get("ret") for frame in frames if isinstance(frame, dict) and "n" in frame}
+    got = {
+        frame["n"]: frame.get("ret") for frame in frames if isinstance(frame, dict) and "n" in frame
+    }
     refused = {"r": False, "t": []}
     wrong = [name for number, name in enumerate(ATTACKS) if got.get(number) != refused]
     return wrong + ([] if got.get(len(ATTACKS)) == {"r": 10, "t": []} else ["honest program"])
@@ -110,9 +126,10 @@ def candidates(platform: str, consent: bool) -> tuple[Level, ...]:
 def detect_level(consent: bool = False) -> LevelReport:
     """The best level that passes its self-test; cached per process.
 
-    `consent`: the user agreed to level E, where a Windows job object limits a candidate but hides no files.
+    `consent`: the user agreed to level E, where a Windows job object limits a candidate but hides
+    no files.
     """
-    tried = []
+    tried: list[str] = []
     for level in candidates(sys.platform, consent):
         problem = _works(level)
         if not problem:
@@ -120,7 +137,9 @@ def detect_level(consent: bool = False) -> LevelReport:
         tried.append(f"level {level.name} not used: {problem}")
     if sys.platform == "win32":
         return _windows_advice(tried)
-    reason = f"level F: {Level.F.value} ({'; '.join(tried) or f'nothing is known for {sys.platform}'})"
+    reason = (
+        f"level F: {Level.F.value} ({'; '.join(tried) or f'nothing is known for {sys.platform}'})"
+    )
     return LevelReport(Level.F, reason, tuple(tried))
 
 
@@ -128,5 +147,7 @@ def _windows_advice(tried: list[str]) -> LevelReport:
     if shutil.which("wsl.exe"):
         reason = "level D: run editloop inside WSL or a development container to have tests run"
         return LevelReport(Level.D, reason, tuple(tried))
-    reason = "level F: install WSL, or agree to level E (a job object: limits, but no hiding of files)"
+    reason = (
+        "level F: install WSL, or agree to level E (a job object: limits, but no hiding of files)"
+    )
     return LevelReport(Level.F, reason, tuple(tried))

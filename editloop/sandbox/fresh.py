@@ -1,7 +1,10 @@
-"""A fresh process for each job, spoken to over pipes: for systems where a zygote cannot be confined (levels C and E)."""
+"""A fresh process for each job, spoken to over pipes: for systems where a zygote cannot be confined
+(levels C and E).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import subprocess
@@ -14,7 +17,9 @@ from typing import Any, Protocol
 from editloop.sandbox import process
 from editloop.sandbox.inner import wire
 
-_MODULES = frozenset("wire codec load show calls player remote judge child".split())
+_MODULES = frozenset(
+    ["wire", "codec", "load", "show", "calls", "player", "remote", "judge", "child"]
+)
 _BOOTSTRAP = """
 import json, os, sys, types
 def read(count):
@@ -62,10 +67,14 @@ class Guard(Protocol):
         ...
 
 
+Events = queue.SimpleQueue["tuple[PipeSession, bytes | None]"]
+
+
 class PipeSession:
     """One process; has the parts of `session.Session` that the pool uses."""
 
-    def __init__(self, started: subprocess.Popen[bytes], events: queue.SimpleQueue[tuple[PipeSession, bytes | None]]) -> None:
+    def __init__(self, started: subprocess.Popen[bytes], events: Events, cap: int) -> None:
+        self._cap = cap
         self.process = started
         self.end = ""
         self.signal_name = ""
@@ -92,14 +101,14 @@ class PipeSession:
         except (OSError, ValueError):
             pass
 
-    def _read(self, events: queue.SimpleQueue[tuple[PipeSession, bytes | None]]) -> None:
-        stream, left = self.process.stdout, wire.ANSWER_CAP
+    def _read(self, events: Events) -> None:
+        stream, left = self.process.stdout, self._cap
         assert stream is not None
         try:
             while len(head := stream.read(4)) == 4:
                 size = int.from_bytes(head, "big")
                 left -= size + 4
-                if left < 0:
+                if left < 0 or size > wire.ANSWER_CAP:
                     self.end = self.end or "flood"
                     break
                 events.put((self, stream.read(size)))
@@ -114,14 +123,15 @@ class PipeSession:
             thread.join(1.0)
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
-                try:
+                with contextlib.suppress(OSError):
                     stream.close()
-                except OSError:
-                    pass
 
 
 class FreshBox:
-    """Runs jobs in fresh processes under a guard. `memory_mb` is enforced by polling what the guard tells."""
+    """Runs jobs in fresh processes under a guard.
+
+    `memory_mb` is enforced by polling what the guard tells.
+    """
 
     def __init__(self, guard: Guard, *, site: tuple[str, ...] = (), memory_mb: int = 512) -> None:
         self._guard = guard
@@ -129,12 +139,12 @@ class FreshBox:
         sources = [(name, text) for name, text in process.sources() if name in _MODULES]
         self._config = wire_config({"sources": sources, "path": list(site)})
 
-    def open(self, events: queue.SimpleQueue[tuple[PipeSession, bytes | None]]) -> PipeSession:
+    def open(self, events: Events, cap: int = wire.ANSWER_CAP) -> PipeSession:
         """Start one process. Raises OSError."""
         arguments = ["-P", "-s", "-S", "-B", "-c", _BOOTSTRAP]
         started: subprocess.Popen[bytes] = process.LAUNCHER.run(lambda: self._popen(arguments))
         self._guard.attach(started)
-        session = PipeSession(started, events)
+        session = PipeSession(started, events, cap)
         session.send(self._config)
         return session
 
@@ -143,26 +153,32 @@ class FreshBox:
         if sys.platform == "win32":  # without these Python cannot start there
             import os
 
-            env |= {key: os.environ[key] for key in ("SYSTEMROOT", "SYSTEMDRIVE") if key in os.environ}
+            env |= {
+                key: os.environ[key] for key in ("SYSTEMROOT", "SYSTEMDRIVE") if key in os.environ
+            }
         options: dict[str, Any] = dict(self._guard.options())
         return subprocess.Popen(
-            self._guard.command(arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env=env, **options,
-        )  # fmt: skip
+            self._guard.command(arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=env,
+            **options,
+        )
 
     def drive(
         self,
-        jobs: Sequence[tuple[bytes, float, float]],
+        jobs: Sequence[tuple[bytes, float, float, int]],
         on_frame: Callable[[PipeSession, bytes], bool],
         cancel: threading.Event | None = None,
         ready: Callable[[list[PipeSession]], None] | None = None,
     ) -> list[PipeSession]:
-        """Run one or two jobs (payload, CPU seconds, wall seconds) to their end."""
-        events: queue.SimpleQueue[tuple[PipeSession, bytes | None]] = queue.SimpleQueue()
+        """Run one or two jobs (payload, CPU seconds, wall seconds, cap) to their end."""
+        events: Events = queue.SimpleQueue()
         sessions: list[PipeSession] = []
         try:
-            for payload, cpu, wall in jobs:
-                session = self.open(events)
+            for payload, cpu, wall, cap in jobs:
+                session = self.open(events, cap)
                 session.cpu_limit, session.deadline = cpu, time.monotonic() + wall
                 sessions.append(session)
                 session.send(payload)
@@ -179,7 +195,7 @@ class FreshBox:
     def _loop(
         self,
         sessions: list[PipeSession],
-        events: queue.SimpleQueue[tuple[PipeSession, bytes | None]],
+        events: Events,
         on_frame: Callable[[PipeSession, bytes], bool],
         cancel: threading.Event | None,
     ) -> None:

@@ -1,4 +1,6 @@
-"""How well untrusted code can be isolated on this machine: the levels, and the self-test that chooses one."""
+"""How well untrusted code can be isolated on this machine: the levels, and the self-test that
+chooses one.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Level C: a sandbox-exec profile for each candidate and a watchdog on its memory, which macOS has no limit for.
+"""Level C: a sandbox-exec profile for each candidate and a watchdog on its memory, which macOS has
+no limit for.
 
-Written after Apple's profile language and libproc's header. Untested on the real system: only the texts and sizes are.
+Written after Apple's profile language and libproc's header. Untested on the real system: only the
+texts and sizes are.
 """
 
 from __future__ import annotations
@@ -12,9 +14,22 @@ import subprocess
 from collections.abc import Sequence
 
 SANDBOX_EXEC = "/usr/bin/sandbox-exec"
-_SYSTEM = ("/usr/lib", "/usr/share/zoneinfo", "/System/Library", "/System/Volumes/Preboot", "/private/var/db/dyld",
-           "/private/var/db/timezone")  # fmt: skip
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/autofs_nowait", "/dev/dtracehelper")
+_SYSTEM = (
+    "/usr/lib",
+    "/usr/share/zoneinfo",
+    "/System/Library",
+    "/System/Volumes/Preboot",
+    "/private/var/db/dyld",
+    "/private/var/db/timezone",
+)
+_DEVICES = (
+    "/dev/null",
+    "/dev/zero",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/autofs_nowait",
+    "/dev/dtracehelper",
+)
 _RUSAGE_INFO_V2 = 2
 
 
@@ -26,13 +41,27 @@ class RusageInfoV2(ctypes.Structure):
         *(
             (name, ctypes.c_uint64)
             for name in (
-                "user_time", "system_time", "pkg_idle_wkups", "interrupt_wkups", "pageins", "wired_size",
-                "resident_size", "phys_footprint", "proc_start_abstime", "proc_exit_abstime", "child_user_time",
-                "child_system_time", "child_pkg_idle_wkups", "child_interrupt_wkups", "child_pageins",
-                "child_elapsed_abstime", "diskio_bytesread", "diskio_byteswritten",
+                "user_time",
+                "system_time",
+                "pkg_idle_wkups",
+                "interrupt_wkups",
+                "pageins",
+                "wired_size",
+                "resident_size",
+                "phys_footprint",
+                "proc_start_abstime",
+                "proc_exit_abstime",
+                "child_user_time",
+                "child_system_time",
+                "child_pkg_idle_wkups",
+                "child_interrupt_wkups",
+                "child_pageins",
+                "child_elapsed_abstime",
+                "diskio_bytesread",
+                "diskio_byteswritten",
             )
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _quoted(path: str) -> str:
@@ -43,22 +72,30 @@ def _quoted(path: str) -> str:
 def profile(python: str, readable: Sequence[str]) -> str:
     """Deny all but: reading the libraries, running that one interpreter, signals to oneself."""
     folders = [*_SYSTEM, *readable]
-    parents = sorted({os.path.dirname(path) for path in [python, *folders]} | {"/", "/private", "/private/var"})
-    return "\n".join([
-        "(version 1)",
-        "(deny default)",
-        f"(allow process-exec (literal {_quoted(python)}))",
-        "(deny process-fork)",
-        "(deny network*)",
-        "(allow signal (target self))",
-        "(allow sysctl-read)",
-        "(allow file-read* " + " ".join(f"(subpath {_quoted(path)})" for path in folders) + ")",
-        f"(allow file-read* (literal {_quoted(python)}))",
-        "(allow file-read-metadata " + " ".join(f"(literal {_quoted(path)})" for path in parents) + ")",
-        "(allow file-read* " + " ".join(f"(literal {_quoted(path)})" for path in _DEVICES) + ")",
-        '(allow file-write-data (literal "/dev/null"))',
-        "",
-    ])  # fmt: skip
+    parents = sorted(
+        {os.path.dirname(path) for path in [python, *folders]} | {"/", "/private", "/private/var"}
+    )
+    return "\n".join(
+        [
+            "(version 1)",
+            "(deny default)",
+            f"(allow process-exec (literal {_quoted(python)}))",
+            "(deny process-fork)",
+            "(deny network*)",
+            "(allow signal (target self))",
+            "(allow sysctl-read)",
+            "(allow file-read* " + " ".join(f"(subpath {_quoted(path)})" for path in folders) + ")",
+            f"(allow file-read* (literal {_quoted(python)}))",
+            "(allow file-read-metadata "
+            + " ".join(f"(literal {_quoted(path)})" for path in parents)
+            + ")",
+            "(allow file-read* "
+            + " ".join(f"(literal {_quoted(path)})" for path in _DEVICES)
+            + ")",
+            '(allow file-write-data (literal "/dev/null"))',
+            "",
+        ]
+    )
 
 
 class MacGuard:
@@ -69,7 +106,9 @@ class MacGuard:
         self._python = python
 
     def command(self, arguments: Sequence[str]) -> list[str]:
-        """The interpreter under the profile; sandbox-exec replaces itself, so the process id is the candidate's."""
+        """The interpreter under the profile; sandbox-exec replaces itself, so the process id is the
+        candidate's.
+        """
         return [SANDBOX_EXEC, "-p", self._profile, self._python, *arguments]
 
     def options(self) -> dict[str, object]:

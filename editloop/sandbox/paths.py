@@ -1,4 +1,5 @@
-"""Which folders a candidate may read: the running interpreter's standard library, system libraries, and what was asked.
+"""Which folders a candidate may read: the running interpreter's standard library, system libraries,
+and what was asked.
 
 Nothing else of the home: an interpreter that lives there is shown without what surrounds it.
 """
@@ -12,9 +13,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _SYSTEM = (
-    "/lib", "/lib64", "/lib32", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo",
-    "/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives", "/nix/store",
-)  # fmt: skip
+    "/lib",
+    "/lib64",
+    "/lib32",
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/usr/share/zoneinfo",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/alternatives",
+    "/nix/store",
+)
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 
 
@@ -46,13 +56,19 @@ def _inside(path: str, folder: str) -> bool:
 
 
 def readable(site: Iterable[str] = ()) -> list[str]:
-    """Folders and files to show read-only. Raises ValueError for a site folder that would show a whole home or root."""
+    """Folders and files to show read-only.
+
+    Raises ValueError for a site folder that would show a whole home or root.
+    """
     home = os.path.expanduser("~")
     asked = [os.path.abspath(path) for path in site]
     for path in asked:
         if _inside(home, os.path.realpath(path)):
             raise ValueError(f"{path} would show the whole home folder to the sandbox")
-    # A link such as /lib -> usr/lib is shown under both names, since library paths are recorded either way.
+    # A link such as /lib -> usr/lib is shown under both names, since library paths are
+    # recorded either way.
     wanted = [*_SYSTEM, interpreter(), *_library_folders(), *asked]
-    libraries = [path for path in wanted if not _inside(home, os.path.realpath(path)) or path in asked]
+    libraries = [
+        path for path in wanted if not _inside(home, os.path.realpath(path)) or path in asked
+    ]
     return _outermost([*libraries, *(os.path.realpath(path) for path in libraries)])

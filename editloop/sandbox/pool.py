@@ -13,6 +13,7 @@ from typing import Any, Self
 from editloop.sandbox import paths
 from editloop.sandbox.errors import SandboxError, SandboxUnavailable
 from editloop.sandbox.fresh import FreshBox, Guard, PipeSession
+from editloop.sandbox.inner import wire
 from editloop.sandbox.level import Level
 from editloop.sandbox.process import ZygoteProcess
 from editloop.sandbox.session import Session, drive, lost_session
@@ -20,21 +21,26 @@ from editloop.sandbox.session import Session, drive, lost_session
 BAD_FRAME: Any = object()
 """Stands for a frame that was not JSON."""
 
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one child is to do: `message` is JSON data whose "kind" names the runner."""
+    """What one child is to do.
+
+    `message` is JSON data whose "kind" names the runner, `cap` the bytes it may answer in all.
+    """
 
     message: dict[str, Any]
     cpu_seconds: float = 1.0
     wall_seconds: float = 5.0
+    cap: int = wire.ANSWER_CAP
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
     """What one child answered. Frames are untrusted data.
 
-    `end`: "exit", "crash", "cpu", "wall", "flood" (over the cap), "cancelled", "stopped" (by the host), "killed",
-    or "lost" (the zygote died).
+    `end`: "exit", "crash", "cpu", "wall", "flood" (over the cap), "cancelled", "stopped" (by the
+    host), "killed", or "lost" (the zygote died).
     """
 
     frames: tuple[Any, ...]
@@ -68,7 +74,9 @@ class _ForkWorker:
         self._start = start
         self._zygote: ZygoteProcess | None = None
 
-    def drive(self, jobs: Sequence[Job], on_frame: OnFrame, cancel: threading.Event | None, ready: Ready) -> list[Talk]:
+    def drive(
+        self, jobs: Sequence[Job], on_frame: OnFrame, cancel: threading.Event | None, ready: Ready
+    ) -> list[Talk]:
         """Run one or two jobs at a time to their end."""
         payloads = [frame_job(job) for job in jobs]
         if self._zygote is not None and not self._zygote.alive:
@@ -79,7 +87,8 @@ class _ForkWorker:
         usable = False
         try:
             for job, payload in zip(jobs, payloads, strict=True):
-                sessions.append(self._zygote.open(payload, job.cpu_seconds, job.wall_seconds))
+                one = self._zygote.open(payload, job.cpu_seconds, job.wall_seconds, job.cap)
+                sessions.append(one)
             ready(sessions)
             wall = max(job.wall_seconds for job in jobs)
             usable = drive(self._zygote, sessions, on_frame, wall_seconds=wall, cancel=cancel)
@@ -105,9 +114,11 @@ class _FreshWorker:
     def __init__(self, box: FreshBox) -> None:
         self._box = box
 
-    def drive(self, jobs: Sequence[Job], on_frame: OnFrame, cancel: threading.Event | None, ready: Ready) -> list[Talk]:
+    def drive(
+        self, jobs: Sequence[Job], on_frame: OnFrame, cancel: threading.Event | None, ready: Ready
+    ) -> list[Talk]:
         """Run one or two jobs at a time to their end."""
-        parts = [(frame_job(job), job.cpu_seconds, job.wall_seconds) for job in jobs]
+        parts = [(frame_job(job), job.cpu_seconds, job.wall_seconds, job.cap) for job in jobs]
         try:
             return list(self._box.drive(parts, on_frame, cancel, ready))
         except OSError as error:
@@ -136,12 +147,17 @@ def _make_worker(level: Level, site: tuple[str, ...], memory_mb: int) -> _ForkWo
 class SandboxPool:
     """`workers` sandboxes for use from any number of threads.
 
-    `level` None takes the detected one; `site` are folders of third-party packages to show and put on sys.path.
-    Raises SandboxUnavailable where untrusted code cannot be run.
+    `level` None takes the detected one; `site` are folders of third-party packages to show and put
+    on sys.path. Raises SandboxUnavailable where untrusted code cannot be run.
     """
 
     def __init__(
-        self, workers: int = 2, level: Level | None = None, site: tuple[str, ...] = (), *, memory_mb: int = 512
+        self,
+        workers: int = 2,
+        level: Level | None = None,
+        site: tuple[str, ...] = (),
+        *,
+        memory_mb: int = 512,
     ) -> None:
         if level is None:
             from editloop.sandbox.detect import detect_level
@@ -162,7 +178,10 @@ class SandboxPool:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -184,9 +203,14 @@ class SandboxPool:
                 continue
 
     def run(
-        self, job: Job, cancel: threading.Event | None = None, on_frame: Callable[[Any], bool] | None = None
+        self,
+        job: Job,
+        cancel: threading.Event | None = None,
+        on_frame: Callable[[Any], bool] | None = None,
     ) -> Answers:
-        """Run one job. `on_frame` sees each answer as it comes and may end the run by returning True."""
+        """Run one job. `on_frame` sees each answer as it comes and may end the run by returning
+        True.
+        """
         frames: list[Any] = []
 
         def collect(session: Talk, frame: bytes) -> bool:
@@ -201,8 +225,9 @@ class SandboxPool:
     ) -> tuple[Answers, Answers]:
         """Run two children and carry messages between them.
 
-        The judge marks its frames: "P" + JSON goes to the player, "H" + JSON is an answer. The player's first frame
-        goes to both; if that tells of an error, the run ends. Neither side ever sees the other's source.
+        The judge marks its frames: "P" + JSON goes to the player, "H" + JSON is an answer. The
+        player's first frame goes to both; if that tells of an error, the run ends. Neither side
+        ever sees the other's source.
         """
         verdicts: list[Any] = []
         loaded: list[Any] = []
@@ -219,7 +244,7 @@ class SandboxPool:
                 sides["player"].send((len(frame) - 1).to_bytes(4, "big") + frame[1:])
             else:
                 verdicts.append(parse(frame[1:]))
-                return verdicts[-1] == {"done": True}
+                return bool(verdicts[-1] == {"done": True})
             return False
 
         def ready(sessions: list[Talk]) -> None:
@@ -229,7 +254,11 @@ class SandboxPool:
         return _answers(verdicts, first), _answers(loaded, second)
 
     def _drive(
-        self, jobs: list[Job], on_frame: OnFrame, cancel: threading.Event | None, ready: Ready = lambda sessions: None
+        self,
+        jobs: list[Job],
+        on_frame: OnFrame,
+        cancel: threading.Event | None,
+        ready: Ready = lambda sessions: None,
     ) -> list[Talk] | list[None]:
         worker = self._take(cancel)
         if worker is None:

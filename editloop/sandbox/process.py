@@ -1,7 +1,8 @@
-"""The host's end of one zygote: start it, open a session for a job, hear how the job ended, end it."""
+"""The host's end of one zygote: start it, open a session for a job, hear how it ended, end it."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -16,18 +17,48 @@ from typing import Any
 
 from editloop.sandbox import bwrap, paths
 from editloop.sandbox.errors import SandboxError
+from editloop.sandbox.inner import wire
 from editloop.sandbox.inner import zygote as protocol
 from editloop.sandbox.level import Level
 from editloop.sandbox.session import Session
 
 _MODULES = (
-    "wire", "seccomp", "landlock", "codec", "load", "show", "confine", "calls", "player", "remote", "judge", "child",
+    "wire",
+    "seccomp",
+    "landlock",
+    "codec",
+    "load",
+    "show",
+    "confine",
+    "calls",
+    "player",
+    "remote",
+    "judge",
+    "child",
     "zygote",
-)  # fmt: skip
+)
 _PRELOAD = (
-    "typing", "collections", "collections.abc", "math", "cmath", "itertools", "functools", "operator", "heapq", "bisect",
-    "string", "re", "random", "copy", "dataclasses", "enum", "abc", "datetime", "traceback", "linecache",
-)  # fmt: skip
+    "typing",
+    "collections",
+    "collections.abc",
+    "math",
+    "cmath",
+    "itertools",
+    "functools",
+    "operator",
+    "heapq",
+    "bisect",
+    "string",
+    "re",
+    "random",
+    "copy",
+    "dataclasses",
+    "enum",
+    "abc",
+    "datetime",
+    "traceback",
+    "linecache",
+)
 _BOOTSTRAP = """
 import json, os, socket, sys, types
 config = json.load(sys.stdin)
@@ -59,15 +90,22 @@ def sources() -> list[tuple[str, str]]:
 def environment() -> dict[str, str]:
     """All that a sandboxed process has for an environment."""
     return {
-        "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/", "TZ": "UTC",
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": "/",
+        "TZ": "UTC",
         "MALLOC_ARENA_MAX": "1",  # arenas of each thread would eat RLIMIT_AS
         "PYTHONHASHSEED": "0",  # set order, and so feedback, is the same in every run
-        "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
-    }  # fmt: skip
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 class _Launcher:
-    """A thread that lives as long as this process: PR_SET_PDEATHSIG fires when the *thread* that forked ends."""
+    """A thread that lives as long as this process: PR_SET_PDEATHSIG fires when the *thread* that
+    forked ends.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -90,7 +128,7 @@ class _Launcher:
             call, future = jobs.get()
             try:
                 future.set_result(call())
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001
                 future.set_exception(error)
 
 
@@ -107,8 +145,18 @@ class ZygoteProcess:
         readable = paths.readable(site)
         as_root = os.geteuid() == 0
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        # Not -I, which would also ignore the hash seed: the environment is ours, and -P -s -S give the rest of it.
-        inner = [paths.interpreter(), "-P", "-s", "-S", "-B", "-c", _BOOTSTRAP, str(theirs.fileno())]
+        # Not -I, which would also ignore the hash seed: the environment is ours, and -P
+        # -s -S give the rest of it.
+        inner = [
+            paths.interpreter(),
+            "-P",
+            "-s",
+            "-S",
+            "-B",
+            "-c",
+            _BOOTSTRAP,
+            str(theirs.fileno()),
+        ]
         command = bwrap.command(inner, readable, as_root=as_root) if level is Level.A else inner
         config = {
             "sources": sources(),
@@ -116,14 +164,17 @@ class ZygoteProcess:
             "path": list(site),
             "readable": [*readable, *paths.DEVICES],
             "memory_mb": memory_mb,
-            # Below the dynamic users of systemd's range nobody real is found; one each, so that counts do not mix.
+            # Below the dynamic users of systemd's range nobody real is found; one
+            # each, so that counts do not mix.
             "uid": 61184 + (os.getpid() + next(_SEATS)) % 4000 if as_root else None,
             "counted": level is Level.A and not as_root,
         }
         self.control = ours
         try:
             with theirs:
-                self._process: subprocess.Popen[bytes] = LAUNCHER.run(lambda: self._popen(command, theirs.fileno()))
+                self._process: subprocess.Popen[bytes] = LAUNCHER.run(
+                    lambda: self._popen(command, theirs.fileno())
+                )
             self._greet(json.dumps(config).encode())
         except BaseException:
             self.close()
@@ -131,12 +182,19 @@ class ZygoteProcess:
 
     def _popen(self, command: list[str], fd: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(),
-            cwd="/", pass_fds=(fd,), start_new_session=True,
-        )  # fmt: skip
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            cwd="/",
+            pass_fds=(fd,),
+            start_new_session=True,
+        )
 
     def _greet(self, config: bytes) -> None:
-        assert self._process.stdin is not None and self._process.stderr is not None
+        assert self._process.stdin is not None
+        assert self._process.stderr is not None
         try:
             self._process.stdin.write(config)
             self._process.stdin.close()
@@ -160,7 +218,9 @@ class ZygoteProcess:
         """Whether it can take another job."""
         return self._process.poll() is None
 
-    def open(self, payload: bytes, cpu_seconds: float, wall_seconds: float) -> Session:
+    def open(
+        self, payload: bytes, cpu_seconds: float, wall_seconds: float, cap: int = wire.ANSWER_CAP
+    ) -> Session:
         """Fork a child for one job. Raises SandboxError when the zygote is gone."""
         ours, theirs = socket.socketpair()
         number = next(self._jobs)
@@ -171,16 +231,14 @@ class ZygoteProcess:
         except OSError:
             ours.close()
             raise SandboxError("the sandbox process is gone") from None
-        session = Session(number, ours)
+        session = Session(number, ours, cap)
         session.send(payload)
         return session
 
     def kill(self, session: Session) -> None:
         """Have one child killed; its end is still reported."""
-        try:
+        with contextlib.suppress(OSError):
             self.control.send(protocol.REQUEST.pack(protocol.KILL, session.number, 0.0, 0.0))
-        except OSError:
-            pass
 
     def close(self) -> None:
         """End the zygote and with it every child."""

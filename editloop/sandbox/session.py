@@ -18,7 +18,12 @@ from editloop.sandbox.inner import zygote as protocol
 if TYPE_CHECKING:
     from editloop.sandbox.process import ZygoteProcess
 
-_REASONS = {protocol.ENDED: "exit", protocol.CPU: "cpu", protocol.WALL: "wall", protocol.KILLED: "killed"}
+_REASONS = {
+    protocol.ENDED: "exit",
+    protocol.CPU: "cpu",
+    protocol.WALL: "wall",
+    protocol.KILLED: "killed",
+}
 _CANCEL_POLL = 0.02
 _GRACE = 3.0
 
@@ -62,7 +67,10 @@ class Session:
         return select.POLLIN | (select.POLLOUT if self._out else 0)
 
     def read(self) -> tuple[list[bytes], bool]:
-        """Whole frames that came, and whether the conversation goes on. Sets `end` to "flood" over the cap."""
+        """Whole frames that came, and whether the conversation goes on.
+
+        Sets `end` to "flood" over the cap.
+        """
         try:
             data = self.sock.recv(1 << 18)
         except BlockingIOError:
@@ -71,7 +79,7 @@ class Session:
             data = b""
         self._received += len(data)
         self._in += data
-        frames = []
+        frames: list[bytes] = []
         while len(self._in) >= 4:
             size = int.from_bytes(self._in[:4], "big")
             if size > wire.ANSWER_CAP or self._received > self._cap:
@@ -117,7 +125,8 @@ def drive(
 ) -> bool:
     """Run until every child has ended. When one ends or `on_frame` says so, the others are killed.
 
-    Returns whether the zygote is still usable. Reports are awaited, so no child is left when this returns.
+    Returns whether the zygote is still usable. Reports are awaited, so no child is left when this
+    returns.
     """
     loop = _Loop(zygote, sessions, on_frame)
     hard = time.monotonic() + wall_seconds + _GRACE
@@ -135,7 +144,9 @@ def drive(
 
 
 class _Loop:
-    def __init__(self, zygote: ZygoteProcess, sessions: Sequence[Session], on_frame: OnFrame) -> None:
+    def __init__(
+        self, zygote: ZygoteProcess, sessions: Sequence[Session], on_frame: OnFrame
+    ) -> None:
         self.zygote = zygote
         self.running = {session.number: session for session in sessions}
         self.reading = {session.sock.fileno(): session for session in sessions}
@@ -191,7 +202,9 @@ class _Loop:
         number, reason, status, cpu = protocol.REPORT.unpack(data)
         session = self.running.pop(number, None)
         if session is not None:
-            while session.sock.fileno() in self.reading:  # what it said before it ended still counts
+            while (
+                session.sock.fileno() in self.reading
+            ):  # what it said before it ended still counts
                 self._talk(session.sock.fileno(), select.POLLIN)
             session.finish(reason, status, cpu)
             if self.running:

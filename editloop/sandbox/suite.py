@@ -1,6 +1,8 @@
-"""Starts a whole pytest suite in a fresh sandbox with the candidate in place of one file. Linux, levels A and B.
+"""Starts a whole pytest suite in a fresh sandbox with the candidate in place of one file. Linux,
+levels A and B.
 
-Level A shows the project read-only with the candidate mounted over its file; level B works on a private copy.
+Level A shows the project read-only with the candidate mounted over its file; level B works on a
+private copy.
 """
 
 from __future__ import annotations
@@ -41,13 +43,17 @@ for name, source in config["sources"]:
     exec(compile(source, "<" + name + ">", "exec"), module.__dict__)
 module.main(config)
 """
-_UNCOPIED = shutil.ignore_patterns(".git", ".hg", "__pycache__", "node_modules", ".venv", "venv", ".mypy_cache", ".tox")
+_UNCOPIED = shutil.ignore_patterns(
+    ".git", ".hg", "__pycache__", "node_modules", ".venv", "venv", ".mypy_cache", ".tox"
+)
 _OUTPUT_CAP = 4 * wire.ANSWER_CAP
 
 
 @dataclass(frozen=True, slots=True)
 class SuiteRun:
-    """Lines that the suite told (untrusted), how it ended ("exit", "wall", "cancelled", "flood"), its error output."""
+    """Lines that the suite told (untrusted), how it ended ("exit", "wall", "cancelled", "flood"),
+    its error output.
+    """
 
     lines: tuple[Any, ...]
     end: str
@@ -76,11 +82,26 @@ def run_suite(
     python = python or sys.executable
     folder = resources.files("editloop.sandbox.inner")
     shown = paths.readable([*site, *_prefixes(python)])
-    shown = list(dict.fromkeys([*shown, *_bin_links(python), *(path for path in ("/usr/bin", "/bin") if level is Level.A)]))
+    shown = list(
+        dict.fromkeys(
+            [
+                *shown,
+                *_bin_links(python),
+                *(path for path in ("/usr/bin", "/bin") if level is Level.A),
+            ]
+        )
+    )
     with _place(root, changed, level) as place:
         config = {
-            "sources": [(name, folder.joinpath(f"{name}.py").read_text("utf-8")) for name in _MODULES],
-            "readable": [*shown, *paths.DEVICES, str(place.root), *(["/proc", "/dev"] if level is Level.A else [])],
+            "sources": [
+                (name, folder.joinpath(f"{name}.py").read_text("utf-8")) for name in _MODULES
+            ],
+            "readable": [
+                *shown,
+                *paths.DEVICES,
+                str(place.root),
+                *(["/proc", "/dev"] if level is Level.A else []),
+            ],
             "writable": [place.scratch, "/dev/null"],
             "memory_mb": memory_mb,
             "cpu_seconds": wall_seconds,
@@ -94,9 +115,14 @@ def run_suite(
         env = environment() | {"HOME": place.scratch, "TMPDIR": place.scratch}
         process: subprocess.Popen[bytes] = LAUNCHER.run(
             lambda: subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd="/",
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=env,
+                cwd="/",
                 start_new_session=True,
-            )  # fmt: skip
+            )
         )
         return _watch(process, json.dumps(config).encode(), wall_seconds, cancel)
 
@@ -108,7 +134,9 @@ def _prefixes(python: str) -> list[str]:
     else:
         code = "import sys; print(sys.prefix); print(sys.base_prefix)"
         try:
-            told = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True, timeout=20)
+            told = subprocess.run(
+                [python, "-I", "-c", code], capture_output=True, text=True, check=True, timeout=20
+            )
         except (OSError, subprocess.SubprocessError) as error:
             raise SandboxError(f"{python} does not run: {error}") from None
         found = told.stdout.splitlines()
@@ -155,14 +183,35 @@ def _bubblewrap(inner: list[str], shown: list[str], root: Path, place: _Place) -
     found = bwrap.program()
     if found is None:
         raise SandboxUnavailable("bubblewrap (bwrap) is not installed")
-    extra = ["--size", str(256 << 20), "--tmpfs", "/tmp", "--proc", "/proc", "--ro-bind", str(root), str(root)]
+    extra = [
+        "--size",
+        str(256 << 20),
+        "--tmpfs",
+        "/tmp",
+        "--proc",
+        "/proc",
+        "--ro-bind",
+        str(root),
+        str(root),
+    ]
     for held, path in place.files:
         extra += ["--ro-bind", held, str(path)]
     base = bwrap.mounts([*shown, str(root)], tail=extra)
-    return [found, "--unshare-user", *bwrap.isolation(False)[1:], "--cap-drop", "ALL", *base, "--", *inner]
+    return [
+        found,
+        "--unshare-user",
+        *bwrap.isolation(False)[1:],
+        "--cap-drop",
+        "ALL",
+        *base,
+        "--",
+        *inner,
+    ]
 
 
-def _watch(process: subprocess.Popen[bytes], config: bytes, wall: float, cancel: threading.Event | None) -> SuiteRun:
+def _watch(
+    process: subprocess.Popen[bytes], config: bytes, wall: float, cancel: threading.Event | None
+) -> SuiteRun:
     """Feed, read with a cap, and end it in time."""
     output, errors = bytearray(), bytearray()
     assert process.stdin is not None
@@ -201,7 +250,9 @@ def _watch(process: subprocess.Popen[bytes], config: bytes, wall: float, cancel:
     for stream in (process.stdout, process.stderr):
         if stream is not None:
             stream.close()
-    return SuiteRun(tuple(_lines(bytes(output))), end, status, errors.decode("utf-8", "replace")[-2000:])
+    return SuiteRun(
+        tuple(_lines(bytes(output))), end, status, errors.decode("utf-8", "replace")[-2000:]
+    )
 
 
 def _lines(output: bytes) -> Iterator[Any]:

@@ -1,7 +1,8 @@
-"""Level E: a Windows job object around each candidate. It limits processes, memory and time; it hides no files.
+"""Level E: a Windows job object around each candidate. It limits processes, memory and time; it
+hides no files.
 
-Used only after explicit consent. Written after the Win32 documentation. Untested on the real system: only the structures
-are.
+Used only after explicit consent. Written after the Win32 documentation. Untested on the real
+system: only the structures are.
 """
 
 from __future__ import annotations
@@ -51,8 +52,14 @@ class Accounting(ctypes.Structure):
     """JOBOBJECT_BASIC_ACCOUNTING_INFORMATION."""
 
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("TotalUserTime", "TotalKernelTime", "PeriodUser", "PeriodKernel")),
-        *((name, ctypes.c_uint32) for name in ("PageFaults", "TotalProcesses", "ActiveProcesses", "Terminated")),
+        *(
+            (name, ctypes.c_int64)
+            for name in ("TotalUserTime", "TotalKernelTime", "PeriodUser", "PeriodKernel")
+        ),
+        *(
+            (name, ctypes.c_uint32)
+            for name in ("PageFaults", "TotalProcesses", "ActiveProcesses", "Terminated")
+        ),
     ]
 
 
@@ -73,7 +80,7 @@ def kernel32() -> Any:
 
 
 class WindowsGuard:
-    """How `fresh` starts, watches and ends a candidate on Windows. One job object for each process."""
+    """How `fresh` starts, watches and ends a candidate on Windows, each in a job object."""
 
     def __init__(self, python: str, memory_mb: int) -> None:
         self._python = python
@@ -96,8 +103,12 @@ class WindowsGuard:
         handle = ctypes.c_void_p(int(getattr(process, "_handle")))  # noqa: B009 - absent on other systems
         done = (
             job
-            and library.SetInformationJobObject(ctypes.c_void_p(job), _EXTENDED, ctypes.byref(wanted), ctypes.sizeof(wanted))
-            and library.SetInformationJobObject(ctypes.c_void_p(job), _BASIC_UI, ctypes.byref(screen), 4)
+            and library.SetInformationJobObject(
+                ctypes.c_void_p(job), _EXTENDED, ctypes.byref(wanted), ctypes.sizeof(wanted)
+            )
+            and library.SetInformationJobObject(
+                ctypes.c_void_p(job), _BASIC_UI, ctypes.byref(screen), 4
+            )
             and library.AssignProcessToJobObject(ctypes.c_void_p(job), handle)
         )
         if not done:

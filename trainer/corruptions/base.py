@@ -1,7 +1,6 @@
 """What corruption families work on, and what they give.
 
-A family looks at a valid module and proposes one ``Change`` of a run of lines, or none. The inverse
-commands follow from the change alone, so a family cannot get them wrong.
+A family looks at a valid module and proposes one ``Change`` of a run of lines, or none.
 """
 
 from __future__ import annotations
@@ -10,15 +9,13 @@ import ast
 import io
 import keyword
 import tokenize
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 from typing import Literal, NamedTuple, TypeVar
 
-from editloop.commands import Command, edit_line
-
-MAX_COMMANDS = 3
 T = TypeVar("T", bound=ast.AST)
 
 
@@ -47,7 +44,9 @@ class Module:
     def __init__(self, source: str) -> None:
         """Raises SyntaxError where the source does not parse."""
         self.source = source
-        self.tree = ast.parse(source)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.tree = ast.parse(source)
         self.final_newline = source.endswith("\n")
         self.lines = tuple(source.removesuffix("\n").split("\n"))
         self._names: dict[ast.AST, list[str]] = {}
@@ -78,11 +77,11 @@ class Module:
     @cached_property
     def code_rows(self) -> tuple[int, ...]:
         """Rows that hold code: no blanks, comments, nor lines of multi-line or docstrings."""
-        texts = set()
+        texts: set[int] = set()
         for node in self.nodes:
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-                texts.update(range(node.lineno - 1, node.end_lineno or node.lineno))
-            elif isinstance(node, ast.Constant | ast.JoinedStr) and _rows(node) > 1:
+            if (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) or (
+                isinstance(node, ast.Constant | ast.JoinedStr) and _rows(node) > 1
+            ):
                 texts.update(range(node.lineno - 1, node.end_lineno or node.lineno))
         return tuple(row for row in self.by_line if row not in texts)
 
@@ -211,32 +210,6 @@ class Family:
     group: Group
     weight: float = 1.0
     held_out: bool = False
-
-
-def inverse(module: Module, change: Change, offset: int = 0) -> tuple[Command, ...]:
-    """Commands that undo a change; ``offset``: how far changes above it have moved its lines."""
-    old, new = list(module.lines[change.start : change.stop]), list(change.lines)
-    first = change.start + offset + 1
-    if len(old) == len(new) == 2 and old == new[::-1]:
-        # Two lines changed places: take the lower one out and put it back above.
-        return (Command("DELL", first + 1), Command("ADDL", first, old[0]))
-    if len(old) == len(new):
-        pairs = [(i, a, b) for i, (a, b) in enumerate(zip(new, old, strict=True)) if a != b]
-        return tuple(edit_line(first + i, a, b) for i, a, b in pairs)
-    head = 0
-    while head < min(len(old), len(new)) and old[head] == new[head]:
-        head += 1
-    if len(new) > len(old):
-        surplus = len(new) - len(old)
-        if new[:head] + new[head + surplus :] == old:
-            return tuple(Command("DELL", first + head) for _ in range(surplus))
-    else:
-        missing = len(old) - len(new)
-        if old[:head] + old[head + missing :] == new:
-            return tuple(
-                Command("ADDL", first + head + i, old[head + i]) for i in range(missing)
-            )
-    return ()
 
 
 def children(node: ast.AST) -> Iterator[list[ast.stmt]]:

@@ -10,7 +10,8 @@ from editloop.checks.syntax import check_syntax
 from editloop.commands import Command, CommandError
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
-from trainer.corruptions.base import MAX_COMMANDS, Change, Family, Module, inverse
+from trainer.corruptions.base import Change, Family, Module
+from trainer.corruptions.inverse import MAX_COMMANDS, inverse
 from trainer.corruptions.registry import training_families
 
 _TRIES = 6
@@ -57,9 +58,7 @@ def corrupt_many(
     return compose(module, faults) if faults else None
 
 
-def propose(
-    module: Module, rng: Random, families: Sequence[Family] | None = None
-) -> Fault | None:
+def propose(module: Module, rng: Random, families: Sequence[Family] | None = None) -> Fault | None:
     """One change that differs from the module and that a few commands undo."""
     chosen = training_families() if families is None else families
     weights = [f.weight for f in chosen]

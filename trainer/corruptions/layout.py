@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from itertools import pairwise
 from random import Random
 
 from trainer.corruptions.base import Change, Module, children
@@ -96,7 +97,9 @@ def indentation(m: Module, rng: Random) -> Change | None:
     row = rng.choice(rows)
     line = m.lines[row]
     indent = line[: len(line) - len(line.lstrip())]
-    outer = sorted({len(x) - len(x.lstrip()) for x in m.lines if x.strip()} & set(range(len(indent))))
+    outer = sorted(
+        {len(x) - len(x.lstrip()) for x in m.lines if x.strip()} & set(range(len(indent)))
+    )
     kind = rng.random()
     if indent and kind < 0.55:
         new = _dedent(line, outer)
@@ -118,12 +121,12 @@ def block_end(m: Module, rng: Random) -> Change | None:
     pairs = []
     for node in m.nodes:
         for block in children(node):
-            for first, second in zip(block, block[1:], strict=False):
+            for first, second in pairwise(block):
                 if hasattr(first, "body") and second in m.statements:
                     pairs.append(second.lineno - 1)
-            if isinstance(node, ast.For | ast.While | ast.If) and len(block) > 1:
-                if block[-1] in m.statements:
-                    pairs.append(-block[-1].lineno)
+            inside = isinstance(node, ast.For | ast.While | ast.If) and len(block) > 1
+            if inside and block[-1] in m.statements:
+                pairs.append(-block[-1].lineno)
     if not pairs:
         return None
     place = rng.choice(pairs)
@@ -158,7 +161,9 @@ def comment_swallows(m: Module, rng: Random) -> Change | None:
     above = [
         row
         for row in m.code_rows
-        if row > 0 and re.match(r"\s*#", m.lines[row - 1]) and _indent(m, row) == _indent(m, row - 1)
+        if row > 0
+        and re.match(r"\s*#", m.lines[row - 1])
+        and _indent(m, row) == _indent(m, row - 1)
     ]
     comments = [t for t in m.tokens if t.kind == "comment" and len(t.text) > 3]
     if above and rng.random() < 0.5:

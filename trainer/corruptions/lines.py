@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 from random import Random
 
 from trainer.corruptions.base import Change, Module, children
@@ -62,7 +63,7 @@ def statement_order(m: Module, rng: Random) -> Change | None:
     pairs = []
     for node in m.nodes:
         for block in children(node):
-            for a, b in zip(block, block[1:], strict=False):
+            for a, b in pairwise(block):
                 if a in m.statements and b in m.statements and b.lineno == a.lineno + 1:
                     pairs.append(a.lineno - 1)
     if not pairs:
@@ -118,7 +119,7 @@ def elif_if(m: Module, rng: Random) -> Change | None:
 def _after_if(m: Module, row: int) -> bool:
     for node in m.nodes:
         for block in children(node):
-            for a, b in zip(block, block[1:], strict=False):
+            for a, b in pairwise(block):
                 if b.lineno - 1 == row and isinstance(a, ast.If) and isinstance(b, ast.If):
                     return True
     return False
@@ -126,11 +127,7 @@ def _after_if(m: Module, row: int) -> bool:
 
 def loop_kind(m: Module, rng: Random) -> Change | None:
     """``if`` for ``while`` and the reverse."""
-    tokens = [
-        t
-        for t in m.tokens
-        if t.text in ("while", "if") and m.by_line[t.row][0] == t
-    ]
+    tokens = [t for t in m.tokens if t.text in ("while", "if") and m.by_line[t.row][0] == t]
     whiles = [t for t in tokens if t.text == "while"]
     tokens = whiles if whiles and rng.random() < 0.7 else tokens
     if not tokens:

@@ -8,6 +8,7 @@ from random import Random
 
 from trainer.corruptions.base import Change, Module, Token
 from trainer.corruptions.tables import FOREIGN, INVENTED, INVENTED_CALLS
+from trainer.pieces import words
 
 _NEAR = {"a": "s", "s": "d", "e": "r", "r": "t", "t": "r", "i": "o", "o": "i", "n": "m", "m": "n"}
 
@@ -121,15 +122,15 @@ def missing_self(m: Module, rng: Random) -> Change | None:
     return m.put(row, start, end + len(rest) - len(rest.lstrip(", ")), "")
 
 
-_CLAUSES = (
-    "return for while else elif def import from if in break continue pass lambda not and or "
-    "class try except raise yield is with None True False"
-).split()
+_CLAUSES = words(
+    "return for while else elif def import from break continue pass lambda not and "
+    "class try except raise yield with None True False"
+)
 
 
 def keyword_typo(m: Module, rng: Random) -> Change | None:
     """``retrun``, ``fro``, ``esle``, ``whlie``."""
-    tokens = [t for t in m.tokens if t.kind == "keyword" and t.text in _CLAUSES and len(t.text) > 2]
+    tokens = [t for t in m.tokens if t.kind == "keyword" and t.text in _CLAUSES]
     if not tokens:
         return None
     t = rng.choice(tokens)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainer.corruptions import expressions, layout, lines, names, values
+from trainer.corruptions import bounds, calls, expressions, layout, lines, names, values
 from trainer.corruptions.base import Family
 
 _ALL = (
@@ -13,21 +13,21 @@ _ALL = (
     Family("negate", expressions.negate, "logic", 1.2),
     Family("and_or", expressions.and_or, "logic", 1.2),
     Family("condition_part", expressions.condition_part, "logic", 1.0),
-    Family("off_by_one", expressions.off_by_one, "logic", 4.0),
-    Family("index", expressions.index, "logic", 2.0),
-    Family("slice_bounds", expressions.slice_bounds, "logic", 1.0),
-    Family("swapped_arguments", expressions.swapped_arguments, "logic", 1.5),
-    Family("argument_count", expressions.argument_count, "logic", 1.0),
-    Family("builtin", expressions.builtin, "logic", 1.5),
-    Family("method", expressions.method, "logic", 1.2),
-    Family("conversion", expressions.conversion, "logic", 1.2),
-    Family("iterated", expressions.iterated, "logic", 1.5),
+    Family("off_by_one", bounds.off_by_one, "logic", 4.0),
+    Family("index", bounds.index, "logic", 2.0),
+    Family("slice_bounds", bounds.slice_bounds, "logic", 1.0),
+    Family("swapped_arguments", calls.swapped_arguments, "logic", 1.5),
+    Family("argument_count", calls.argument_count, "logic", 1.0),
+    Family("builtin", calls.builtin, "logic", 1.5),
+    Family("method", calls.method, "logic", 1.2),
+    Family("conversion", calls.conversion, "logic", 1.2),
+    Family("iterated", calls.iterated, "logic", 1.5),
     Family("constant", values.constant, "logic", 2.5),
     Family("initial_value", values.initial_value, "logic", 1.8),
     Family("augmented", values.augmented, "logic", 1.8),
     Family("missing_return", values.missing_return, "logic", 1.2),
     Family("wrong_return", values.wrong_return, "logic", 1.8),
-    Family("loop_jump", values.loop_jump, "logic", 0.6),
+    Family("loop_jump", values.loop_jump, "logic", 0.6, held_out=True),
     Family("wrong_name", names.wrong_name, "logic", 3.5),
     Family("wrong_target", names.wrong_target, "logic", 1.2),
     Family("undefined_name", names.undefined_name, "name", 3.0),
@@ -41,7 +41,7 @@ _ALL = (
     Family("missing_bracket", layout.missing_bracket, "syntax", 2.5),
     Family("extra_bracket", layout.extra_bracket, "syntax", 1.0),
     Family("unclosed_string", layout.unclosed_string, "syntax", 1.2),
-    Family("missing_operator", layout.missing_operator, "syntax", 0.8),
+    Family("missing_operator", layout.missing_operator, "syntax", 0.8, held_out=True),
     Family("equals", layout.equals, "syntax", 1.5),
     Family("indentation", layout.indentation, "syntax", 2.0),
     Family("block_end", layout.block_end, "logic", 1.2),

@@ -53,7 +53,12 @@ def _other_constant(m: Module, node: ast.Constant, rng: Random) -> Change | None
         return m.replace(node, str(rng.choice(sorted(options - {value}))))
     if isinstance(value, float):
         return m.replace(node, rng.choice((str(int(value)), repr(value + 1), repr(value / 2))))
-    if not isinstance(value, str) or text[:1] not in "'\"" or "\\" in text or text[:3] in ("'''", '"""'):
+    if (
+        not isinstance(value, str)
+        or text[:1] not in "'\""
+        or "\\" in text
+        or text[:3] in ("'''", '"""')
+    ):
         return None
     quote, body = text[0], text[1:-1]
     if not body:

@@ -1,1 +1,4 @@
-"""Code that runs inside the sandbox. It is sent over as source text and imports only the standard library."""
+"""Code that runs inside the sandbox.
+
+It is sent over as source text and imports only the standard library.
+"""

@@ -1,4 +1,6 @@
-"""Runs calls and doctest examples in the candidate's process and answers what came out, never a verdict."""
+"""Runs calls and doctest examples in the candidate's process and answers what came out, never a
+verdict.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +32,16 @@ def load_or_exit(fd: int, job: dict[str, Any]) -> dict[str, Any]:
     """Load the module and say so in frame -1; on an error say that and end the process."""
     try:
         namespace = load.load(job["source"], job.get("prelude", ""), job.get("module", "candidate"))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001
         _answer(fd, {"n": -1, "exc": load.describe(error)})
         os._exit(0)
     return namespace
 
 
 def run_calls(fd: int, job: dict[str, Any]) -> None:
-    """`items`: `{"e": expression}` or `{"f": function name, "a": encoded argument tuple}`; one frame for each."""
+    """`items`: `{"e": expression}` or `{"f": function name, "a": encoded argument tuple}`; one
+    frame for each.
+    """
     namespace = load_or_exit(fd, job)
     _answer(fd, {"n": -1})
     for number, item in enumerate(job["items"]):
@@ -49,7 +53,7 @@ def run_calls(fd: int, job: dict[str, Any]) -> None:
             frame = {"n": number, "ret": codec.encode(value)}
         except codec.ValueTooLarge:
             frame = {"n": number, "exc": _too_large()}
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             frame = {"n": number, "exc": load.describe(error)}
         _answer(fd, frame)
 
@@ -77,10 +81,12 @@ def run_doctests(fd: int, job: dict[str, Any]) -> None:
             frame: dict[str, Any] = {"n": number}
             try:
                 exec(compile(source, "<doctest>", "single", dont_inherit=True), scope)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001
                 frame["exc"] = load.describe(error)
                 # doctest compares the last entry of this; a note or a cause is not part of it.
-                frame["text"] = traceback.format_exception_only(type(error), error)[-1][: load.MESSAGE_CAP * 4]
+                frame["text"] = traceback.format_exception_only(type(error), error)[-1][
+                    : load.MESSAGE_CAP * 4
+                ]
             finally:
                 sys.stdout = sys.__stdout__
             frame["out"] = out.getvalue()

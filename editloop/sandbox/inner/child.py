@@ -22,15 +22,19 @@ def run_job(fd: int) -> None:
     """Never returns. The exit status says nothing: only frames are answers."""
     try:
         job = wire.receive(fd)
-        random.seed(0)  # forked children would share one state, and verdicts should not depend on luck
+        random.seed(
+            0
+        )  # forked children would share one state, and verdicts should not depend on luck
         KINDS[job["kind"]](fd, job)
         os._exit(0)
-    except BaseException:
+    except BaseException:  # noqa: BLE001
         os._exit(1)
 
 
 def run_pipes(config: dict[str, Any]) -> None:
-    """In a fresh process: the job comes over stdin and answers leave over stdout, out of the candidate's sight."""
+    """In a fresh process: the job comes over stdin and answers leave over stdout, out of the
+    candidate's sight.
+    """
     source, target = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):

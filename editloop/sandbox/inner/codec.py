@@ -1,11 +1,13 @@
-"""Python values as tagged JSON: a flat table of containers, so sharing and cycles survive and depth costs nothing.
+"""Python values as tagged JSON: a flat table of containers, so sharing and cycles survive and depth
+costs nothing.
 
-Wire form `{"r": ref, "t": [node, ...]}`. A ref is a JSON atom (null, bool, string, small int, float), `[k]` for
-node k, `{"i": hex}` for a large int, or `{"f"|"c"|"b": text}` for odd floats, complex and bytes. A node is
-`[tag, ref...]`: L list, T tuple, S set, F frozenset, Q deque, D/DC/DO dict/Counter/OrderedDict (keys and values in
-turn), O an instance of a trusted class (name, attribute, ref, ...), R an object that stays in the process that made
-it, X something foreign (its type's name).
-Subclasses are flattened with the base class's own methods; `type(x)` decides, never `x.__class__`.
+Wire form `{"r": ref, "t": [node, ...]}`. A ref is a JSON atom (null, bool, string, small int,
+float), `[k]` for node k, `{"i": hex}` for a large int, or `{"f"|"c"|"b": text}` for odd floats,
+complex and bytes. A node is `[tag, ref...]`: L list, T tuple, S set, F frozenset, Q deque, D/DC/DO
+dict/Counter/OrderedDict (keys and values in turn), O an instance of a trusted class (name,
+attribute, ref, ...), R an object that stays in the process that made it, X something foreign (its
+type's name). Subclasses are flattened with the base class's own methods; `type(x)` decides, never
+`x.__class__`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 NODE_CAP = 200_000
 TEXT_CAP = 1 << 20
 DEPTH_CAP = 150
+HASHED_CAP = 5000
 _SMALL = 1 << 53
 
 
@@ -34,14 +37,24 @@ class BadValue(ValueError):
 
 
 _BASES: tuple[tuple[type, str], ...] = (
-    (list, "L"), (tuple, "T"), (set, "S"), (frozenset, "F"), (collections.deque, "Q"),
-    (collections.Counter, "DC"), (collections.OrderedDict, "DO"), (dict, "D"),
-)  # fmt: skip
+    (list, "L"),
+    (tuple, "T"),
+    (set, "S"),
+    (frozenset, "F"),
+    (collections.deque, "Q"),
+    (collections.Counter, "DC"),
+    (collections.OrderedDict, "DO"),
+    (dict, "D"),
+)
 _EXACT = dict(_BASES)
 _MRO = type.__dict__["__mro__"]
 _ITER: dict[str, Callable[[Any], Iterable[Any]]] = {
-    "L": list.__iter__, "T": tuple.__iter__, "S": set.__iter__, "F": frozenset.__iter__, "Q": collections.deque.__iter__,
-}  # fmt: skip
+    "L": list.__iter__,
+    "T": tuple.__iter__,
+    "S": set.__iter__,
+    "F": frozenset.__iter__,
+    "Q": collections.deque.__iter__,
+}
 
 
 def _tag(kind: type) -> str | None:
@@ -53,7 +66,10 @@ def _tag(kind: type) -> str | None:
 
 
 class Encoder:
-    """Encodes values that share one table. `seeds` are objects that the reader already has, nodes 0 to n-1."""
+    """Encodes values that share one table.
+
+    `seeds` are objects that the reader already has, nodes 0 to n-1.
+    """
 
     def __init__(
         self,
@@ -91,7 +107,12 @@ class Encoder:
             number = float.__float__(value)
             return number if math.isfinite(number) else {"f": float.__repr__(number)}
         if complex in mro:
-            return {"c": [float.__repr__(complex.real.__get__(value)), float.__repr__(complex.imag.__get__(value))]}
+            return {
+                "c": [
+                    float.__repr__(complex.real.__get__(value)),
+                    float.__repr__(complex.imag.__get__(value)),
+                ]
+            }
         if bytes in mro:
             self._spend(2 * bytes.__len__(value))
             return {"b": bytes.hex(value)}
@@ -132,7 +153,7 @@ class Encoder:
     def message(self, value: Any) -> dict[str, Any]:
         """The wire form of `value` (and of the seeds as they are now)."""
         top = self.ref(value)
-        table = []
+        table: list[list[Any]] = []
         while len(table) < len(self.objects):
             table.append(self._write(self.objects[len(table)]))
         return {"r": top, "t": table}
@@ -178,13 +199,23 @@ class Decoder:
             for index in seeds:
                 self._built[index] = self._seeds[index]
             value = self._value(message["r"], 0)
-            self._pending += [k for k in seeds if self._table[k][0] in _EMPTY or self._table[k][0] == "O"]
+            self._pending += [
+                k for k in seeds if self._table[k][0] in _EMPTY or self._table[k][0] == "O"
+            ]
             while self._pending:
                 self._fill(self._pending.pop())
             return value
         except (ForeignValue, BadValue):
             raise
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
+        except (
+            KeyError,
+            IndexError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            RecursionError,
+            OverflowError,
+        ) as error:
             raise BadValue(type(error).__name__) from None
 
     def objects(self) -> list[Any]:
@@ -222,7 +253,7 @@ class Decoder:
         if tag == "O":
             kind = self._classes[items[0]]
             made = object.__new__(kind)
-        elif tag == "X" or self._special is None and tag not in _EMPTY:
+        elif tag == "X" or (self._special is None and tag not in _EMPTY):
             raise ForeignValue(str(items[-1])[:100] if items else "?")
         elif tag in _EMPTY:
             made = _EMPTY[tag]()
@@ -239,7 +270,10 @@ class Decoder:
         tag, *items = self._table[index]
         target = self._built[index]
         if tag == "O":
-            values = {str(key): self._value(item, 0) for key, item in zip(items[1::2], items[2::2], strict=True)}
+            values = {
+                str(key): self._value(item, 0)
+                for key, item in zip(items[1::2], items[2::2], strict=True)
+            }
             for key, _ in _attributes(target):
                 if key not in values:
                     object.__delattr__(target, key)
@@ -263,12 +297,19 @@ class Decoder:
 
 
 _EMPTY: dict[str, Callable[[], Any]] = {
-    "L": list, "S": set, "Q": collections.deque, "D": dict, "DC": collections.Counter, "DO": collections.OrderedDict,
-}  # fmt: skip
+    "L": list,
+    "S": set,
+    "Q": collections.deque,
+    "D": dict,
+    "DC": collections.Counter,
+    "DO": collections.OrderedDict,
+}
 
 
 def _check_size(table: list[Any], top: Any) -> None:
-    """Refuse cycles, depth and shared parts that would unfold to a huge value: comparing walks all of it."""
+    """Refuse cycles, depth and shared parts that would unfold to a huge value: comparing walks all
+    of it.
+    """
     size: dict[int, int] = {}
     depth: dict[int, int] = {}
     stack = [(top[0], False)] if isinstance(top, list) else []
@@ -292,8 +333,24 @@ def _check_size(table: list[Any], top: Any) -> None:
                 raise BadValue("cycle")
 
 
+def _check_hashing(table: list[Any]) -> None:
+    """Bound members and keys whose hashes can be chosen: equal ones cost quadratic time."""
+    chosen = 0
+    for node in table:
+        if node[0] in ("S", "F"):
+            members = node[1:]
+        elif node[0] in ("D", "DC", "DO"):
+            members = node[1::2]
+        else:
+            continue
+        chosen += sum(not isinstance(member, (str, int)) for member in members)
+    if chosen > HASHED_CAP:
+        raise BadValue("too many keys")
+
+
 def decode_plain(message: Any) -> Any:
-    """Plain data from an untrusted answer: no trusted classes, no cycles, bounded size when unfolded.
+    """Plain data from an untrusted answer: no trusted classes, no cycles, bounded size when
+    unfolded.
 
     Counter and OrderedDict become dict. Raises ForeignValue or BadValue.
     """
@@ -301,7 +358,10 @@ def decode_plain(message: Any) -> Any:
         _check_size(message["t"], message["r"])
         table = [["D", *node[1:]] if node[0] in ("DC", "DO") else node for node in message["t"]]
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise BadValue(str(error) if isinstance(error, BadValue) else type(error).__name__) from None
+        raise BadValue(
+            str(error) if isinstance(error, BadValue) else type(error).__name__
+        ) from None
+    _check_hashing(message["t"])
     if any(node[0] in ("O", "R") for node in table):
         table = [node if node[0] not in ("O", "R") else ["X", str(node[-1])] for node in table]
     return Decoder().message({"r": message["r"], "t": table})

@@ -1,6 +1,8 @@
-"""What the zygote and each child do to themselves: limits, identity, Landlock, seccomp. There is no way back.
+"""What the zygote and each child do to themselves: limits, identity, Landlock, seccomp. There is no
+way back.
 
-What is the same for all children is done once in the zygote and inherited, so that a child costs little.
+What is the same for all children is done once in the zygote and inherited, so that a child costs
+little.
 """
 
 from __future__ import annotations
@@ -81,7 +83,9 @@ def enter(ruleset: int, code: bytes, *, cpu_seconds: float, uid: int | None, cou
     if counted or uid is not None:
         limit(resource.RLIMIT_NPROC, THREADS)
     if uid is not None:
-        os.setresuid(uid, uid, uid)  # from root to another: all capabilities are gone, and so is dumpable
+        os.setresuid(
+            uid, uid, uid
+        )  # from root to another: all capabilities are gone, and so is dumpable
     else:
         drop_capabilities()
     die_with_parent()  # a change of uid clears it

@@ -1,4 +1,5 @@
-"""The tests' side of an assert test: holds prelude and tests, never the candidate; its frames are the verdict.
+"""The tests' side of an assert test: holds prelude and tests, never the candidate; its frames are
+the verdict.
 
 Frames that begin with P go to the player through the host, those with H to the host.
 """
@@ -48,9 +49,9 @@ class Judge:
     def special(self, value: Any) -> list[Any]:
         """Nodes for stand-ins, built-ins and functions of the tests."""
         if isinstance(value, remote.Remote):
-            return value._node
+            return list(value._node)
         if isinstance(value, remote.Method):
-            value = getattr(value._owner._ask("attr", value._owner, name=value._name), "_node")
+            value = value._owner._ask("attr", value._owner, name=value._name)._node
             return list(value)
         name = getattr(value, "__name__", "")
         if getattr(builtins, name, None) is value and name:
@@ -70,13 +71,20 @@ class Judge:
         number = node[1]
         if number not in self.stand_ins:
             names = tuple(str(name) for name in node[3:])
-            self.stand_ins[number] = remote.Remote(self.ask, ["R", int(number)], node[2] is True, names)
+            self.stand_ins[number] = remote.Remote(
+                self.ask, ["R", int(number)], node[2] is True, names
+            )
         return self.stand_ins[number]
 
     def ask(
-        self, op: str, target: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None, name: str = ""
+        self,
+        op: str,
+        target: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        name: str = "",
     ) -> Any:
-        """One request to the player; changes of arguments are applied to the judge's own objects."""
+        """One request to the player; changed arguments change the judge's own objects."""
         encoder = codec.Encoder((), self.class_name, self.special)
         message = encoder.message((target, args, kwargs or {}))
         if op == "call":
@@ -117,12 +125,12 @@ class Judge:
             objects = decoder.objects()
             value = self.functions[request["cb"]](*args, **kwargs)
             answer = {"ret": codec.Encoder(objects, self.class_name, self.special).message(value)}
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             answer = {"exc": type(error).__name__, "msg": str(error)[: load.MESSAGE_CAP]}
         _send(self.fd, b"P", answer)
 
     def _error(self, told: dict[str, Any]) -> BaseException:
-        """The same exception type by name: one of the candidate's own, a built-in, or RuntimeError."""
+        """The same exception by name: one of the candidate's own, a built-in, or RuntimeError."""
         names, message = [str(name) for name in told["mro"]], str(told["msg"])
         kind: Any = RuntimeError
         for name in names:
@@ -142,8 +150,9 @@ class Judge:
     def install(self, kinds: dict[str, Any], imports: dict[str, str]) -> None:
         """Put stand-ins for the candidate's names into the tests' namespace.
 
-        Built-in names and the prelude's are never taken over: `abs`, `all` and the like must stay true. Modules and
-        their functions come from the judge's own standard library (`imports`, read from the source by the host).
+        Built-in names and the prelude's are never taken over: `abs`, `all` and the like must stay
+        true. Modules and their functions come from the judge's own standard library (`imports`,
+        read from the source by the host).
         """
         for name, path in imports.items():
             module, _, attribute = path.partition(":")
@@ -157,23 +166,32 @@ class Judge:
                 continue
             if isinstance(kind, list):
                 bases = [getattr(builtins, base, None) for base in kind[1:]]
-                base = next((b for b in bases if isinstance(b, type) and issubclass(b, BaseException)), Exception)
+                base = next(
+                    (b for b in bases if isinstance(b, type) and issubclass(b, BaseException)),
+                    Exception,
+                )
                 made = self.exceptions[name] = type(name, (base,), {})
                 self.namespace[name] = made
                 continue
-            stand_in = remote.Remote(self.ask, ["N", name], True, ("type" if kind == "class" else "function",))
+            stand_in = remote.Remote(
+                self.ask, ["N", name], True, ("type" if kind == "class" else "function",)
+            )
             self.namespace[name] = self.ask("value", stand_in) if kind == "value" else stand_in
 
 
 def _call_text(target: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     head = name or (str(target._node[1]) if target._node[0] == "N" else "call")
-    parts = [show.show(arg, 60) for arg in args] + [f"{key}={show.show(arg, 40)}" for key, arg in kwargs.items()]
+    parts = [show.show(arg, 60) for arg in args] + [
+        f"{key}={show.show(arg, 40)}" for key, arg in kwargs.items()
+    ]
     text = f"{head}({', '.join(parts)})"
     return text if len(text) <= show.CAP else text[: show.CAP - 3] + "..."
 
 
 def run_judge(fd: int, job: dict[str, Any]) -> None:
-    """`tests`: source; `names`: functions in it to call. Frames: start n, then n with its status, at last done."""
+    """`tests`: source; `names`: functions in it to call. Frames: start n, then n with its status,
+    at last done.
+    """
     module = types.ModuleType("tests")
     sys.modules["tests"] = module
     namespace = module.__dict__
@@ -189,11 +207,13 @@ def run_judge(fd: int, job: dict[str, Any]) -> None:
 
 def _run(judge: Judge, job: dict[str, Any], kinds: dict[str, Any]) -> None:
     try:
-        judge.install({name: kinds.get(name, "missing") for name in job["player_names"]}, job["imports"])
+        judge.install(
+            {name: kinds.get(name, "missing") for name in job["player_names"]}, job["imports"]
+        )
         exec(compile(job["tests"], TESTS, "exec", dont_inherit=True), judge.namespace)
     except PlayerGone:
         raise
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001
         for number in range(len(job["names"])):
             _send(judge.fd, b"H", {"n": number, **_told(judge, error)})
         _send(judge.fd, b"H", {"done": True})
@@ -206,7 +226,7 @@ def _run(judge: Judge, job: dict[str, Any], kinds: dict[str, Any]) -> None:
             told: dict[str, Any] = {"status": "pass"}
         except PlayerGone:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             told = _told(judge, error)
         _send(judge.fd, b"H", {"n": number, **told})
         if told["status"] != "pass" and job.get("stop"):

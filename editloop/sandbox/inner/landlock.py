@@ -1,4 +1,6 @@
-"""Landlock through its three system calls: a ruleset that allows reading a few folders and nothing else."""
+"""Landlock through its three system calls: a ruleset that allows reading a few folders and nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,10 @@ from collections.abc import Sequence
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _READ = 0b1100
-"""READ_FILE and READ_DIR. Not EXECUTE: no program is started, and loading an extension module does not need it."""
+"""READ_FILE and READ_DIR.
+
+Not EXECUTE: no program is started, and loading an extension module does not need it.
+"""
 _EXECUTE = 0b1
 _FILE_ONLY = 0b1 | 0b10 | 0b100 | 1 << 14 | 1 << 15
 
@@ -48,11 +53,16 @@ def handled(version: int) -> tuple[int, int, int]:
 
 
 def ruleset(readable: Sequence[str], writable: Sequence[str] = (), *, execute: bool = False) -> int:
-    """A descriptor for `restrict`. Paths that do not exist are skipped. Raises OSError without Landlock."""
+    """A descriptor for `restrict`.
+
+    Paths that do not exist are skipped. Raises OSError without Landlock.
+    """
     version = abi()
     fs, net, scoped = handled(version)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
-    fd = _call(_CREATE, ctypes.byref(_Ruleset(fs, net, scoped)), ctypes.c_size_t(size), ctypes.c_uint32(0))
+    fd = _call(
+        _CREATE, ctypes.byref(_Ruleset(fs, net, scoped)), ctypes.c_size_t(size), ctypes.c_uint32(0)
+    )
     wanted = [(path, _READ | (_EXECUTE if execute else 0)) for path in readable]
     for path, access in wanted + [(path, fs) for path in writable]:
         try:
@@ -61,7 +71,13 @@ def ruleset(readable: Sequence[str], writable: Sequence[str] = (), *, execute: b
             continue
         try:
             mask = access & fs & (-1 if os.path.isdir(path) else _FILE_ONLY)
-            _call(_ADD, ctypes.c_int(fd), ctypes.c_int(1), ctypes.byref(_PathBeneath(mask, parent)), ctypes.c_uint32(0))
+            _call(
+                _ADD,
+                ctypes.c_int(fd),
+                ctypes.c_int(1),
+                ctypes.byref(_PathBeneath(mask, parent)),
+                ctypes.c_uint32(0),
+            )
         finally:
             os.close(parent)
     return fd

@@ -11,7 +11,9 @@ MESSAGE_CAP = 200
 
 
 def load(source: str, prelude: str = "", name: str = "candidate") -> dict[str, Any]:
-    """The namespace of prelude and source executed as one module; whatever they raise comes through."""
+    """The namespace of prelude and source executed as one module; whatever they raise comes
+    through.
+    """
     module = types.ModuleType(name)
     sys.modules[name] = module  # dataclasses and typing look their module up there
     namespace = module.__dict__
@@ -22,7 +24,9 @@ def load(source: str, prelude: str = "", name: str = "candidate") -> dict[str, A
 
 
 def describe(error: BaseException, file: str = CANDIDATE) -> dict[str, Any]:
-    """Names of the exception's classes, its message (capped) and the last line of `file` in its traceback."""
+    """Names of the exception's classes, its message (capped) and the last line of `file` in its
+    traceback.
+    """
     line = None
     trace = error.__traceback__
     while trace is not None:

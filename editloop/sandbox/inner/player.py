@@ -1,11 +1,14 @@
-"""The candidate's side of an assert test: holds the module, does what the judge asks, answers with data.
+"""The candidate's side of an assert test: holds the module, does what the judge asks, answers with
+data.
 
-It never sees the tests. Arguments are encoded as one object graph and come back in their state after the call.
+It never sees the tests. Arguments are encoded as one object graph and come back in their state
+after the call.
 """
 
 from __future__ import annotations
 
 import builtins
+import contextlib
 import operator
 import types
 from collections.abc import Callable
@@ -14,20 +17,54 @@ from typing import Any
 from editloop.sandbox.inner import calls, codec, load, wire
 
 UNARY: dict[str, Callable[[Any], Any]] = {
-    "iter": iter, "next": next, "len": len, "str": str, "repr": repr, "bool": bool, "hash": hash, "abs": abs,
-    "neg": operator.neg, "pos": operator.pos, "invert": operator.invert, "reversed": reversed,
+    "iter": iter,
+    "next": next,
+    "len": len,
+    "str": str,
+    "repr": repr,
+    "bool": bool,
+    "hash": hash,
+    "abs": abs,
+    "neg": operator.neg,
+    "pos": operator.pos,
+    "invert": operator.invert,
+    "reversed": reversed,
     "enter": lambda value: type(value).__enter__(value),
-}  # fmt: skip
+}
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
     name: getattr(operator, name)
-    for name in ("eq", "ne", "lt", "le", "gt", "ge", "add", "sub", "mul", "truediv", "floordiv", "mod", "pow",
-                 "matmul", "and_", "or_", "xor", "getitem", "delitem", "contains")
-}  # fmt: skip
+    for name in (
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "matmul",
+        "and_",
+        "or_",
+        "xor",
+        "getitem",
+        "delitem",
+        "contains",
+    )
+}
 
 
 def trusted_classes(namespace: dict[str, Any], module: str) -> list[str]:
     """Names of the classes that the prelude defines: their instances cross by content."""
-    return [name for name, value in namespace.items() if isinstance(value, type) and value.__module__ == module]
+    return [
+        name
+        for name, value in namespace.items()
+        if isinstance(value, type) and value.__module__ == module
+    ]
 
 
 class Player:
@@ -48,7 +85,9 @@ class Player:
         return name if name in self.shared and self.namespace.get(name) is kind else None
 
     def special(self, value: Any) -> list[Any]:
-        """Anything that is not data stays, and is named by a number, its class names and whether it is callable."""
+        """Anything that is not data stays, and is named by a number, its class names and whether it
+        is callable.
+        """
         if id(value) in self.callback_ids:
             return ["C", self.callback_ids[id(value)]]
         number = self.numbers.get(id(value))
@@ -81,14 +120,20 @@ class Player:
 
     def classes(self) -> dict[str, type]:
         """The trusted classes as they are defined here."""
-        return {name: self.namespace[name] for name in self.shared if isinstance(self.namespace.get(name), type)}
+        return {
+            name: self.namespace[name]
+            for name in self.shared
+            if isinstance(self.namespace.get(name), type)
+        }
 
     def serve(self, waiting: list[Any] | None = None) -> Any:
         """Answer requests; inside a callback, until its result comes."""
         while True:
             request = wire.receive(self.fd)
             if "ret" in request:
-                return codec.Decoder(waiting or (), self.classes(), self.revive).message(request["ret"])
+                return codec.Decoder(waiting or (), self.classes(), self.revive).message(
+                    request["ret"]
+                )
             if "exc" in request:
                 raise getattr(builtins, request["exc"], RuntimeError)(request.get("msg", ""))
             objects: list[Any] = []
@@ -97,16 +142,26 @@ class Player:
                 target, args, kwargs = decoder.message(request["a"])
                 objects = decoder.objects()
                 value = self.perform(request["op"], request.get("name", ""), target, args, kwargs)
-                reply = {"ret": codec.Encoder(objects, self.class_name, self.special).message(value)}
+                reply = {
+                    "ret": codec.Encoder(objects, self.class_name, self.special).message(value)
+                }
                 wire.pack(reply)
             except (codec.ValueTooLarge, wire.FrameTooLarge):
-                reply = {"exc": {"mro": ["ValueTooLarge"], "msg": "the answer is larger than 1 MB", "line": None}}
-            except BaseException as error:
+                reply = {
+                    "exc": {
+                        "mro": ["ValueTooLarge"],
+                        "msg": "the answer is larger than 1 MB",
+                        "line": None,
+                    }
+                }
+            except BaseException as error:  # noqa: BLE001
                 reply = {"exc": load.describe(error)}
                 try:  # arguments may have been changed before it was raised
-                    reply["ret"] = codec.Encoder(objects, self.class_name, self.special).message(None)
+                    reply["ret"] = codec.Encoder(objects, self.class_name, self.special).message(
+                        None
+                    )
                     wire.pack(reply)
-                except BaseException:
+                except BaseException:  # noqa: BLE001
                     reply.pop("ret", None)
             wire.send(self.fd, reply)
 
@@ -128,7 +183,9 @@ class Player:
 
 
 def kind_of(namespace: dict[str, Any], name: str) -> Any:
-    """What a name of the candidate's module is, for the judge: a word, or an exception's class names."""
+    """What a name of the candidate's module is, for the judge: a word, or an exception's class
+    names.
+    """
     if name not in namespace:
         return "missing"
     value = namespace[name]
@@ -142,18 +199,17 @@ def kind_of(namespace: dict[str, Any], name: str) -> Any:
 
 
 def run_player(fd: int, job: dict[str, Any]) -> None:
-    """`names`: what the tests use. First frame: what each of them is; then requests are answered until the end."""
+    """`names`: what the tests use.
+
+    First frame: what each of them is; then requests are answered until the end.
+    """
     module = job.get("module", "candidate")
     shared: list[str] = []
     if job.get("prelude"):
-        try:
+        with contextlib.suppress(BaseException):  # it comes again below, where it is reported
             shared = trusted_classes(load.load("", job["prelude"], module), module)
-        except BaseException:
-            pass  # the same error comes again below, where it is reported
     namespace = calls.load_or_exit(fd, job)
     kinds = {name: kind_of(namespace, name) for name in job["names"]}
     wire.send(fd, {"n": -1, "kinds": kinds})
-    try:
+    with contextlib.suppress(EOFError, OSError):
         Player(fd, namespace, shared).serve()
-    except (EOFError, OSError):
-        pass

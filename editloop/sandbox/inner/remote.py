@@ -1,7 +1,9 @@
-"""The judge's stand-ins for what lives in the player: functions, classes and objects of the candidate.
+"""The judge's stand-ins for what lives in the player: functions, classes and objects of the
+candidate.
 
-A comparison of a stand-in with plain data is made here and is never true: what the candidate's objects say about
-expected values must not count. Operators are passed on only between two stand-ins.
+A comparison of a stand-in with plain data is made here and is never true: what the candidate's
+objects say about expected values must not count. Operators are passed on only between two
+stand-ins.
 """
 
 from __future__ import annotations
@@ -13,19 +15,42 @@ Ask = Callable[..., Any]
 """ask(op, target, args=(), kwargs=None, name="")"""
 
 _PREDICATES = frozenset(
-    "startswith endswith issubset issuperset isdisjoint count index find rfind isdigit isalpha isupper islower".split()
+    [
+        "startswith",
+        "endswith",
+        "issubset",
+        "issuperset",
+        "isdisjoint",
+        "count",
+        "index",
+        "find",
+        "rfind",
+        "isdigit",
+        "isalpha",
+        "isupper",
+        "islower",
+    ]
 )
-"""Methods of built-in values that tests ask about a result: an object that merely claims them is not that value."""
+"""Methods of built-in values that tests ask about a result: an object that merely claims them is
+not that value.
+"""
 
 
 class Remote:
     """An object in the player. `_made`: the tests constructed it themselves by calling a class."""
 
-    __slots__ = ("_ask", "_node", "_callable", "_names", "_made")
+    __slots__ = ("_ask", "_callable", "_made", "_names", "_node")
 
     def __init__(self, ask: Ask, node: list[Any], callable_: bool, names: tuple[str, ...]) -> None:
-        for slot, value in zip(Remote.__slots__, (ask, node, callable_, names, False), strict=True):
-            object.__setattr__(self, slot, value)
+        values = {
+            "_ask": ask,
+            "_node": node,
+            "_callable": callable_,
+            "_names": names,
+            "_made": False,
+        }
+        for slot, value in values.items():
+            object.__setattr__(self, slot, value)  # our own __setattr__ asks the player
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__") and name not in ("__name__", "__doc__"):
@@ -130,7 +155,7 @@ for _name in ("and", "or"):
 class Method:
     """A method of a stand-in."""
 
-    __slots__ = ("_owner", "_name")
+    __slots__ = ("_name", "_owner")
 
     def __init__(self, owner: Remote, name: str) -> None:
         self._owner = owner

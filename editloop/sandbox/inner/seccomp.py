@@ -1,8 +1,9 @@
 """A seccomp BPF filter, assembled by hand from tables for x86_64 and aarch64.
 
-Everything is allowed but what the tables name: processes, program starts, sockets, signals to others, tracing,
-mounts, kernel keyrings, memory outside RLIMIT_AS, and changes of file metadata (which Landlock does not see).
-Numbers are those of the kernel's unistd tables; a 0 stands for "this machine has no such call".
+Everything is allowed but what the tables name: processes, program starts, sockets, signals to
+others, tracing, mounts, kernel keyrings, memory outside RLIMIT_AS, and changes of file metadata
+(which Landlock does not see). Numbers are those of the kernel's unistd tables; a 0 stands for "this
+machine has no such call".
 """
 
 from __future__ import annotations
@@ -27,11 +28,14 @@ _JSET: Final = 0x45
 _AND: Final = 0x54
 _RET: Final = 0x06
 
-_PROCESS: Final = "fork:57/0 vfork:58/0 execve:59/221 execveat:322/281 setsid:112/157 setpgid:109/154"
+_PROCESS: Final = (
+    "fork:57/0 vfork:58/0 execve:59/221 execveat:322/281 setsid:112/157 setpgid:109/154"
+)
 _DENIED: Final = f"""
 socket:41/198 connect:42/203 bind:49/200 listen:50/201 accept:43/202 accept4:288/242
 {_PROCESS}
-ptrace:101/117 process_vm_readv:310/270 process_vm_writev:311/271 process_madvise:440/440 kcmp:312/272
+ptrace:101/117 process_vm_readv:310/270 process_vm_writev:311/271 process_madvise:440/440
+kcmp:312/272
 tkill:200/130 rt_sigqueueinfo:129/138 rt_tgsigqueueinfo:297/240 pidfd_send_signal:424/424
 pidfd_open:434/434 pidfd_getfd:438/438 process_mrelease:448/448
 memfd_create:319/279 memfd_secret:447/447 shmget:29/194 shmat:30/196 shmctl:31/195 msgget:68/186
@@ -41,14 +45,18 @@ fsmount:432/432 fspick:433/433 open_tree:428/428 move_mount:429/429 mount_setatt
 unshare:272/97 setns:308/268 bpf:321/280 keyctl:250/219 add_key:248/217 request_key:249/218
 io_uring_setup:425/425 io_uring_enter:426/426 io_uring_register:427/427 io_setup:206/0
 perf_event_open:298/241 userfaultfd:323/282 personality:135/92 syslog:103/116 acct:163/89
-iopl:172/0 ioperm:173/0 modify_ldt:154/0 vhangup:153/58 swapon:167/224 swapoff:168/225 reboot:169/142
+iopl:172/0 ioperm:173/0 modify_ldt:154/0 vhangup:153/58 swapon:167/224 swapoff:168/225
+reboot:169/142
 init_module:175/105 finit_module:313/273 delete_module:176/106 kexec_load:246/104
 kexec_file_load:320/294 open_by_handle_at:304/265 name_to_handle_at:303/264 quotactl:179/60
-quotactl_fd:443/443 settimeofday:164/170 clock_settime:227/112 adjtimex:159/171 clock_adjtime:305/266
-sethostname:170/161 setdomainname:171/162 fanotify_init:300/262 inotify_init:253/0 inotify_init1:294/26
+quotactl_fd:443/443 settimeofday:164/170 clock_settime:227/112 adjtimex:159/171
+clock_adjtime:305/266
+sethostname:170/161 setdomainname:171/162 fanotify_init:300/262 inotify_init:253/0
+inotify_init1:294/26
 mknod:133/0 mknodat:259/33 chmod:90/0 fchmod:91/52 fchmodat:268/53 fchmodat2:452/452 chown:92/0
 fchown:93/55 lchown:94/0 fchownat:260/54 utime:132/0 utimes:235/0 futimesat:261/0 utimensat:280/88
-setxattr:188/5 lsetxattr:189/6 fsetxattr:190/7 removexattr:197/14 lremovexattr:198/15 fremovexattr:199/16
+setxattr:188/5 lsetxattr:189/6 fsetxattr:190/7 removexattr:197/14 lremovexattr:198/15
+fremovexattr:199/16
 setpriority:141/140 ioprio_set:251/30 sched_setscheduler:144/119 sched_setparam:142/118
 sched_setattr:314/274 sched_setaffinity:203/122 migrate_pages:256/238 move_pages:279/239
 setuid:105/146 setgid:106/144 setreuid:113/145 setregid:114/143 setresuid:117/147 setresgid:119/149
@@ -61,9 +69,20 @@ _CLONE3: Final = 435
 _CLONE_THREAD: Final = 0x10000
 
 _CONFINING: Final = (
-    "fork", "vfork", "pidfd_open", "setgroups", "setresuid", "setresgid", "setuid", "setgid", "capset", "seccomp",
-    "landlock_create_ruleset", "landlock_add_rule", "tkill",
-)  # fmt: skip
+    "fork",
+    "vfork",
+    "pidfd_open",
+    "setgroups",
+    "setresuid",
+    "setresgid",
+    "setuid",
+    "setgid",
+    "capset",
+    "seccomp",
+    "landlock_create_ruleset",
+    "landlock_add_rule",
+    "tkill",
+)
 """Refused in a child only: the zygote uses them to make and confine one."""
 
 Instruction = tuple[int, int, int, int]
@@ -72,7 +91,7 @@ Instruction = tuple[int, int, int, int]
 
 def table(machine: str, text: str = _DENIED) -> dict[str, int]:
     """Syscall numbers by name for one machine; those that it lacks are left out."""
-    column = ("x86_64", "aarch64").index(machine)
+    column = {"x86_64": 0, "aarch64": 1}[machine]
     rows = (entry.rsplit(":", 1) for entry in text.split())
     numbers = {name: int(pair.split("/")[column]) for name, pair in rows}
     return {name: number for name, number in numbers.items() if number}
@@ -83,7 +102,8 @@ def _ret(value: int) -> Instruction:
 
 
 def _arg(index: int) -> Instruction:
-    # The low half of a 64-bit argument (both machines are little endian): pids and options are C ints.
+    # The low half of a 64-bit argument (both machines are little endian): pids and options
+    # are C ints.
     return (_LOAD, 0, 0, 16 + 8 * index)
 
 
@@ -121,15 +141,23 @@ def _towards_others(machine: str, pid: int) -> list[Instruction]:
 def _partly(machine: str) -> list[Instruction]:
     """Calls of which some uses are harmless."""
     x86 = machine == "x86_64"
-    # A stream pair is what asyncio wakes itself with; a datagram one could be aimed at a named socket.
+    # A stream pair is what asyncio wakes itself with; a datagram one could be aimed at a
+    # named socket.
     out = _on(53 if x86 else 199, _only(1, [1], mask=0xF))
     out += _on(72 if x86 else 25, _never(1, [8, 10, 15]))  # fcntl F_SETOWN, F_SETSIG, F_SETOWN_EX
-    return out + _on(16 if x86 else 29, _never(1, [0x8901, 0x8902, 0x5412]))  # FIOSETOWN, SIOCSPGRP, TIOCSTI
+    return out + _on(
+        16 if x86 else 29, _never(1, [0x8901, 0x8902, 0x5412])
+    )  # FIOSETOWN, SIOCSPGRP, TIOCSTI
 
 
 def _checked(machine: str, body: Sequence[Instruction]) -> list[Instruction]:
     """Refuse other machines' calling conventions and unknown calls, then the body, then allow."""
-    head: list[Instruction] = [(_LOAD, 0, 0, 4), (_JEQ, 1, 0, AUDIT_ARCH[machine]), _ret(_KILL), (_LOAD, 0, 0, 0)]
+    head: list[Instruction] = [
+        (_LOAD, 0, 0, 4),
+        (_JEQ, 1, 0, AUDIT_ARCH[machine]),
+        _ret(_KILL),
+        (_LOAD, 0, 0, 0),
+    ]
     if machine == "x86_64":  # the x32 table reuses the numbers with bit 30 set
         head += [(_JGE, 0, 1, 0x40000000), _ret(_KILL)]
     return [*head, (_JGE, 0, 1, HIGHEST_KNOWN + 1), _ret(_ERRNO | ENOSYS), *body, _ret(_ALLOW)]
@@ -137,36 +165,70 @@ def _checked(machine: str, body: Sequence[Instruction]) -> list[Instruction]:
 
 def _refuse(machine: str, names: Sequence[str]) -> list[Instruction]:
     numbers = table(machine)
-    return [part for name in names if name in numbers for part in _on(numbers[name], [_ret(_ERRNO | EPERM)])]
+    return [
+        part
+        for name in names
+        if name in numbers
+        for part in _on(numbers[name], [_ret(_ERRNO | EPERM)])
+    ]
 
 
 def build_base(machine: str) -> list[Instruction]:
-    """For the zygote, inherited by every child: all that neither needs. KeyError for an unknown machine."""
+    """For the zygote, inherited by every child: all that neither needs. KeyError for an unknown
+    machine.
+    """
     names = [name for name in table(machine) if name not in _CONFINING]
     return _checked(machine, _partly(machine) + _refuse(machine, names))
 
 
 def build_child(machine: str, pid: int) -> list[Instruction]:
-    """On top of the base, for a child whose process id (in its own namespace) is `pid`: what only the zygote needs."""
-    prctl = _on(157 if machine == "x86_64" else 167, _only(0, [3, 15, 16]))  # GET_DUMPABLE, SET_NAME, GET_NAME
+    """On top of the base, for a child whose process id (in its own namespace) is `pid`: what only
+    the zygote needs.
+    """
+    prctl = _on(
+        157 if machine == "x86_64" else 167, _only(0, [3, 15, 16])
+    )  # GET_DUMPABLE, SET_NAME, GET_NAME
     body = _towards_others(machine, pid) + prctl + _refuse(machine, _CONFINING)
     return _checked(machine, body)
 
 
 def build_suite(machine: str, pid: int | None = None) -> list[Instruction]:
-    """For a whole test suite in a private copy: processes and file modes are allowed, sessions are not left.
+    """For a whole test suite in a private copy: processes and file modes are allowed, sessions are
+    not left.
 
-    `pid`: the only process that may be signalled, for kernels whose Landlock cannot confine signals.
+    `pid`: the only process that may be signalled, for kernels whose Landlock cannot confine
+    signals.
     """
-    spared = {"fork", "vfork", "execve", "execveat", "tkill", "pidfd_open", "pidfd_send_signal", "chmod", "fchmod"}
-    spared |= {"fchmodat", "fchmodat2", "utime", "utimes", "futimesat", "utimensat", "sched_setaffinity"}
-    # A filter cannot see inside clone3's argument; glibc falls back to clone, whose namespace flags are refused here.
+    spared = {
+        "fork",
+        "vfork",
+        "execve",
+        "execveat",
+        "tkill",
+        "pidfd_open",
+        "pidfd_send_signal",
+        "chmod",
+        "fchmod",
+    }
+    spared |= {
+        "fchmodat",
+        "fchmodat2",
+        "utime",
+        "utimes",
+        "futimesat",
+        "utimensat",
+        "sched_setaffinity",
+    }
+    # A filter cannot see inside clone3's argument; glibc falls back to clone, whose namespace
+    # flags are refused here.
     spaces = [_arg(0), (_JSET, 0, 1, 0x7E020080), _ret(_ERRNO | EPERM), _ret(_ALLOW)]
     body = _on(_CLONE[machine], spaces) + _on(_CLONE3, [_ret(_ERRNO | ENOSYS)]) + _partly(machine)
     if pid is not None:
         for number in (62, 234) if machine == "x86_64" else (129, 131):
             body += _on(number, _only(0, [pid]))
-    return _checked(machine, body + _refuse(machine, [name for name in table(machine) if name not in spared]))
+    return _checked(
+        machine, body + _refuse(machine, [name for name in table(machine) if name not in spared])
+    )
 
 
 def assemble(program: Sequence[Instruction]) -> bytes:
@@ -178,7 +240,9 @@ _PLACEHOLDER: Final = 0x5EC0FFEE
 
 
 def template(machine: str) -> bytes:
-    """The assembled child filter with a placeholder for the process id, so that a child only fills that in."""
+    """The assembled child filter with a placeholder for the process id, so that a child only fills
+    that in.
+    """
     return assemble(build_child(machine, _PLACEHOLDER))
 
 

@@ -1,4 +1,4 @@
-"""Short, deterministic text for plain values: sets sorted, huge integers by size, never an address."""
+"""Short, deterministic text for plain values: sets sorted, big integers by size, no addresses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import collections
 from typing import Any
 
 CAP = 120
-_BRACKETS = {list: "[]", tuple: "()", set: "{}", frozenset: "{}", collections.deque: "[]"}
+_BRACKETS: dict[type, tuple[str, str]] = {
+    list: ("[", "]"),
+    tuple: ("(", ")"),
+    set: ("{", "}"),
+    frozenset: ("{", "}"),
+    collections.deque: ("[", "]"),
+}
 
 
 def show(value: Any, cap: int = CAP) -> str:
@@ -43,7 +49,9 @@ def _show_items(value: Any, room: int, depth: int) -> str:
     if kind in (set, frozenset):
         if not value:
             return f"{kind.__name__}()"
-        parts = sorted((_show(item, room, depth + 1) for item in value), key=lambda part: (len(part), part))
+        parts = sorted(
+            (_show(item, room, depth + 1) for item in value), key=lambda part: (len(part), part)
+        )
     else:
         parts = []
         used = 0

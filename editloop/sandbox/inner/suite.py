@@ -1,4 +1,4 @@
-"""Runs a pytest suite in its own confined process and tells what each test did, one JSON line each."""
+"""Runs a pytest suite in its own confined process and tells what each test did, line by line."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def prepare(config: dict[str, Any]) -> None:
     fd = landlock.ruleset(config["readable"], config["writable"], execute=True)
     landlock.restrict(fd)
     os.close(fd)
-    confine.install_filter(seccomp.assemble(seccomp.build_suite(confine.machine(), None if scoped else os.getpid())))
+    confine.install_filter(
+        seccomp.assemble(seccomp.build_suite(confine.machine(), None if scoped else os.getpid()))
+    )
 
 
 def main(config: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Length-prefixed JSON frames over a descriptor: 4 bytes of length (big endian), then UTF-8 JSON."""
+"""Length-prefixed JSON frames: 4 bytes of length (big endian), then UTF-8 JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ ANSWER_CAP = 1 << 20
 ROUTES: dict[int, int] = {}
 """Where to write for a descriptor that can only be read: the other end of a pair of pipes."""
 
-FrameTooLarge = type("FrameTooLarge", (ValueError,), {})
+
+class FrameTooLarge(ValueError):
+    """A message over the cap."""
 
 
 def pack(message: Any) -> bytes:

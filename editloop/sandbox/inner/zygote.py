@@ -1,11 +1,13 @@
 """The process that forks one confined child per job and watches its CPU clock and its wall clock.
 
-It runs no candidate code and reads nothing that a child wrote. Control messages are packets on one socket:
-`RUN id cpu wall` with the child's socket attached, `KILL id`; the answer is `END id reason status cpu`.
+It runs no candidate code and reads nothing that a child wrote. Control messages are packets on one
+socket: `RUN id cpu wall` with the child's socket attached, `KILL id`; the answer is `END id reason
+status cpu`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import select
@@ -38,7 +40,9 @@ class _Child:
 
 
 def cpu_clock(pid: int) -> float:
-    """CPU seconds of a whole process (all threads), from its CPU clock: (~pid << 3) | 2 is its clock id."""
+    """CPU seconds of a whole process (all threads), from its CPU clock: (~pid << 3) | 2 is its
+    clock id.
+    """
     return time.clock_gettime((~pid << 3) | 2)
 
 
@@ -49,7 +53,9 @@ class Zygote:
         self.control = control
         self.config = config
         # Moved up, so that putting the job's socket at its place cannot overwrite it.
-        self.ruleset = fcntl.fcntl(landlock.ruleset(config["readable"]), fcntl.F_DUPFD_CLOEXEC, DESCRIPTORS // 2)
+        self.ruleset = fcntl.fcntl(
+            landlock.ruleset(config["readable"]), fcntl.F_DUPFD_CLOEXEC, DESCRIPTORS // 2
+        )
         self.children: dict[int, _Child] = {}
         self.poller = select.poll()
         self.poller.register(control.fileno(), select.POLLIN)
@@ -77,7 +83,7 @@ class Zygote:
                     os.stat(path)
                     os.close(os.open(path, os.O_RDONLY))
                 os._exit(0)
-            except BaseException:
+            except BaseException:  # noqa: BLE001
                 os._exit(1)
         return os.waitpid(pid, 0)[1] == 0
 
@@ -125,9 +131,11 @@ class Zygote:
                 os.dup2(self.ruleset, JOB_FD + 1)
                 os.closerange(JOB_FD + 2, 1 << 16)
                 code = seccomp.fill(self.template, os.getpid())
-                confine.enter(JOB_FD + 1, code, cpu_seconds=cpu, uid=self.uid, counted=self.config["counted"])
+                confine.enter(
+                    JOB_FD + 1, code, cpu_seconds=cpu, uid=self.uid, counted=self.config["counted"]
+                )
                 child.run_job(JOB_FD)
-            except BaseException as error:  # no candidate code ran yet: run_job does not return
+            except BaseException as error:  # no candidate code ran yet: run_job does not return  # noqa: BLE001
                 wire.send(JOB_FD, {"fault": f"{type(error).__name__}: {error}"})
             finally:
                 os._exit(1)
@@ -137,10 +145,8 @@ class Zygote:
         self.poller.register(one.pidfd, select.POLLIN)
 
     def _kill(self, one: _Child) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(one.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     def _enforce(self) -> None:
         now = time.monotonic()
@@ -155,9 +161,10 @@ class Zygote:
         os.close(pidfd)
         _, status, usage = os.wait4(one.pid, 0)
         used = usage.ru_utime + usage.ru_stime
-        if one.reason == ENDED and os.WIFSIGNALED(status):
-            if os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL) and used >= one.cpu:
-                one.reason = CPU
+        ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        limits = (signal.SIGXCPU, signal.SIGKILL)
+        if one.reason == ENDED and ended_by in limits and used >= one.cpu:
+            one.reason = CPU
         self.control.send(REPORT.pack(one.job, one.reason, status, used))
 
 

@@ -1,0 +1,239 @@
+"""Repairs one task and judges the outcome by its hidden tests; lives in a worker process.
+
+It sees the visible tests only. The hidden ones run on the best solution, when the search is over.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from editloop.bench.results import TaskResult
+from editloop.checks.plans import TestPlan, plan_tests
+from editloop.checks.static import StaticChecker
+from editloop.checks.testruns import run_plan
+from editloop.edits import edit_size, unified_diff
+from editloop.engine.errors import Cancelled
+from editloop.loop import run_episode
+from editloop.policy import Policy, UniformPolicy
+from editloop.repair import repair
+from editloop.sandbox import SandboxPool
+from editloop.search import Budget
+from editloop.state import MAX_VIEW_LINES, EditState
+from editloop.tasks import Task
+from editloop.text import Snapshot
+from editloop.verdict import Verdict
+from editloop.verify import TestCheck, Verifier
+
+PolicyName = Literal["model", "uniform", "greedy"]
+OVERRUN = 5.0
+"""Seconds over the budget after which a verification or decode in progress is cancelled."""
+HIDDEN_CPU_SECONDS, HIDDEN_WALL_SECONDS = 5.0, 20.0
+_ALL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class BenchSettings:
+    """What a worker needs; ``budget`` in seconds a task, ``model`` a path, ``threads`` an engine's."""
+
+    policy: PolicyName = "model"
+    budget: float = 10.0
+    seed: int = 0
+    model: str | None = None
+    threads: int | None = None
+
+    def row(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What a search or an episode left behind; ``document`` is None where nothing was solved."""
+
+    result: TaskResult
+    document: Snapshot | None
+
+
+class TaskRunner:
+    """Repairs tasks one after the other. Raises EngineError and SandboxError when it is made.
+
+    ``policy`` replaces the one that the settings name, for tests.
+    """
+
+    def __init__(self, settings: BenchSettings, policy: Policy | None = None) -> None:
+        self.settings = settings
+        self.pool = SandboxPool(workers=1)
+        self.static = StaticChecker()
+        self.policy = policy or _make_policy(settings)
+
+    def close(self) -> None:
+        self.static.close()
+        self.pool.close()
+
+    def run(self, task: Task, on_part: Callable[[TaskResult], None] | None = None) -> TaskResult:
+        """One task; ``on_part`` gets the result as far as it stands before each further stage.
+
+        Raises whatever goes wrong: the worker turns it into a line.
+        """
+        state = EditState.open(Snapshot.from_text(task.buggy))
+        if len(state.view) > MAX_VIEW_LINES:
+            raise ValueError(f"{len(state.view)} lines, the window holds {MAX_VIEW_LINES}")
+        verifier = self._verifier(task)
+        hidden = _hidden_plan(task)
+        seed = zlib.crc32(f"{self.settings.seed}:{task.id}".encode())
+        if self.settings.policy == "greedy":
+            attempt = self._episode(task, state, verifier, seed)
+        else:
+            attempt = self._search(task, state, verifier, seed)
+        result = attempt.result
+        if hidden is not None:
+            _tell(on_part, result)
+            result = replace(result, solved_hidden=self._judge(attempt.document, hidden, task))
+        if self.settings.policy == "model":
+            _tell(on_part, result)
+            plain = self._episode(task, state, verifier, seed)
+            passed = None if hidden is None else self._judge(plain.document, hidden, task)
+            return replace(result, greedy=plain.result.solved, greedy_hidden=passed)
+        if self.settings.policy == "greedy":
+            result = replace(result, greedy=result.solved, greedy_hidden=result.solved_hidden)
+        return result
+
+    def _verifier(self, task: Task) -> Verifier:
+        plan = plan_tests(task.tests, task.test_names, task.prelude)
+        checks = [TestCheck("tests", plan, self.pool, task.prelude)] if plan.tests else []
+        return Verifier(task.buggy, static=self.static, checks=checks, prelude=task.prelude)
+
+    def _search(self, task: Task, state: EditState, verifier: Verifier, seed: int) -> _Attempt:
+        started = time.monotonic()
+        with _deadline(self.settings.budget + OVERRUN) as cancel:
+            try:
+                outcome = repair(
+                    state,
+                    self.policy,
+                    verifier,
+                    budget=Budget(seconds=self.settings.budget),
+                    seed=seed,
+                    alternatives=_ALL,
+                    cancel=cancel,
+                )
+            except Cancelled:
+                seconds = round(time.monotonic() - started, 3)
+                return _Attempt(TaskResult(task.id, seconds=seconds, reason="out of time"), None)
+        seconds = round(time.monotonic() - started, 3)
+        if outcome.result is None:
+            solved = TaskResult(task.id, True, seconds=seconds, reason=outcome.reason, edit_size=0)
+            return _Attempt(solved, state.document)
+        found = outcome.result
+        reason = "out of time" if found.reason == "cancelled" else found.reason
+        total = found.candidates
+        if not found.solutions:
+            failed = TaskResult(task.id, False, None, seconds, total, found.turns, reason=reason)
+            return _Attempt(replace(failed, candidates_total=total), None)
+        best = found.solutions[0]
+        after = best.state.document
+        solved = TaskResult(
+            id=task.id,
+            solved=True,
+            seconds=seconds,
+            candidates=min(solution.candidates for solution in found.solutions),
+            turns=len(best.commands),
+            commands=tuple(map(str, best.commands)),
+            diff=unified_diff(state.document, after, f"{task.id}.py"),
+            reason=reason,
+            edit_size=best.edit_size,
+            candidates_total=total,
+        )
+        return _Attempt(solved, after)
+
+    def _episode(self, task: Task, state: EditState, verifier: Verifier, seed: int) -> _Attempt:
+        """One greedy episode of the plain loop, of at most the budget's seconds."""
+        started = time.monotonic()
+        states, verified = [state], [0]
+        with _deadline(self.settings.budget) as cancel:
+
+            def verify(candidate: EditState) -> Verdict:
+                verified[0] += 1
+                return verifier.verify(candidate.text, cancel)
+
+            try:
+                trace = run_episode(
+                    state,
+                    self.policy,
+                    verify,
+                    cancel=cancel,
+                    on_step=lambda _, after: states.append(after),
+                    task=task.id,
+                    seed=seed,
+                )
+            except Cancelled:
+                seconds = round(time.monotonic() - started, 3)
+                return _Attempt(TaskResult(task.id, seconds=seconds, reason="out of time"), None)
+        after = states[-1].document
+        edits = [step for step in trace.steps if step.error is None and step.command is not None]
+        stops = {"exit": "the model said EXIT", "turns": "out of turns", "cancelled": "out of time"}
+        result = TaskResult(
+            id=task.id,
+            solved=trace.solved,
+            seconds=round(time.monotonic() - started, 3),
+            candidates=verified[0] - 1,
+            turns=len(trace.steps),
+            commands=tuple(str(step.command) for step in edits),
+            diff=unified_diff(state.document, after, f"{task.id}.py") if trace.solved else "",
+            reason="fixed" if trace.solved else stops.get(trace.stop, trace.stop),
+            edit_size=edit_size(state.document, after) if trace.solved else None,
+            candidates_total=verified[0] - 1,
+        )
+        return _Attempt(result, after if trace.solved else None)
+
+    def _judge(self, document: Snapshot | None, plan: TestPlan, task: Task) -> bool:
+        if document is None:
+            return False
+        with _deadline(2 * HIDDEN_WALL_SECONDS) as cancel:
+            outcomes = run_plan(
+                self.pool,
+                document.text,
+                plan,
+                prelude=task.prelude,
+                cpu_seconds=HIDDEN_CPU_SECONDS,
+                wall_seconds=HIDDEN_WALL_SECONDS,
+                cancel=cancel,
+            )
+        return bool(outcomes) and all(outcome.status == "pass" for outcome in outcomes)
+
+
+def _make_policy(settings: BenchSettings) -> Policy:
+    if settings.policy == "uniform":
+        return UniformPolicy()
+    from editloop.engine.policy import load_policy
+    from editloop.models import find_model
+
+    return load_policy(find_model(settings.model), threads=settings.threads)
+
+
+def _hidden_plan(task: Task) -> TestPlan | None:
+    if not task.hidden_test_names:
+        return None
+    return plan_tests(task.hidden_tests, task.hidden_test_names, task.prelude)
+
+
+def _tell(on_part: Callable[[TaskResult], None] | None, result: TaskResult) -> None:
+    if on_part is not None:
+        on_part(result)
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[threading.Event]:
+    """An event that is set after ``seconds``, unless the block was left before."""
+    event = threading.Event()
+    timer = threading.Timer(seconds, event.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield event
+    finally:
+        timer.cancel()

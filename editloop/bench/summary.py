@@ -1,0 +1,96 @@
+"""Counts and medians over results, as a dictionary for a file and as a table for a person."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from editloop.bench.results import TaskResult
+
+
+def median_p90(values: Iterable[float]) -> dict[str, float | None]:
+    """Median, and the 90th percentile as the nearest rank; None where there is no value."""
+    ordered = sorted(values)
+    if not ordered:
+        return {"median": None, "p90": None}
+    rank = math.ceil(0.9 * len(ordered)) - 1
+    return {"median": round(statistics.median(ordered), 3), "p90": round(ordered[rank], 3)}
+
+
+def summarize(
+    results: Sequence[TaskResult], tasks: int, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """The summary of a run. ``tasks``: how many were asked for; ``settings`` are passed on.
+
+    ``pass_at_1`` is the share that one greedy episode of the plain loop solves.
+    """
+    solved = [result for result in results if result.solved]
+    hidden = [result for result in results if result.solved_hidden is not None]
+    greedy = [result for result in results if result.greedy is not None]
+    judged = [result for result in results if result.greedy_hidden is not None]
+    return {
+        "tasks": tasks,
+        "done": len(results),
+        "solved": len(solved),
+        "hidden_tasks": len(hidden),
+        "solved_hidden": sum(bool(result.solved_hidden) for result in hidden),
+        "pass_at_1": _share([bool(result.greedy) for result in greedy]),
+        "pass_at_1_hidden": _share([bool(result.greedy_hidden) for result in judged]),
+        "seconds": _spread(results, "seconds"),
+        "candidates": _spread(results, "candidates"),
+        "edit_size": {"solved": median_p90(r.edit_size for r in solved if r.edit_size is not None)},
+        "timeouts": sum(result.timed_out for result in results),
+        "errors": sum(result.failed for result in results),
+        "nothing_wrong": sum(result.solved and not result.edit_size for result in results),
+        "settings": settings,
+    }
+
+
+def summary_table(summary: dict[str, Any]) -> Table:
+    """The summary for a terminal."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column()
+    done, tasks = summary["done"], summary["tasks"]
+    table.add_row("tasks", str(tasks) if done == tasks else f"{tasks}, {done} done")
+    table.add_row("solved, visible tests", _of(summary["solved"], done))
+    table.add_row("solved, hidden tests", _of(summary["solved_hidden"], summary["hidden_tasks"]))
+    table.add_row("pass@1, plain greedy loop", _percent(summary["pass_at_1"]))
+    if summary["pass_at_1_hidden"] is not None:
+        table.add_row("pass@1 by the hidden tests", _percent(summary["pass_at_1_hidden"]))
+    for key, unit in (("seconds", " s"), ("candidates", "")):
+        for group in ("all", "solved"):
+            table.add_row(f"{key}, {group}", _spread_text(summary[key][group], unit))
+    table.add_row("edit size, solved", _spread_text(summary["edit_size"]["solved"], " tokens"))
+    table.add_row("time-outs", str(summary["timeouts"]))
+    table.add_row("errors", str(summary["errors"]))
+    return table
+
+
+def _spread(results: Sequence[TaskResult], key: str) -> dict[str, dict[str, float | None]]:
+    return {
+        "all": median_p90(getattr(result, key) for result in results),
+        "solved": median_p90(getattr(result, key) for result in results if result.solved),
+    }
+
+
+def _share(values: Sequence[bool]) -> float | None:
+    return round(sum(values) / len(values), 4) if values else None
+
+
+def _of(count: int, total: int) -> str:
+    return f"{count} of {total} ({count / total:.1%})" if total else "-"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
+
+
+def _spread_text(spread: dict[str, float | None], unit: str) -> str:
+    if spread["median"] is None:
+        return "-"
+    return f"median {spread['median']:g}{unit}, p90 {spread['p90']:g}{unit}"

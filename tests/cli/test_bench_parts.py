@@ -1,0 +1,202 @@
+"""The benchmark's parts: stages of a task, workers that die or hang, result files, counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from editloop.bench import (
+    BenchError,
+    BenchSettings,
+    ResultFile,
+    TaskResult,
+    TaskRunner,
+    WorkerPool,
+    summarize,
+)
+from editloop.bench.results import read_results
+from editloop.bench.summary import median_p90
+from editloop.policy import Policy, ScriptedPolicy
+from editloop.tasks import Task, parse_task
+
+from .conftest import ROOT, task
+
+RIGHT = ("### REPW 2 >>>* >>>//", "### EXIT")
+MakeRunner = Callable[[str, Policy], TaskRunner]
+
+
+@pytest.fixture
+def runner() -> Iterator[MakeRunner]:
+    made: list[TaskRunner] = []
+
+    def make(kind: str, policy: Policy) -> TaskRunner:
+        made.append(TaskRunner(BenchSettings(kind, budget=5.0), policy))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def test_search_then_hidden_tests_then_one_greedy_episode(runner: MakeRunner) -> None:
+    parts: list[TaskResult] = []
+    found = runner("model", ScriptedPolicy(RIGHT)).run(parse_task(task("a")), parts.append)
+    assert (found.solved, found.solved_hidden) == (True, True)
+    assert (found.greedy, found.greedy_hidden) == (True, True)
+    assert found.candidates == 1
+    assert found.commands == (RIGHT[0],)
+    assert found.diff.endswith("-    return number * 2\n+    return number // 2\n")
+    assert found.edit_size == 2
+    assert [(p.solved_hidden, p.greedy) for p in parts] == [(None, None), (True, None)]
+
+
+def test_greedy_policy_is_the_plain_loop(runner: MakeRunner) -> None:
+    found = runner("greedy", ScriptedPolicy(("### DELL 9", *RIGHT))).run(parse_task(task("a")))
+    assert (found.solved, found.solved_hidden, found.greedy) == (True, True, True)
+    assert (found.turns, found.candidates) == (3, 1)
+    assert found.commands == RIGHT
+    wrong = runner("greedy", ScriptedPolicy(())).run(parse_task(task("b")))
+    assert (wrong.solved, wrong.solved_hidden) == (False, False)
+    assert wrong.reason == "the model said EXIT"
+
+
+def test_a_fix_for_the_visible_tests_only(runner: MakeRunner) -> None:
+    cheat = "### REPL 2 >>>    return {4: 2, 10: 5}[number]"
+    found = runner("greedy", ScriptedPolicy((cheat,))).run(parse_task(task("a")))
+    assert (found.solved, found.solved_hidden) == (True, False)
+
+
+def endless(name: str) -> Task:
+    return parse_task(task(name, buggy="def half(number):\n    while True:\n        number += 1\n"))
+
+
+def drive(pool: WorkerPool, tasks: list[Task], number: signal.Signals) -> dict[str, TaskResult]:
+    """Runs tasks and sends a signal to the worker of the first, once."""
+    found: dict[str, TaskResult] = {}
+    sent = False
+    for result in pool.run(tasks):
+        if result is not None:
+            found[result.id] = result
+        for worker in pool._workers:
+            if not sent and worker.task is not None and worker.process.pid is not None:
+                os.kill(worker.process.pid, number)
+                sent = True
+    assert sent
+    return found
+
+
+def test_a_worker_that_dies_costs_one_task() -> None:
+    with WorkerPool(BenchSettings("uniform", budget=4.0), 1) as pool:
+        found = drive(pool, [endless("victim"), parse_task(task("next"))], signal.SIGKILL)
+    assert found["victim"].reason == "error: the worker was ended by SIGKILL"
+    assert found["victim"].failed
+    assert found["victim"].solved_hidden is False
+    assert found["next"].solved
+
+
+def test_a_worker_that_hangs_costs_one_task() -> None:
+    with WorkerPool(BenchSettings("uniform", budget=5.0), 1, grace=3.0) as pool:
+        found = drive(pool, [endless("victim"), parse_task(task("next"))], signal.SIGSTOP)
+    assert found["victim"].timed_out
+    assert not found["victim"].failed
+    assert found["next"].solved
+
+
+def test_no_worker_at_all(tiny_model: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(tiny_model.read_bytes()[:5000])
+    settings = BenchSettings("model", model=str(cut))
+    with WorkerPool(settings, 1) as pool, pytest.raises(BenchError, match="cut short"):
+        list(pool.run([parse_task(task("a"))]))
+
+
+def test_result_file_survives_a_cut_at_every_byte(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    settings = {"policy": "uniform"}
+    first_result = TaskResult("eins", True, None, 0.5, 3, 1, ("### DELL 1",), "-\u2028\U0001f40d\n")
+    results = [first_result, TaskResult("zwei")]
+    with ResultFile(path, settings) as file:
+        for result in results:
+            file.append(result)
+    whole = path.read_bytes()
+    assert list(read_results(path).values()) == results
+    first = whole.index(b"\n") + 1
+    for cut in range(first, len(whole) + 1):
+        path.write_bytes(whole[:cut])
+        with ResultFile(path, settings) as file:
+            complete = cut >= len(whole) - 1  # only the newline is missing
+            assert list(file.done) == ["eins", "zwei"][: 1 + complete]
+            if not complete:
+                file.append(results[1])
+        assert path.read_bytes() == whole
+
+
+def test_result_file_refuses_what_is_no_result(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text('{"name": "x"}\n{"id": "a"}\n')
+    with pytest.raises(BenchError, match=r"out.jsonl:1: not a result"):
+        ResultFile(path, {})
+
+
+def test_medians_and_nearest_rank() -> None:
+    assert median_p90([]) == {"median": None, "p90": None}
+    assert median_p90([7]) == {"median": 7, "p90": 7}
+    assert median_p90(range(1, 11)) == {"median": 5.5, "p90": 9}
+
+
+def test_counts() -> None:
+    results = [
+        TaskResult("a", True, True, 1.0, 4, edit_size=2, greedy=True, greedy_hidden=True),
+        TaskResult("b", True, False, 2.0, 8, edit_size=4, greedy=False, greedy_hidden=False),
+        TaskResult("c", False, False, 9.0, 99, reason="out of time after 99", greedy=False),
+        TaskResult("d", reason="error: ValueError: x"),
+        TaskResult("e", reason="time-out: the task did not end"),
+    ]
+    found = summarize(results, 9, {})
+    assert (found["tasks"], found["done"], found["solved"]) == (9, 5, 2)
+    assert (found["hidden_tasks"], found["solved_hidden"]) == (3, 1)
+    assert (found["timeouts"], found["errors"]) == (2, 1)
+    assert (found["pass_at_1"], found["pass_at_1_hidden"]) == (0.3333, 0.5)
+    assert found["candidates"]["solved"] == {"median": 6, "p90": 8}
+    assert found["edit_size"]["solved"] == {"median": 3, "p90": 4}
+
+
+def test_compare(tmp_path: Path) -> None:
+    model = [
+        TaskResult("a", True, True, candidates=2),
+        TaskResult("b", True, False, candidates=5),
+        TaskResult("c", True, candidates=1),
+        TaskResult("only here", True),
+    ]
+    uniform = [
+        TaskResult("a", True, True, candidates=20),
+        TaskResult("b", True, True, candidates=10),
+        TaskResult("c", False, candidates=500),
+    ]
+    paths = []
+    for name, rows in (("model", model), ("uniform", uniform)):
+        paths.append(tmp_path / f"{name}.jsonl")
+        paths[-1].write_text("".join(json.dumps(row.row()) + "\n" for row in rows))
+    script = ROOT / "benchmarks" / "compare.py"
+    done = subprocess.run(
+        [sys.executable, str(script), *map(str, paths)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    found = [line.split() for line in done.stdout.splitlines()]
+    assert found[0][:2] == ["3", "tasks"]
+    assert found[1][-2:] == ["3", "2"]
+    assert found[2][-2:] == ["1", "2"]
+    assert found[3][-2:] == ["1", "0"]
+    assert found[4][-2:] == ["3.5", "15"]
+    assert found[5][-2:] == ["0.300", "1"]

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import ast
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+
+from editloop.checks.syntax import check_syntax
+from editloop.commands import Command, parse, render
+from editloop.moves import KINDS, MAX_MOVES, moves
+from editloop.moves.lexer import lex, shape, string_lines
+from editloop.moves.scope import module_names, scopes
+from editloop.moves.words import distance
+from editloop.state import EditState, apply
+from editloop.text import Snapshot
+from editloop.transcript import Finding
+
+from .mistakes import FUNCTIONS, MISTAKES, pairs
+from .strategies import documents, line_text
+
+SYNTAX = Finding("SyntaxError: invalid syntax")
+
+
+def _open(text: str) -> EditState:
+    return EditState.open(Snapshot.from_text(text))
+
+
+def _wires(text: str, *findings: Finding) -> list[str]:
+    return [render(command) for command in moves(_open(text), findings)]
+
+
+def _check(state: EditState, findings: list[Finding]) -> list[Command]:
+    found = moves(state, findings)
+    assert len(found) == len(set(found)) <= MAX_MOVES
+    for command in found:
+        assert command.verb != "EXIT"
+        assert apply(state, command).text != state.text
+        assert parse(render(command)) == command
+    return found
+
+
+@given(documents)
+def test_moves_are_legal_and_change_something(text: str) -> None:
+    state = _open(text)
+    assert _check(state, []) == moves(state, [])
+    _check(state, [SYNTAX])
+    _check(state, [Finding("IndentationError: unexpected indent", 0)])
+
+
+@pytest.mark.parametrize("source", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_moves_of_real_functions_are_legal(source: str) -> None:
+    found = _check(_open(source), [])
+    assert len(found) > 100
+
+
+@given(line_text)
+def test_lexing_covers_every_character(text: str) -> None:
+    tokens = lex(text)
+    assert all(text[t.start : t.end] == t.text for t in tokens)
+    assert all(a.end <= b.start for a, b in pairwise(tokens))
+    covered = {i for t in tokens for i in range(t.start, t.end)}
+    assert all(text[i].isspace() for i in range(len(text)) if i not in covered)
+
+
+def _repairs(right: str, wrong: str) -> bool:
+    finding = check_syntax(wrong)
+    state = _open(wrong)
+    want, dense = ast.dump(ast.parse(right)), "".join(right.split())
+    for command in moves(state, [finding] if finding else []):
+        text = apply(state, command).text
+        if "".join(text.split()) != dense:
+            continue
+        if check_syntax(text) is None and ast.dump(ast.parse(text)) == want:
+            return True
+    return False
+
+
+def test_moves_hold_the_fix_of_most_single_mistakes() -> None:
+    missed = [name for name, right, wrong in pairs() if not _repairs(right, wrong)]
+    assert len(MISTAKES) >= 60
+    assert len(missed) <= 0.1 * len(MISTAKES), missed
+
+
+@pytest.mark.parametrize(
+    ("text", "finding", "wire"),
+    [
+        ("import os\nx = math.pi\n", "F821 Undefined name `math`", "### ADDL 1 >>>import math"),
+        ("def f(x: List):\n    pass\n", "F821 Undefined name `List`",
+         "### ADDL 1 >>>from typing import List"),
+        ('"""Doc."""\nfrom __future__ import annotations\nsqrt(2)\n', "name 'sqrt' is not defined",
+         "### ADDL 3 >>>from math import sqrt"),
+        ("def f(a):\n    # return a\n    pass\n", "", "### REPL 2 >>>    return a"),
+        ("def f(a):\n    x = 1 # return a\n", "", "### ADDL 3 >>>    return a"),
+    ],
+)  # fmt: skip
+def test_particular_moves(text: str, finding: str, wire: str) -> None:
+    assert wire in _wires(text, *([Finding(finding)] if finding else []))
+
+
+def test_typos_of_undefined_names_come_first() -> None:
+    text = "def f(values):\n    return vlues + 1\n"
+    first = moves(_open(text), [Finding("F821 Undefined name `vlues`", 1)])[0]
+    assert apply(_open(text), first).text == text.replace("vlues", "values")
+
+
+def test_comments_and_docstrings_are_left_alone() -> None:
+    text = 'def f(a):\n    """Add 1 to a.\n\n    Returns a + 1.\n    """\n    # About this.\n'
+    text += "    return a\n"
+    touched = {c.line for c in moves(_open(text), []) if c.verb != "ADDL"}
+    assert touched == {1, 7}
+
+
+def test_syntax_kinds_stay_near_the_error() -> None:
+    text = "".join(f"x{n} = {n}\n" for n in range(30)) + "if x1\n    pass\n"
+    found = moves(_open(text), [Finding("SyntaxError: expected ':'", 30)])
+    assert {c.line for c in found} <= set(range(28, 35))
+    assert render(found[0]) == "### REPW 31 >>>x1 >>>x1:"
+
+
+def test_a_long_window_is_capped() -> None:
+    text = "def f(a, b, c, d):\n" + "    if a[b] + c < d and f(a, b, c, d):\n        a = b\n" * 80
+    assert len(moves(_open(text), [])) == MAX_MOVES
+
+
+def test_a_full_window_has_no_insertions() -> None:
+    assert all(c.verb != "ADDL" for c in moves(_open("x = 1\n" * 200), []))
+
+
+def test_kinds_have_distinct_names() -> None:
+    assert len({kind.name for kind in KINDS}) == len(KINDS)
+    assert all((kind.rewrite is None) != (kind.produce is None) for kind in KINDS)
+
+
+def test_scopes() -> None:
+    text = (
+        "import os\nLIMIT = 3\ndef f(a, *b, c=1):\n    for i, j in a:\n"
+        "        d = i\n    def g(e):\n"
+        "        return e\n    return d\nclass K:\n    def m(self, z):\n"
+        "        with z as w:\n            pass\n"
+    )
+    shapes = [shape(line) for line in text.splitlines()]
+    found = scopes(shapes, module_names(text))
+    assert set(found[4].variables) == {"a", "b", "c", "i", "j", "d", "g", "LIMIT"}
+    assert found[6].variables[0] == "e"
+    assert set(found[6].variables) > {"a", "d"}
+    assert set(found[10].variables) == {"self", "z", "w", "LIMIT", "m"} - {"m"}
+    assert found[10].is_method
+    assert found[4].functions == ("f", "K")
+    assert found[4].imported == ("os",)
+
+
+def test_string_lines() -> None:
+    assert string_lines(['x = """a', "b", '"""', "c", "'''d'''", 'y = """never']) == [
+        *(False, True, True, False, False, False)
+    ]
+
+
+def test_distance() -> None:
+    assert distance("abc", "acb") == 1
+    assert distance("retrun", "return") == 1
+    assert distance("a", "abc") == 2

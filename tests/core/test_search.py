@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from editloop.commands import Command, parse
+from editloop.edits import edit_size
+from editloop.policy import Proposal, ScriptedPolicy, UniformPolicy
+from editloop.search import Budget, Progress, SearchResult, Weights, normalized, search, step_value
+from editloop.state import EditState
+from editloop.text import Snapshot
+from editloop.transcript import Finding, Transcript
+from editloop.verdict import CheckResult, Verdict
+
+from .verifying import make_verify
+
+MAXIMUM = (
+    "def maximum(values):\n    best = values[0]\n    for value in values:\n"
+    "        if value < best:\n            best = value\n    return best\n"
+)
+MAXIMUM_CASES = [("maximum([1, 3, 2])", 3), ("maximum([5])", 5), ("maximum([-1, -4])", -1)]
+
+
+def _open(text: str) -> EditState:
+    return EditState.open(Snapshot.from_text(text))
+
+
+def _search(
+    text: str, cases: Sequence[tuple[str, Any]], candidates: int, **options: Any
+) -> SearchResult:
+    turns = options.pop("turns", 3)
+    policy = options.pop("policy", UniformPolicy())
+    budget = Budget(seconds=None, candidates=candidates, turns=turns)
+    return search(_open(text), policy, make_verify(cases), budget=budget, **options)
+
+
+def test_one_edit() -> None:
+    result = _search(MAXIMUM, MAXIMUM_CASES, 800)
+    assert result.reason == "fixed"
+    best = result.solutions[0]
+    assert best.edit_size == edit_size(_open(MAXIMUM).document, best.state.document)
+    assert best.verdict.passed
+    assert best.edit_size <= 6
+    assert [s.edit_size for s in result.solutions] == sorted(s.edit_size for s in result.solutions)
+    assert len({normalized(s.state) for s in result.solutions}) == len(result.solutions) <= 3
+    assert best.transcript.commands == best.commands
+    assert len(best.transcript.observations) == len(best.commands) + 1
+
+
+def test_same_seed_same_result() -> None:
+    def run(seed: int) -> list[str]:
+        seen: list[str] = []
+        budget = Budget(seconds=None, candidates=150, turns=2)
+        search(
+            _open(MAXIMUM),
+            UniformPolicy(),
+            make_verify(MAXIMUM_CASES, seen),
+            budget=budget,
+            seed=seed,
+        )
+        return seen
+
+    assert run(3) == run(3)
+    assert run(3) != run(4)
+
+
+def test_nothing_is_verified_twice() -> None:
+    seen: list[str] = []
+    verify = make_verify([("maximum([1])", 99)], seen)
+    result = search(_open(MAXIMUM), UniformPolicy(), verify, budget=Budget(None, 400, 2), seed=1)
+    assert result.candidates == len(seen) == len(set(seen)) == 400
+    assert result.reason == "out of candidates"
+    assert result.solutions == ()
+
+
+SYNTAX_TWICE = (
+    "def count(values)\n    total = 0\n    for value in values:\n        total += 1\n"
+    "    return total\n\n\ndef double(values):\n    return [2 * v for v in values\n"
+)
+
+
+def test_syntax_errors_one_after_the_other() -> None:
+    cases = [("count([1, 2])", 2), ("double([1, 2])", [2, 4])]
+    for seed in range(3):
+        result = _search(SYNTAX_TWICE, cases, 1500, seed=seed)
+        assert result.reason == "fixed", seed
+        assert len(result.solutions[0].commands) == 2
+
+
+INDEPENDENT = (
+    "def area(w, h):\n    return w + h\n\n\ndef last(values):\n    return values[0]\n\n\n"
+    "def is_even(n):\n    return n % 2 == 1\n"
+)
+
+
+def test_three_mistakes_with_progress_between() -> None:
+    cases = [
+        ("area(3, 4)", 12),
+        ("last([1, 2, 3])", 3),
+        ("is_even(4)", True),
+        ("is_even(3)", False),
+    ]
+    for seed in range(2):
+        result = _search(INDEPENDENT, cases, 4000, seed=seed)
+        assert result.reason == "fixed", seed
+        assert len(result.solutions[0].commands) == 3
+
+
+def test_two_mistakes_without_progress_between() -> None:
+    text = "def f(n):\n    n = n - 2\n    return n - 3\n"
+    result = _search(text, [("f(1), f(10), f(0)", (5, 23, 3))], 20_000, turns=2)
+    assert result.reason == "fixed"
+    assert len(result.solutions[0].commands) == 2
+
+
+def test_scripted_goes_straight() -> None:
+    script = ["### REPW 1 >>>) >>>):", "### REPW 9 >>>values >>>values]"]
+    cases = [("count([1, 2])", 2), ("double([1, 2])", [2, 4])]
+    result = _search(SYNTAX_TWICE, cases, 500, policy=ScriptedPolicy(script), polish=0.0)
+    assert result.candidates == 3
+    assert [str(c) for c in result.solutions[0].commands] == script
+    uniform = _search(SYNTAX_TWICE, cases, 1500, polish=0.0)
+    assert uniform.candidates > result.candidates
+
+
+def test_a_given_first_verdict_is_not_asked_for_again() -> None:
+    verify = make_verify(MAXIMUM_CASES)
+    first = verify(_open(MAXIMUM))
+    policy = ScriptedPolicy(["### REPW 4 >>>< >>>>"])
+    result = search(
+        _open(MAXIMUM), policy, verify, budget=Budget(None, 100), first_verdict=first, polish=0.0
+    )
+    assert result.candidates == 1
+
+
+def test_nothing_to_fix() -> None:
+    result = _search(MAXIMUM.replace("<", ">"), MAXIMUM_CASES, 10)
+    assert (result.reason, result.solutions, result.candidates) == ("nothing to fix", (), 1)
+
+
+def test_polish_goes_on_for_smaller_fixes() -> None:
+    first = _search(MAXIMUM, MAXIMUM_CASES, 3000, polish=0.0)
+    more = _search(MAXIMUM, MAXIMUM_CASES, 3000, polish=0.3, alternatives=9)
+    assert more.candidates >= first.candidates + 10
+    assert more.solutions[0].edit_size <= first.solutions[0].edit_size
+    assert len(more.solutions) >= len(first.solutions)
+
+
+def test_superfluous_commands_are_dropped() -> None:
+    script = ["### ADDL 2 >>>    unused = 0", "### REPW 5 >>>< >>>>"]
+    result = _search(MAXIMUM, MAXIMUM_CASES, 40, policy=ScriptedPolicy(script))
+    assert [str(c) for c in result.solutions[0].commands] == ["### REPW 4 >>>< >>>>"]
+    best = result.solutions[0]
+    assert best.transcript.commands == best.commands
+    assert best.transcript.observations[-1].window == best.state.window
+
+
+def test_cancel_before_and_during() -> None:
+    cancel = threading.Event()
+    reports: list[Progress] = []
+
+    def on_progress(progress: Progress) -> None:
+        reports.append(progress)
+        if progress.candidates >= 5:
+            cancel.set()
+
+    result = _search(MAXIMUM, [("maximum([1])", 9)], 500, cancel=cancel, on_progress=on_progress)
+    assert result.reason == "cancelled"
+    assert result.candidates == 5
+    assert reports[-1].best == "syntax 1/1, tests 0/1"
+    assert _search(MAXIMUM, MAXIMUM_CASES, 500, cancel=cancel).candidates == 0
+
+
+def test_out_of_time() -> None:
+    budget = Budget(seconds=0.2, candidates=None)
+    verify = make_verify([("maximum([1])", 9)])
+    result = search(_open(MAXIMUM), UniformPolicy(), verify, budget=budget)
+    assert result.reason == f"out of time after {result.candidates} candidates"
+    assert result.seconds < 3
+
+
+def test_no_move_left() -> None:
+    result = _search("", [("1", 2)], 50)
+    assert result.reason == "no move left"
+
+
+def test_batches_find_the_same_kind_of_fix() -> None:
+    verify = make_verify(MAXIMUM_CASES)
+    sizes: list[int] = []
+
+    def verify_many(states: Sequence[EditState]) -> list[Verdict]:
+        sizes.append(len(states))
+        return [verify(state) for state in states]
+
+    def run() -> SearchResult:
+        return _search(MAXIMUM, MAXIMUM_CASES, 801, verify_many=verify_many, batch=8)
+
+    first, second = run(), run()
+    assert first.reason == "fixed"
+    assert [s.state for s in first.solutions] == [s.state for s in second.solutions]
+    assert max(sizes) == 8
+    assert first.candidates <= 801
+
+
+class _Raising(UniformPolicy):
+    def propose(
+        self,
+        transcript: Transcript,
+        moves: Sequence[Command],
+        *,
+        seed: int,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[Proposal]:
+        yield Proposal(parse("### DELL 99"), 0.0, "free")  # impossible: skipped
+        yield Proposal(parse("### EXIT"), 0.0, "free")  # changes nothing: skipped
+        raise OSError("the model is gone")
+
+
+def test_what_a_policy_raises_propagates() -> None:
+    with pytest.raises(OSError, match="gone"):
+        _search(MAXIMUM, MAXIMUM_CASES, 50, policy=_Raising())
+
+
+def test_step_values_are_ordered() -> None:
+    def verdict(good: int, text: str = "a") -> Verdict:
+        tests = CheckResult("tests", good, 3, (Finding(text),))
+        return Verdict((CheckResult("syntax", 1, 1), tests), complete=True)
+
+    def broken(line: int) -> Verdict:
+        finding = Finding("SyntaxError: invalid syntax", line)
+        return Verdict((CheckResult("syntax", 0, 1, (finding,)),), complete=False)
+
+    w = Weights()
+    better = step_value(verdict(1), verdict(2), -6.0, w)
+    other = step_value(verdict(1), verdict(1, "b"), -6.0, w)
+    same = step_value(verdict(1), verdict(1), -6.0, w)
+    worse = step_value(verdict(1), broken(1), -6.0, w)
+    assert better > 0 > other > same > worse
+    assert (
+        step_value(broken(3), verdict(0), -6.0, w) > step_value(broken(3), broken(7), -6.0, w) > 0
+    )
+    assert step_value(broken(3), broken(2), -6.0, w) < 0
+
+
+def test_normalized_ignores_blank_lines_and_comments() -> None:
+    base = normalized(_open("x = 1\ny = '#'\n"))
+    assert base == normalized(_open("x = 1  # one\n\n# two\ny = '#'  \n"))
+    assert base != normalized(_open("x = 1\ny = ''\n"))
+    assert normalized(_open('x = """\n\n"""\n')) != normalized(_open('x = """\n"""\n'))

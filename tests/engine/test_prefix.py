@@ -1,0 +1,130 @@
+"""Cached prefixes: same numbers, less work, several at once; failures leave the engine usable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from editloop.engine import ContextTooSmall, Engine, EngineClosed, EngineCrashed
+
+BASE = list(range(200, 500))
+CANDIDATES = [[10, 11, 2], [10, 12, 2], [13, 2]]
+
+
+def scores(engine: Engine, prefix: list[int]) -> list[float]:
+    return [score for _, score in sorted(engine.rank(prefix, CANDIDATES))]
+
+
+def test_a_longer_prefix_reads_only_what_is_new(engine: Engine) -> None:
+    scores(engine, BASE)
+    grown = [*BASE, 21, 22, 23]
+    before = engine.tokens_decoded
+    warm = scores(engine, grown)
+    assert engine.tokens_decoded - before < 10
+    engine.forget()
+    assert warm == pytest.approx(scores(engine, grown), abs=2e-3)
+
+
+def test_a_shorter_prefix_is_the_same_as_a_fresh_one(engine: Engine) -> None:
+    fresh = scores(engine, BASE)
+    scores(engine, [*BASE, 21, 22, 23])
+    assert scores(engine, BASE) == pytest.approx(fresh, abs=2e-3)
+    assert scores(engine, BASE[:150]) != pytest.approx(fresh, abs=2e-3)
+
+
+def test_two_alternating_prefixes(engine: Engine) -> None:
+    left, right = [*BASE, *range(600, 660)], [*BASE, *range(700, 760)]
+    wanted = []
+    for prefix in (left, right):
+        engine.forget()
+        wanted.append(scores(engine, prefix))
+    before = engine.tokens_decoded
+    for _ in range(3):
+        assert scores(engine, left) == pytest.approx(wanted[0], abs=2e-3)
+        assert scores(engine, right) == pytest.approx(wanted[1], abs=2e-3)
+    # 60 tokens of `left`, at most 360 cells; each round decodes only the branches
+    assert engine.tokens_decoded - before < 60 + 6 * 5
+
+
+def test_many_prefixes_do_not_run_out_of_cells(engine: Engine) -> None:
+    for start in range(40):
+        prefix = [5 + (start * 37 + i * 13) % 1400 for i in range(900)]
+        assert len(scores(engine, prefix)) == 3
+    assert engine.open_rows == 0
+
+
+def test_logits_do_not_depend_on_the_cache(engine: Engine) -> None:
+    alone = engine.logits(BASE)
+    assert alone.shape == (300, engine.n_vocab)
+    assert alone.dtype == np.float32
+    scores(engine, BASE)
+    assert np.abs(engine.logits(BASE) - alone).max() < 1e-3
+
+
+def test_prefix_as_long_as_the_context(engine: Engine) -> None:
+    full = [5 + i % 1400 for i in range(engine.n_ctx - 3)]
+    assert len(scores(engine, full)) == 3
+    with pytest.raises(ContextTooSmall):
+        engine.score(full, [1, 2, 3, 4])
+    with pytest.raises(ContextTooSmall):
+        engine.logits([5] * (engine.n_ctx + 1))
+
+
+class FailsOnce:
+    """The native module with one decode that fails."""
+
+    def __init__(self, native: Any, code: int) -> None:
+        self._native, self._code = native, code
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._native, name)
+
+    def llama_decode(self, context: Any, batch: Any) -> int:
+        code, self._code = self._code, 0
+        return code or int(self._native.llama_decode(context, batch))
+
+
+@pytest.mark.parametrize("code", [-1, -3])
+def test_the_next_call_works_after_a_crash(engine: Engine, code: int) -> None:
+    wanted = scores(engine, BASE)
+    engine.forget()
+    context = engine._context
+    native, context._native = context._native, FailsOnce(context._native, code)
+    try:
+        with pytest.raises(EngineCrashed, match=f"failed with code {code}.*try again"):
+            scores(engine, BASE)
+        assert scores(engine, BASE) == pytest.approx(wanted, abs=1e-6)
+        assert engine.open_rows == 0
+    finally:
+        context._native = native
+
+
+def test_open_rankings_survive_a_crash(engine: Engine) -> None:
+    candidates = [[10 + i % 3, 20 + i % 7, 30 + i, 2] for i in range(40)]
+    wanted = [score for _, score in engine.rank(BASE, candidates, batch=2)]
+    engine.forget()
+    ranking = engine.rank(BASE, candidates, batch=2)
+    found = [next(ranking)[1] for _ in range(3)]
+    context = engine._context
+    native, context._native = context._native, FailsOnce(context._native, -3)
+    try:
+        with pytest.raises(EngineCrashed):
+            engine.score(BASE, [1, 2, 3])
+        found += [score for _, score in ranking]
+    finally:
+        context._native = native
+    assert found == pytest.approx(wanted, abs=2e-3)
+
+
+def test_closed(model: Any) -> None:
+    engine = Engine.load(model, transcript_version=7, n_threads=1)
+    ranking = engine.rank(BASE, CANDIDATES)
+    next(ranking)
+    engine.close()
+    engine.close()
+    with pytest.raises(EngineClosed, match="load it again"):
+        engine.score(BASE, [1])
+    with pytest.raises(EngineClosed):
+        list(ranking)

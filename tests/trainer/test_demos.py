@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from data_samples import FIND
+
+from editloop.checks.plans import plan_tests
+from editloop.commands import parse
+from editloop.state import EditState, apply
+from editloop.tasks import Task, read_tasks, write_tasks
+from editloop.text import Snapshot
+from trainer.benchset import build_benchset, sample
+from trainer.corpus import Entry
+from trainer.demos import DemoSettings, demonstrate, entry_demos
+from trainer.grading import Grader
+from trainer.mixture import build_demos, is_dev
+from trainer.record import choose, read_recorded, type_of
+from trainer.scenes import SOLUTION_PRELUDE, Scene
+from trainer.tasks import TaskSettings, as_test_functions, check_task, entry_tasks
+
+ASSERTS = (
+    "assert find_pair([2, 7, 11, 15], 9) == [0, 1]",
+    "assert find_pair([3, 2, 4], 6) == [1, 2]",
+    "assert find_pair([1], 5) == []",
+)
+ENTRY = Entry("samples/find_pair", FIND, "samples", True, ("find_pair",))
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with Grader() as tools:
+        yield tools
+
+
+def test_demonstrations_end_with_exit_and_replay(grader: Grader) -> None:
+    scene = Scene("plain", FIND, ASSERTS)
+    demos = list(entry_demos(ENTRY, scene, (), grader, DemoSettings(tested=25)))
+    assert len(demos) >= 12
+    kinds = set()
+    for demo in demos:
+        row = json.loads(demo.row())
+        assert row["v"] == 1
+        assert len(row["observations"]) == len(row["commands"])
+        assert row["commands"][-1] == "### EXIT"
+        assert row["observations"][-1]["findings"] == []
+        if len(row["commands"]) > 1:
+            kinds.add(row["observations"][0]["findings"][0][1].split()[0])
+        lines = row["observations"][0]["window"]
+        state = EditState.open(Snapshot.from_text("\n".join(lines) + "\n"))
+        for number, text in enumerate(row["commands"]):
+            assert list(state.window) == row["observations"][number]["window"]
+            state = apply(state, parse(text))
+    assert "SyntaxError:" in kinds
+    assert any(kind.startswith("find_pair(") for kind in kinds)
+    assert "F821" in kinds
+
+
+def test_findings_are_those_of_the_product(grader: Grader) -> None:
+    scene = Scene("plain", FIND, ASSERTS)
+    broken = FIND.replace("target - num", "target + num")
+    state = EditState.open(Snapshot.from_text(broken))
+    shown = demonstrate(state, [parse("### REPW 6 >>>+ >>>-")], grader.verifier(broken, scene))
+    assert shown is not None
+    observations, commands = shown
+    assert observations[0]["findings"][0] == [
+        None,
+        "find_pair([2, 7, 11, 15], 9) -> [], expected [0, 1]",
+    ]
+    assert [str(c) for c in commands] == ["### REPW 6 >>>+ >>>-", "### EXIT"]
+    wrong = [parse("### REPW 6 >>>+ >>>*")]
+    assert demonstrate(state, wrong, grader.verifier(broken, scene)) is None
+
+
+def test_embedded_demonstrations_show_a_window(grader: Grader) -> None:
+    neighbour = "import re\n\n" + "".join(
+        f"def part_{i}(x):\n    y = re.escape(x)\n    return y\n\n" for i in range(12)
+    )
+    scene = Scene("plain", FIND, ASSERTS)
+    settings = DemoSettings(tested=20, embedded=1.0)
+    demos = list(entry_demos(ENTRY, scene, (neighbour,), grader, settings))
+    assert demos
+    assert all(len(d.observations[0]["window"]) < 40 for d in demos)
+
+
+def test_a_hidden_prelude_counts(grader: Grader) -> None:
+    source = "class Solution:\n    def top(self, a: List[int]) -> int:\n        return max(a)\n"
+    scene = Scene("prelude", source, ("assert Solution().top([1, 3]) == 3",), SOLUTION_PRELUDE)
+    assert grader.reference_passes(scene)
+    assert not grader.reference_passes(Scene("plain", source))
+
+
+def test_files_are_the_same_for_any_number_of_workers(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.jsonl"
+    rows = [
+        asdict(Entry(f"s/f{i}", FIND.replace("find_pair", f"f{i}"), "s", True, (f"f{i}",)))
+        for i in range(6)
+    ]  # fmt: skip
+    corpus.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = []
+    for workers in (1, 2):
+        out = tmp_path / f"demos{workers}.jsonl"
+        count, complete = build_demos(corpus, out, workers=workers)
+        assert complete
+        assert count > 6
+        made.append(out.read_bytes())
+    assert made[0] == made[1]
+
+
+def test_tasks_fail_and_their_references_pass(grader: Grader, tmp_path: Path) -> None:
+    entry = ENTRY if not is_dev(ENTRY) else Entry("samples/other", FIND, "s", True, ("find_pair",))
+    path = tmp_path / "tests.jsonl"
+    path.write_text(json.dumps({"id": entry.id, "asserts": ASSERTS, "typed": ""}) + "\n")
+    recorded = read_recorded(path)[entry.id]
+    tasks = list(entry_tasks(entry, recorded, grader, TaskSettings(each=5)))
+    assert len(tasks) == 5
+    assert all(check_task(task, grader) == "" for task in tasks)
+    assert check_task(Task("x", FIND, *as_test_functions(ASSERTS), fixed=FIND), grader)
+
+
+def test_test_source_is_understood() -> None:
+    text, names = as_test_functions(ASSERTS)
+    assert names == ("test_1", "test_2", "test_3")
+    assert plan_tests(text, names).kind == "calls"
+
+
+def test_benchset_is_deterministic(tmp_path: Path) -> None:
+    path = tmp_path / "mbpp.jsonl"
+    row = {"split": "test", "code": FIND, "test_list": ASSERTS, "test_setup_code": "",
+           "plus_code": None, "plus_test_list": ["assert find_pair([], 1) == []"]}  # fmt: skip
+    path.write_text("".join(json.dumps({**row, "task_id": i}) + "\n" for i in range(4)))
+    first, second = build_benchset(path, number=3), build_benchset(path, number=3)
+    assert first == second
+    assert len(first) == 3
+    assert first[0].hidden_test_names == ("hidden_1",)
+    assert len({dict(t.meta)["family"] for t in first}) == 3
+    out = tmp_path / "out.jsonl"
+    write_tasks(out, first)
+    assert sample(out, 2, 1) == sample(out, 2, 1)
+    assert len(list(read_tasks(out))) == 3
+
+
+def test_types_and_choice_of_calls() -> None:
+    assert type_of([[1, 2], []]) == "List[int]"
+    assert type_of([[[1]], [[2]]]) == "List[List[int]]"
+    assert type_of(["a"]) == "str"
+    assert type_of([1, "a"]) == "Any"
+    assert choose([((1,), 1), ((2,), 1), ((3,), 1)]) == []
+    assert len(choose([((i,), i % 3) for i in range(9)])) == 5

@@ -1,0 +1,101 @@
+"""Benchmarks for evaluation only: corrupted MBPP programs of its test split, and seeded samples.
+
+The same seed gives the same file. Families take turns, so that each has about the same number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from editloop.tasks import Task, read_tasks
+from trainer.corruptions import Family, Module, compose, propose, training_families
+from trainer.grading import Grader
+from trainer.pieces import parse
+from trainer.tasks import as_test_functions, passes
+
+_TRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """An MBPP program that passes all of its tests."""
+
+    task: Task
+    module: Module
+
+
+def mbpp_programs(path: Path, grader: Grader, seed: int) -> Iterator[Program]:
+    """Programs of the test split in seeded order, with ``plus`` assertions as hidden tests.
+
+    The module is MBPP's own code, or the corrected one where its own fails the hidden tests.
+    """
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [r for r in rows if r["split"] == "test" and not r["test_setup_code"]]
+    Random(seed).shuffle(rows)
+    for row in rows:
+        for source in _sources(row):
+            task = _reference(row, source)
+            if all(passes(task, source, grader, hidden=hidden) for hidden in (False, True)):
+                yield Program(task, Module(source))
+                break
+
+
+def _sources(row: dict[str, Any]) -> Iterator[str]:
+    for key in ("code", "plus_code"):
+        text = row[key] and row[key].replace("\r\n", "\n").replace("\r", "\n").strip("\n") + "\n"
+        if text and parse(text) is not None:
+            yield text
+
+
+def _reference(row: dict[str, Any], source: str) -> Task:
+    tests, names = as_test_functions(row["test_list"])
+    hidden, hidden_names = as_test_functions(row["plus_test_list"] or [], "hidden_")
+    identity = f"mbpp-corrupted/{row['task_id']}"
+    return Task(identity, source, tests, names, hidden, hidden_names, fixed=source)
+
+
+def build_benchset(
+    mbpp: Path, *, number: int = 200, seed: int = 0, families: Sequence[Family] | None = None
+) -> list[Task]:
+    """One corruption in each of ``number`` programs; its visible tests fail then."""
+    chosen = list(training_families() if families is None else families)
+    rng = Random(f"benchset {seed}")
+    used = dict.fromkeys((f.name for f in chosen), 0)
+    tasks: list[Task] = []
+    with Grader() as grader:
+        for program in mbpp_programs(mbpp, grader, seed):
+            # Families that were used least come first, ties in random order.
+            order = sorted(chosen, key=lambda f: (used[f.name], rng.random()))
+            task = next(_corrupted(program, order, rng, grader), None)
+            if task is not None:
+                tasks.append(task)
+                used[dict(task.meta)["family"]] += 1
+            if len(tasks) == number:
+                break
+    return tasks
+
+
+def _corrupted(
+    program: Program, order: Sequence[Family], rng: Random, grader: Grader
+) -> Iterator[Task]:
+    for family in order:
+        for _ in range(_TRIES):
+            fault = propose(program.module, rng, [family])
+            corruption = compose(program.module, [fault]) if fault else None
+            if corruption is None:
+                break
+            task = replace(program.task, buggy=corruption.source, meta=(("family", family.name),))
+            if not passes(task, task.buggy, grader):
+                yield task
+
+
+def sample(path: Path, number: int, seed: int) -> list[Task]:
+    """``number`` random tasks of a task file, in the order of the file."""
+    tasks = list(read_tasks(path))
+    chosen = Random(seed).sample(range(len(tasks)), min(number, len(tasks)))
+    return [tasks[i] for i in sorted(chosen)]
