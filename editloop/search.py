@@ -47,16 +47,20 @@ class Weights:
 
     rank: float = 1.0
     """Cost of an edge's rank r among its siblings: ``rank * log(1 + r)``."""
-    passed: float = 1.5
+    passed: float = 0.0
     """Gained where a check newly passes; the step's own log-probability is forgiven."""
     partial: float = -1.0
     """The same where a larger share of a check passes: often a coincidence, so it costs."""
-    share: float = 2.0
+    share: float = 1.5
     """Gained for the share of a check's items that newly pass, 0 to 1."""
-    moved: float = 1.0
+    moved: float = 0.5
     """Gained where only the syntax error moved further down."""
-    crowd: float = 1.0
+    crowd: float = 0.5
     """Cost of the n-th child with progress of one parent: ``crowd * log(1 + n)``."""
+    removed: float = 1.0
+    """Cost of progress by deleting a line: what fails is gone, and what it was for."""
+    crash: float = 1.5
+    """Cost of progress to a state in which something still raises an exception."""
     stall: float = 2.0
     """Cost of a step without progress."""
     same: float = 4.0

@@ -28,6 +28,7 @@ from trainer.corruptions import (
     propose,
     training_families,
 )
+from trainer.corruptions.quotas import Quotas
 from trainer.grading import Grader
 from trainer.scenes import Scene, embed
 from trainer.windows import through_window
@@ -149,10 +150,11 @@ def _visible(
 ) -> Iterator[tuple[Fault, bool]]:
     """(fault, whether no check sees it), distinct by the text that they give."""
     seen = {module.source}
-    chosen = training_families() if families is None else families
     left = max(1, round(wanted * (1 - settings.several)))
-    for _ in range(3 * wanted):
-        fault = propose(module, rng, chosen)
+    quotas = Quotas(training_families() if families is None else families, bool(scene.asserts))
+    for _ in range(4 * wanted):
+        group = quotas.next()
+        fault = propose(module, rng, quotas.families[group])
         corruption = compose(module, [fault]) if fault is not None else None
         if fault is None or corruption is None or corruption.source in seen:
             continue
@@ -161,6 +163,7 @@ def _visible(
         if silent and rng.random() >= settings.silent:
             continue
         yield fault, silent
+        quotas.found[group] += 1
         left -= 1
         if not left:
             return

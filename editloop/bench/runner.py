@@ -39,7 +39,7 @@ _ALL = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class BenchSettings:
-    """What a worker needs; ``budget`` in seconds a task, ``model`` a path, ``threads`` an engine's."""
+    """What a worker needs: ``budget`` in seconds a task, ``model`` a path, ``threads`` a count."""
 
     policy: PolicyName = "model"
     budget: float = 10.0
@@ -105,7 +105,8 @@ class TaskRunner:
 
     def _verifier(self, task: Task) -> Verifier:
         plan = plan_tests(task.tests, task.test_names, task.prelude)
-        checks = [TestCheck("tests", plan, self.pool, task.prelude)] if plan.tests else []
+        check = TestCheck("tests", plan, self.pool, task.prelude)
+        checks = [check.calibrated(task.buggy)] if plan.tests else []
         return Verifier(task.buggy, static=self.static, checks=checks, prelude=task.prelude)
 
     def _search(self, task: Task, state: EditState, verifier: Verifier, seed: int) -> _Attempt:

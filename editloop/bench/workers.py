@@ -36,6 +36,8 @@ def worker_main(connection: Connection, settings: dict[str, Any]) -> None:
     if hasattr(os, "setsid"):
         with contextlib.suppress(OSError):
             os.setsid()
+    # Read when llama.cpp is loaded: threads that spin starve the sandbox and the other workers.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         runner = TaskRunner(BenchSettings(**settings))
     except Exception as error:  # noqa: BLE001 - the job boundary: the parent says it

@@ -140,10 +140,11 @@ class LegalCommand:
         data, so_far = line.encode(), dialect.engine.detokenize(list(generated[2:]))
         found: set[int] = set()
         at = data.find(so_far)
-        while at >= 0:
-            found.update(dialect.beginnings(data[at + len(so_far) :]))
+        while 0 <= at < len(data):
+            # A text may end within a character for now, but it never starts within one.
+            if data[at] & 0xC0 != 0x80:
+                found.update(dialect.beginnings(data[at + len(so_far) :]))
             at = data.find(so_far, at + 1)
-        # A text that ends within a character is not a text yet.
         text = so_far.decode(errors="replace")
         if so_far and occurs_once(line, text):
             found.add(dialect.to)
