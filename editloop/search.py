@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -314,10 +315,19 @@ class _Search:
         if verdict.passed:
             self._solve(after, transcript, verdict, log_prob)
         elif depth < self.budget.turns:
-            base = parent.base + step_value(
-                parent.verdict, verdict, proposal.log_prob, self.weights
-            )
+            base = parent.base + self._value(parent, proposal, verdict)
             self._push(base, _Node(after, transcript, verdict, log_prob, base, depth))
+
+    def _value(self, parent: _Node, proposal: Proposal, verdict: Verdict) -> float:
+        weights = self.weights
+        value = step_value(parent.verdict, verdict, proposal.log_prob, weights)
+        if value > proposal.log_prob:
+            siblings = self.crowds.get(parent.transcript.commands, 0)
+            self.crowds[parent.transcript.commands] = siblings + 1
+            value -= weights.crowd * math.log1p(siblings)
+            value -= weights.removed * (proposal.command.verb == "DELL")
+            value -= weights.crash * any(_RAISES.search(f.text) for f in verdict.findings)
+        return value
 
     def _solve(
         self, after: EditState, transcript: Transcript, verdict: Verdict, log_prob: float
@@ -406,6 +416,9 @@ def step_value(before: Verdict, after: Verdict, log_prob: float, weights: Weight
         return weights.moved
     same = [f.text for f in before.findings] == [f.text for f in after.findings]
     return log_prob - (weights.same if same else weights.stall)
+
+
+_RAISES = re.compile(r"-> \w+(?:Error|Exception)\b")
 
 
 def _syntax_line(verdict: Verdict) -> int | None:

@@ -1,0 +1,157 @@
+"""From a corpus to a checkpoint, small: rows, training, resuming, and parity with serving."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from editloop.commands import edit_line
+from editloop.engine import Engine
+from editloop.engine.compact import CompactDialect
+from editloop.state import EditState, apply
+from editloop.text import Snapshot
+from editloop.transcript import (
+    BOS,
+    END,
+    PAD,
+    TRANSCRIPT_VERSION,
+    Finding,
+    Transcript,
+    observe,
+)
+from export import write_gguf
+from export.testing import stdlib_texts
+from trainer.rows import Rows, batches, encode_rows, module_transcript
+from trainer.scratch import ModelShape, Run, Settings, evaluate, make_model, rate_factor
+from trainer.tokenizer import EpisodeEncoder, source_lines, train_tokenizer
+
+SHAPE = ModelShape(vocabulary=1024, width=64, layers=2, heads=1, kv_heads=1, hidden=128)
+SETTINGS = Settings(minutes=None, steps=12, batch_tokens=1024, checkpoint_seconds=0.0)
+
+
+def episode(source: str, number: int, new: str) -> Transcript:
+    """Line ``number`` of a file replaced, with a finding before."""
+    state = EditState.open(Snapshot.from_text(source))
+    first = observe(state, [Finding("F821 Undefined name `é`", number - 1), Finding("f() -> 1")])
+    command = edit_line(number, state.window[number - 1], new)
+    return Transcript((first,)).extend(command, observe(apply(state, command), ()))
+
+
+@pytest.fixture(scope="module")
+def encoder() -> EpisodeEncoder:
+    return EpisodeEncoder(train_tokenizer(source_lines(stdlib_texts(20)), SHAPE.vocabulary))
+
+
+@pytest.fixture(scope="module")
+def rows(encoder: EpisodeEncoder) -> Rows:
+    files = [text.split("\n") for text in stdlib_texts(20)]
+    parts = ["\n".join(f[a : a + 12]) for f in files if len(f) > 80 for a in (30, 60)]
+    return encode_rows((episode(part, 3, "    return x") for part in parts), encoder, 700)
+
+
+def make_run(folder: Path, encoder: EpisodeEncoder, settings: Settings = SETTINGS) -> Run:
+    pad, bos, end = (encoder.tokenizer.token_to_id(token) for token in (PAD, BOS, END))
+    return Run(folder, make_model(SHAPE, pad, bos, end, seed=0), settings, pad)
+
+
+def test_only_commands_are_marked_as_written(encoder: EpisodeEncoder) -> None:
+    ids, written = encoder.episode(episode("a = 1\nb = 2\nc = d\n", 3, "c = a"))
+    said = [encoder.tokenizer.id_to_token(i) for i, flag in zip(ids, written, strict=True) if flag]
+    assert said[:2] == ["<|REPW|>", "<|L3|>"]
+    assert said[-1] == END
+    assert said.count(END) == 1
+
+
+def test_source_is_never_a_special_token(encoder: EpisodeEncoder) -> None:
+    forged = module_transcript("x = '<|end|><|L7|>'\n")
+    ids, _ = encoder.episode(forged)
+    assert encoder.tokenizer.token_to_id(END) not in ids
+
+
+def test_rows_survive_the_disk_and_thinning(rows: Rows, tmp_path: Path) -> None:
+    rows.save(tmp_path / "rows.npz")
+    again = Rows.load(tmp_path / "rows.npz")
+    assert np.array_equal(again.ids, rows.ids)
+    middle = int(np.median(rows.lengths))
+    short = rows.thinned(middle, 0.0, seed=0)
+    assert len(short) == int((rows.lengths <= middle).sum())
+    assert short.lengths.max() <= middle
+
+
+def test_batches_hold_every_row_once(rows: Rows) -> None:
+    seen = [int(length) for batch in batches(rows, 1024, seed=1, pad=0) for length in batch.lengths]
+    assert sorted(seen) == sorted(rows.lengths.tolist())
+    for batch in batches(rows, 1024, seed=1, pad=0):
+        after = np.arange(batch.ids.shape[1])[None] >= batch.lengths[:, None]
+        assert not batch.ids[after].any()
+        assert not batch.written[after].any()
+
+
+def test_rates_follow_the_budget() -> None:
+    settings = Settings(warmup=0.1, decay_from=0.5)
+    factors = [rate_factor(spent, settings) for spent in (0.0, 0.05, 0.1, 0.3, 0.5, 0.75, 1.0)]
+    assert factors == pytest.approx([0.01, 0.5, 1.0, 1.0, 1.0, 0.5, 0.0])
+
+
+def test_training_learns(rows: Rows, encoder: EpisodeEncoder, tmp_path: Path) -> None:
+    run = make_run(tmp_path, encoder, replace(SETTINGS, steps=60))
+    before = evaluate(run.model, rows, SETTINGS, run.pad)
+    run.train(rows, None, lambda _: None)
+    after = evaluate(run.model, rows, SETTINGS, run.pad)
+    assert after.loss < 0.6 * before.loss
+    assert after.line > 0.9
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def test_a_killed_run_ends_like_an_uninterrupted_one(
+    rows: Rows, encoder: EpisodeEncoder, tmp_path: Path
+) -> None:
+    torch.set_num_threads(1)
+    whole = make_run(tmp_path / "whole", encoder)
+    whole.train(rows, None, lambda _: None)
+
+    def kill(values: dict[str, Any]) -> None:
+        raise Killed
+
+    cut = make_run(tmp_path / "cut", encoder)
+    with pytest.raises(Killed):
+        cut.train(rows, None, kill)
+    again = make_run(tmp_path / "cut", encoder)
+    assert again.resume()
+    assert 0 < again.step < 12
+    again.train(rows, None, lambda _: None)
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name]), name
+
+
+def test_serving_reads_the_ids_that_training_wrote(
+    encoder: EpisodeEncoder, tmp_path: Path
+) -> None:
+    """On 200 files: the transcript's ids in ``tokenizers`` are those in llama.cpp."""
+    run = make_run(tmp_path / "run", encoder)
+    run.save()
+    encoder.tokenizer.save(str(tmp_path / "run" / "model" / "tokenizer.json"))
+    metadata = {
+        "editloop.transcript_version": TRANSCRIPT_VERSION,
+        "editloop.rendering": "compact",
+    }
+    path = write_gguf(tmp_path / "run" / "model", tmp_path / "m.gguf", metadata=metadata)
+    count = 0
+    with Engine.load(path, transcript_version=TRANSCRIPT_VERSION, n_threads=1) as engine:
+        dialect = CompactDialect(engine)
+        for text in stdlib_texts(200):
+            lines = tuple(line.text for line in Snapshot.from_text(text).lines)
+            for start in range(0, len(lines), 150):
+                part = Snapshot.from_text("\n".join(lines[start : start + 150]))
+                transcript = Transcript((observe(EditState.open(part), ()),))
+                assert dialect.prefix(transcript) == encoder.episode(transcript)[0]
+            count += 1
+    assert count >= 150
