@@ -54,8 +54,8 @@ class Weights:
     """The same where a larger share of a check passes: often a coincidence, so it costs."""
     share: float = 1.5
     """Gained for the share of a check's items that newly pass, 0 to 1."""
-    moved: float = 0.5
-    """Gained where only the syntax error moved further down."""
+    moved: float = -0.25
+    """The same where only the syntax error moved further down."""
     crowd: float = 0.5
     """Cost of the n-th child with progress of one parent: ``crowd * log(1 + n)``."""
     removed: float = 1.0
