@@ -18,7 +18,9 @@ from typing import Literal
 Verb = Literal["REPL", "ADDL", "DELL", "REPW", "EXIT"]
 VERBS: tuple[Verb, ...] = ("REPL", "ADDL", "DELL", "REPW", "EXIT")
 _SEPARATOR = " >>>"
-_PATTERN = re.compile(r"### (REPL|ADDL|DELL|REPW|EXIT)(?: ([1-9][0-9]{0,6}))?(?: >>>(.*))?", re.DOTALL)
+_PATTERN = re.compile(
+    r"### (REPL|ADDL|DELL|REPW|EXIT)(?: ([1-9][0-9]{0,6}))?(?: >>>(.*))?", re.DOTALL
+)
 _TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 
 
@@ -115,7 +117,7 @@ def edit_line(number: int, old: str, new: str) -> Command:
         else:
             return whole
     target = "".join(a[start:head] + b[head : len(b) - tail] + a[len(a) - tail : stop])
-    if _SEPARATOR in source or source != source.rstrip("\r\n") or 2 * len(source) > len(old.strip()) + 8:
+    if _SEPARATOR in source or 2 * len(source) > len(old.strip()) + 8:
         return whole
     return Command("REPW", number, target, source)
 

@@ -15,6 +15,10 @@ from editloop.commands import EXIT, Command, parse, render
 from editloop.transcript import Transcript
 
 
+class Cancelled(Exception):
+    """A policy stopped because it was asked to; no fault of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A command with the natural logarithm of its probability under the policy."""
@@ -39,7 +43,8 @@ class Policy(Protocol):
     ) -> Iterator[Proposal]:
         """Commands for the last observation, most probable first, computed lazily.
 
-        ``moves`` are distinct legal commands; a policy may add free text of its own.
+        ``moves`` are distinct legal commands; a policy may add free text of its own. Raises
+        Cancelled soon after ``cancel`` is set.
         """
         ...
 

@@ -24,7 +24,7 @@ from editloop.loop import summary
 from editloop.moves import moves
 from editloop.moves.context import is_syntax_finding
 from editloop.moves.lexer import shape
-from editloop.policy import Policy, Proposal
+from editloop.policy import Cancelled, Policy, Proposal
 from editloop.state import EditState, apply
 from editloop.transcript import Transcript, observe
 from editloop.verdict import Verdict
@@ -154,6 +154,21 @@ def search(
     return SearchResult(tuple(best), run.candidates, run.turns, run.seconds, reason)
 
 
+class _Deadline(threading.Event):
+    """Set when ``cancel`` is, and from a moment on: a slow decode must not outlast the budget."""
+
+    def __init__(self, cancel: threading.Event | None, at: float) -> None:
+        super().__init__()
+        self._cancel, self._at = cancel, at
+
+    def is_set(self) -> bool:
+        asked = self._cancel is not None and self._cancel.is_set()
+        return asked or time.monotonic() >= self._at
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self.is_set() or super().wait(timeout) or self.is_set()
+
+
 @dataclass(slots=True)
 class _Search:
     state: EditState
@@ -182,6 +197,11 @@ class _Search:
     """The first fix has several commands and was not yet tried with fewer."""
     last_candidate: int | None = None
     last_second: float = math.inf
+    deadline: threading.Event = field(init=False)
+
+    def __post_init__(self) -> None:
+        seconds = math.inf if self.budget.seconds is None else self.budget.seconds
+        self.deadline = _Deadline(self.cancel, self.started + seconds)
 
     @property
     def seconds(self) -> float:
@@ -208,7 +228,10 @@ class _Search:
             stop = self._stop()
             if stop is not None:
                 return stop
-            picked, stop = self._pick()
+            try:
+                picked, stop = self._pick()
+            except Cancelled:
+                return self._stop() or "cancelled"
             if stop is not None and not picked:
                 return stop
             if not picked:
@@ -277,7 +300,7 @@ class _Search:
             self.seed * 1_000_003 + node.depth * 8191 + self.candidates if node.depth else self.seed
         )
         proposals = iter(
-            self.policy.propose(node.transcript, choice, seed=seed, cancel=self.cancel)
+            self.policy.propose(node.transcript, choice, seed=seed, cancel=self.deadline)
         )
         first = next(proposals, None)
         if first is not None:

@@ -42,7 +42,7 @@ class EditState:
 
 
 def apply(state: EditState, command: Command) -> EditState:
-    """The state after ``command``. Raises CommandError where it is impossible; EXIT changes nothing."""
+    """The state after ``command``; EXIT changes nothing. Raises CommandError if impossible."""
     match command.verb:
         case "EXIT":
             return state

@@ -1,7 +1,7 @@
 """Source text as lines, split the way the Language Server Protocol does.
 
-Only ``\\r\\n``, ``\\n`` and ``\\r`` end a line (LSP 3.17, "Text Documents"); form feed, U+2028 and the
-like are ordinary characters. Decoding and encoding are exact inverses, byte for byte.
+Only ``\\r\\n``, ``\\n`` and ``\\r`` end a line (LSP 3.17, "Text Documents"); form feed, U+2028 and
+the like are ordinary characters. Decoding and encoding are exact inverses, byte for byte.
 """
 
 from __future__ import annotations

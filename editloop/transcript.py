@@ -1,8 +1,8 @@
 """The append-only transcript of an episode, its version, and its two renderings.
 
 An episode is observation 0, command 1, observation 1, ... It only grows, so a KV cache stays valid
-and a training row is one list of tokens. A rendering is a list of pieces: plain text, or one special
-token. Plain text is never parsed for special tokens, so no source file can forge one.
+and a training row is one list of tokens. A rendering is a list of pieces: plain text, or one
+special token. Plain text is never parsed for special tokens, so no source file can forge one.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the model sees after a command: the window, and findings with window numbers."""
+    """What the model sees after a command: the window, and findings with its line numbers."""
 
     window: tuple[str, ...]
     findings: tuple[tuple[int | None, str], ...] = ()
@@ -86,7 +86,7 @@ class Transcript:
 
 
 def observe(state: EditState, findings: Sequence[Finding]) -> Observation:
-    """The observation of a state: at most 4 findings, each on one line of at most 160 characters."""
+    """The observation of a state: at most 4 findings, each one line of at most 160 characters."""
     shown = []
     for finding in findings[:MAX_FINDINGS]:
         text = " ".join(finding.text.split())
@@ -144,7 +144,7 @@ def compact(transcript: Transcript) -> Iterator[tuple[Piece, bool]]:
 
 
 def chat(transcript: Transcript) -> list[dict[str, str]]:
-    """Messages for a model's own chat template: the instruction, then user and assistant in turn."""
+    """Messages for a model's chat template: the instruction, then user and assistant in turn."""
     messages = []
     for turn, observation in enumerate(transcript.observations):
         content = observation_text(observation)

@@ -89,7 +89,9 @@ def scratch(
     rows: Annotated[Path, typer.Argument(exists=True, help="Token rows to train on.")],
     tokenizer: Annotated[Path, typer.Option(exists=True, help="tokenizer.json")],
     out: Out,
-    init: Annotated[Path | None, typer.Option(exists=True, help="Checkpoint to begin from.")] = None,
+    init: Annotated[
+        Path | None, typer.Option(exists=True, help="Checkpoint to begin from.")
+    ] = None,
     dev: Annotated[Path | None, typer.Option(exists=True, help="Held-out rows.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Budget in minutes.")] = 60.0,
     steps: Annotated[int | None, typer.Option(help="Budget in steps.")] = None,
@@ -113,11 +115,12 @@ def scratch(
 
     from trainer.rows import Rows
     from trainer.scratch import ModelShape, Run, Settings, make_model
+    from trainer.tokenizer import special_id
 
     if threads:
         torch.set_num_threads(threads)
     loaded = Tokenizer.from_file(str(tokenizer))
-    pad, bos, end = (loaded.token_to_id(token) for token in (PAD, BOS, END))
+    pad, bos, end = (special_id(loaded, token) for token in (PAD, BOS, END))
     settings = Settings(
         minutes=minutes,
         steps=steps,
@@ -134,7 +137,8 @@ def scratch(
         model = make_model(shape, pad, bos, end, seed)
     else:
         model = Qwen3ForCausalLM.from_pretrained(init, dtype=torch.float32)
-    model = model.to("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.nn.Module.to(model, device)
     run = Run(out, model, settings, pad)
     resumed = run.resume()
     (out / "model").mkdir(exist_ok=True)
@@ -144,7 +148,7 @@ def scratch(
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
     ) as progress:
-        task = progress.add_task("training", total=1.0, completed=run.spent)
+        task = progress.add_task("training", total=1.0)
         file = (out / "log.jsonl").open("a", encoding="utf-8")
         started = time.monotonic()
 

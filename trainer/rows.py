@@ -21,7 +21,6 @@ from editloop.text import split_lines
 from editloop.transcript import Observation, Transcript
 from trainer.tokenizer import EpisodeEncoder
 
-
 WIDTH_STEP = 32
 
 

@@ -67,7 +67,7 @@ class Settings:
     observation_weight: float = 0.1
     """Weight in the loss of a token that the model reads; 1 for what it writes."""
     observation_share: float = 0.25
-    """Share of the read tokens that get a loss at all (the output layer is a large part of a step)."""
+    """Share of the read tokens that get a loss at all: the output layer is much of a step."""
     seed: int = 0
     checkpoint_seconds: float = 120.0
     dev_seconds: float = 300.0
@@ -141,7 +141,7 @@ def batch_loss(
 @torch.no_grad()
 def evaluate(model: Qwen3ForCausalLM, rows: Rows, settings: Settings, pad: int) -> DevScore:
     """Teacher-forced scores; a command counts as exact when each of its tokens is the likeliest."""
-    model.eval()
+    model.train(False)
     total, count, exact, line, commands = 0.0, 0, 0, 0, 0
     for batch in batches(rows, settings.batch_tokens, seed=0, pad=pad):
         ids = torch.from_numpy(batch.ids).to(model.device)
@@ -246,7 +246,7 @@ class Run:
                 group["lr"] = rate * factor
         generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.step)
         loss, command = batch_loss(self.model, batch, self.settings, generator)
-        loss.backward()
+        torch.autograd.backward(loss)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()

@@ -1,7 +1,7 @@
 """A small byte-level BPE for the compact rendering, and episodes as token ids.
 
 The pre-tokenizer is Qwen2's regular expression, which llama.cpp knows as ``qwen2``: the ids are the
-same there (a test holds this). No token is longer than 32 bytes, as ``llama_cpp`` drops longer ones.
+same there (a test holds this). No token exceeds 32 bytes, as ``llama_cpp`` drops longer ones.
 """
 
 from __future__ import annotations
@@ -45,13 +45,21 @@ def train_tokenizer(lines: Iterable[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
+def special_id(tokenizer: Tokenizer, token: str) -> int:
+    """The id of a special token. Raises ValueError for a tokenizer of another kind."""
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise ValueError(f"the tokenizer has no {token}: make one with editloop train tokenizer")
+    return found
+
+
 class EpisodeEncoder:
     """Token ids and loss flags of transcripts. Plain text is never read as a special token."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
         tokenizer.encode_special_tokens = True
-        self._special = {token: tokenizer.token_to_id(token) for token in SPECIAL_TOKENS}
+        self._special = {token: special_id(tokenizer, token) for token in SPECIAL_TOKENS}
         self._cache: dict[str, list[int]] = {}
 
     @classmethod

@@ -1,5 +1,5 @@
 """Static checks through one long-lived ``ruff server``: under a millisecond a candidate, where a
-``ruff check`` process costs several. Errors must be gone from a fix; hints only help the model.
+``ruff check`` process costs several. Errors have to be gone from a fix; hints help the model.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ERROR_RULES = ("E9", "F5", "F63", "F7", "F82")
-"""Wrong in any program: undefined names, statements out of place, broken formats and comparisons."""
+"""Wrong in any program: undefined names, misplaced statements, broken formats, comparisons."""
 HINT_RULES = ("F401", "F811", "F841")
 """Unused or redefined names: often the trace of a wrong name elsewhere."""
 _DOCUMENT = "file:///module.py"
@@ -67,10 +67,14 @@ class StaticChecker:
                 except (OSError, ValueError, EOFError) as error:
                     self._stop()
                     raise StaticCheckError(f"ruff server does not answer: {error}") from error
+        ours = [i for i in items if str(i.get("code")).startswith((*ERROR_RULES, *HINT_RULES))]
         found = [
-            Diagnostic(str(i["code"]), str(i["message"]).partition("\n")[0], int(i["range"]["start"]["line"]))
-            for i in items
-            if str(i.get("code")).startswith((*ERROR_RULES, *HINT_RULES))
+            Diagnostic(
+                str(item["code"]),
+                str(item["message"]).partition("\n")[0],
+                int(item["range"]["start"]["line"]),
+            )
+            for item in ours
         ]
         return tuple(sorted(found, key=lambda d: (d.line, d.code, d.message)))
 
@@ -145,13 +149,15 @@ class StaticChecker:
         self._send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def _send(self, message: dict[str, Any]) -> None:
-        assert self._process is not None and self._process.stdin is not None
+        assert self._process is not None
+        assert self._process.stdin is not None
         body = json.dumps(message).encode()
         self._process.stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
         self._process.stdin.flush()
 
     def _receive(self) -> dict[str, Any]:
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         length = 0
         while line := self._process.stdout.readline().strip():
             name, _, value = line.partition(b":")

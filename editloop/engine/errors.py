@@ -20,6 +20,8 @@ Cancelled is not an error of the engine: somebody asked for it.
 
 from __future__ import annotations
 
+from editloop.policy import Cancelled
+
 __all__ = [
     "BackendMissing",
     "Cancelled",
@@ -90,10 +92,6 @@ class DecodeFailed(EngineError):
 
 class EngineCrashed(DecodeFailed):
     """llama.cpp reported a fatal error; its context was thrown away and made anew."""
-
-
-class Cancelled(Exception):
-    """The caller's cancel event was set: a request that was honoured. The engine stays usable."""
 
 
 class OnlyIllegalText(EngineError):

@@ -6,6 +6,7 @@ Everything native is typed Any here; the modules above see ordinary Python value
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 import threading
 from collections import deque
@@ -29,6 +30,8 @@ def llama() -> Any:
     """
     with _LOCK:
         if "module" not in _STATE:
+            # Threads that spin at OpenMP's barriers starve the sandbox beside them, and each other.
+            os.environ.setdefault("OMP_WAIT_POLICY", "passive")
             try:
                 from llama_cpp import llama_cpp as module
             except (ImportError, OSError, RuntimeError) as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -69,9 +68,7 @@ def test_every_move_survives_the_dialect(name: str, request: pytest.FixtureReque
 
 @pytest.mark.parametrize("name", ["compact", "chat"])
 @pytest.mark.parametrize("source", [SOURCE, "x\n", "aaaa\n", "\n\n", ""])
-def test_sampled_commands_are_legal(
-    name: str, source: str, request: pytest.FixtureRequest
-) -> None:
+def test_sampled_commands_are_legal(name: str, source: str, request: pytest.FixtureRequest) -> None:
     engine: Engine = request.getfixturevalue(name)
     dialect = make_policy(engine).dialect
     state, transcript = opened(source)
@@ -87,10 +84,12 @@ def test_sampled_commands_are_legal(
     ended = [command for ids, _ in drawn if (command := dialect.decode(ids)) is not None]
     assert ended
     for command in ended:
+        refusal = ""
         try:
             apply(state, command)
         except CommandError as error:
-            assert "changes nothing" in str(error)
+            refusal = str(error)
+        assert refusal in ("", "the command changes nothing")
 
 
 def test_proposals_come_in_order_and_once(compact: Engine) -> None:

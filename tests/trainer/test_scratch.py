@@ -132,9 +132,7 @@ def test_a_killed_run_ends_like_an_uninterrupted_one(
         assert torch.equal(value, again.model.state_dict()[name]), name
 
 
-def test_serving_reads_the_ids_that_training_wrote(
-    encoder: EpisodeEncoder, tmp_path: Path
-) -> None:
+def test_serving_reads_the_ids_that_training_wrote(encoder: EpisodeEncoder, tmp_path: Path) -> None:
     """On 200 files: the transcript's ids in ``tokenizers`` are those in llama.cpp."""
     run = make_run(tmp_path / "run", encoder)
     run.save()
