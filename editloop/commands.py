@@ -12,7 +12,8 @@ Syntax (Chain-of-Edits, arXiv 2507.05065, section 3; what follows ``>>>`` is ver
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Verb = Literal["REPL", "ADDL", "DELL", "REPW", "EXIT"]
@@ -126,3 +127,19 @@ def occurs_once(line: str, source: str) -> bool:
     """Whether ``source`` is in ``line`` exactly once, counting overlaps."""
     first = line.find(source)
     return bool(source) and first >= 0 and line.find(source, first + 1) < 0
+
+
+def without(commands: Sequence[Command], dropped: int) -> tuple[Command, ...] | None:
+    """The commands but one, later line numbers adjusted; None where a later one needs it."""
+    gone = commands[dropped]
+    shift = {"ADDL": -1, "DELL": 1}.get(gone.verb, 0)
+    kept = list(commands[:dropped])
+    at = gone.line
+    for command in commands[dropped + 1 :]:
+        if gone.verb == "ADDL" and command.line == at and command.verb != "ADDL":
+            return None
+        moved = command.line > at or (gone.verb == "DELL" and command.line == at)
+        if not moved:
+            at += {"ADDL": 1, "DELL": -1}.get(command.verb, 0)
+        kept.append(replace(command, line=command.line + shift) if moved else command)
+    return tuple(kept)

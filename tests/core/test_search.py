@@ -8,8 +8,9 @@ import pytest
 
 from editloop.commands import Command, parse
 from editloop.edits import edit_size
+from editloop.ordering import Weights, normalized, step_value
 from editloop.policy import Proposal, ScriptedPolicy, UniformPolicy
-from editloop.search import Budget, Progress, SearchResult, Weights, normalized, search, step_value
+from editloop.search import Budget, Progress, SearchResult, search
 from editloop.state import EditState
 from editloop.text import Snapshot
 from editloop.transcript import Finding, Transcript

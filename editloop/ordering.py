@@ -1,0 +1,83 @@
+"""How the search orders states and tells them apart: what a step is worth, when two are one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from editloop.moves.context import is_syntax_finding
+from editloop.moves.lexer import shape
+from editloop.state import EditState
+from editloop.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How states are ordered, in nats beside log-probabilities."""
+
+    rank: float = 1.0
+    """Cost of an edge's rank r among its siblings: ``rank * log(1 + r)``."""
+    passed: float = 0.0
+    """Gained where a check newly passes; the step's own log-probability is forgiven."""
+    partial: float = -1.0
+    """The same where a larger share of a check passes: often a coincidence, so it costs."""
+    share: float = 1.5
+    """Gained for the share of a check's items that newly pass, 0 to 1."""
+    moved: float = -0.25
+    """The same where only the syntax error moved further down."""
+    crowd: float = 0.5
+    """Cost of the n-th child with progress of one parent: ``crowd * log(1 + n)``."""
+    removed: float = 1.0
+    """Cost of progress by deleting a line: what fails is gone, and what it was for."""
+    crash: float = 1.5
+    """Cost of progress to a state in which something still raises an exception."""
+    stall: float = 5.0
+    """Cost of a step without progress."""
+    same: float = 7.0
+    """Cost of a step after which the checks say exactly what they said before."""
+    worse: float = 12.0
+    """Cost of a step after which the verdict is worse."""
+
+
+def step_value(before: Verdict, after: Verdict, log_prob: float, weights: Weights) -> float:
+    """What a step adds to the priority of what follows it."""
+    (rank, share), (new_rank, new_share) = before.progress, after.progress
+    if new_rank > rank:
+        return weights.passed + weights.share * new_share
+    if new_rank == rank and new_share > share:
+        return weights.partial + weights.share * (new_share - share)
+    if (new_rank, new_share) < (rank, share):
+        return log_prob - weights.worse
+    old, new = _syntax_line(before), _syntax_line(after)
+    if old is not None and new is not None and new > old:
+        return weights.moved
+    same = [f.text for f in before.findings] == [f.text for f in after.findings]
+    return log_prob - (weights.same if same else weights.stall)
+
+
+RAISES = re.compile(r"-> \w+(?:Error|Exception)\b")
+
+
+def _syntax_line(verdict: Verdict) -> int | None:
+    return next((f.line for f in verdict.findings if is_syntax_finding(f)), None)
+
+
+def normalized(state: EditState) -> object:
+    """A key that is equal for states that differ in blank lines and comments only.
+
+    What is outside of the view cannot change, so the window stands for the whole.
+    """
+    window = state.window
+    if any('"""' in text or "'''" in text for text in window):
+        return tuple(text.rstrip() for text in window)
+    return tuple(bare for bare in map(_bare, window) if bare)
+
+
+def _bare(text: str) -> str:
+    text = text.rstrip()
+    if "#" not in text:
+        return text
+    tokens = shape(text).tokens
+    if tokens and tokens[-1].kind == "comment":
+        return text[: tokens[-1].start].rstrip()
+    return text
