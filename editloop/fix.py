@@ -82,8 +82,10 @@ def fix(
     before = verifier.verify(document.text, cancel)
     if before.passed:
         return Repair("nothing wrong", before, None)
+    hidden = {i for found in _docstrings(document) for i in found} - {line}
+    shown = tuple(i for i in view if i not in hidden)
     return repair(
-        EditState.open(document, view),
+        EditState.open(document, shown),
         policy(),
         verifier,
         budget=request.budget,
@@ -168,6 +170,8 @@ def _doctest_source(document: Snapshot) -> str:
         found = _docstring(texts, definition)
         if found is None or not name.isidentifier():
             continue
+        if not any(">>>" in texts[i] for i in found):
+            continue
         lines = [f"def {name}():", *texts[found.start : found.stop]]
         if check_syntax("\n".join(lines)) is None:
             kept[definition.header] = lines[0]
@@ -175,15 +179,25 @@ def _doctest_source(document: Snapshot) -> str:
     return "\n".join(kept)
 
 
+def _docstrings(document: Snapshot) -> Iterator[range]:
+    """Docstrings of several lines: no edit of theirs can fix anything, so no window shows them."""
+    texts = [line.text for line in document.lines]
+    for definition in definitions(document):
+        found = _docstring(texts, definition)
+        if found is not None and len(found) > 1:
+            yield found
+
+
 def _docstring(texts: Sequence[str], definition: Definition) -> range | None:
-    """The lines of a docstring with examples that stands by itself below a header."""
-    for start in range(definition.header + 1, definition.stop):
-        quote = _QUOTE.match(texts[start])
-        if quote is None:
-            continue
-        for stop in range(start + 1, definition.stop + 1):
-            body = "\n".join(texts[start:stop]).strip()
-            if body.count(quote[1]) == 2 and body.endswith(quote[1]):
-                return range(start, stop) if ">>>" in body else None
+    """The lines of a docstring below a header; None where it does not clearly begin and end."""
+    start = definition.header + 1
+    while start < definition.stop and not texts[start - 1].rstrip().endswith(":"):
+        start += 1
+    quote = _QUOTE.match(texts[start]) if start < definition.stop else None
+    if quote is None:
         return None
+    for stop in range(start + 1, definition.stop + 1):
+        body = "\n".join(texts[start:stop]).strip()
+        if body.count(quote[1]) == 2 and body.endswith(quote[1]):
+            return range(start, stop)
     return None

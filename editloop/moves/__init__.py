@@ -17,6 +17,8 @@ from editloop.transcript import Finding
 
 __all__ = ["KINDS", "MAX_MOVES", "Kind", "moves"]
 
+MAX_LINE_CHARS = 300
+"""A longer line is data or generated: it has too many tokens to try them all."""
 MAX_MOVES = 6000
 
 Rewrite = Callable[[Context, CodeLine], Iterator[str]]
@@ -107,6 +109,8 @@ def _of_kind(kind: Kind, context: Context, seen: set[tuple[int, str]]) -> Iterat
     if kind.rewrite is not None:
         for line in context.nearest_first:
             if context.broken and line.index not in context.near:
+                continue
+            if len(line.text) > MAX_LINE_CHARS:
                 continue
             for text in kind.rewrite(context, line):
                 text = text.rstrip() if text.strip() else ""

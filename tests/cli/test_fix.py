@@ -172,7 +172,7 @@ def test_window_larger_than_the_context(tmp_path: Path) -> None:
         (["mean.py", "--tests", "mean("], "expression"),
         (["mean.py", "--tests", "tests/test_nowhere.py"], "no such file"),
         (["mean.py", "--diff", "--write"], "choose one"),
-        (["mean.py", "--budget", "soon"], "soon"),
+        (["mean.py", "--budget", "soon"], "number"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(broken: Path, args: list[str], says: str) -> None:
