@@ -20,7 +20,8 @@ from editloop.sandbox.inner import wire
 _MODULES = frozenset(
     ["wire", "codec", "load", "show", "calls", "player", "remote", "judge", "child"]
 )
-_BOOTSTRAP = """
+_BOOTSTRAP = (
+    """
 import json, os, sys, types
 def read(count):
     data = b""
@@ -30,16 +31,11 @@ def read(count):
         data += part
     return data
 config = json.loads(read(int.from_bytes(read(4), "big")))
-base = "editloop.sandbox.inner"
-for name in ("editloop", "editloop.sandbox", base):
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = []
-for name, source in config["sources"]:
-    module = sys.modules[base + "." + name] = types.ModuleType(base + "." + name)
-    setattr(sys.modules[base], name, module)
-    exec(compile(source, "<" + name + ">", "exec"), module.__dict__)
-module.run_pipes(config)
 """
+    + process.LOAD
+    + """module.run_pipes(config)
+"""
+)
 _TICK = 0.01
 
 

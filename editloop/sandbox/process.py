@@ -59,13 +59,7 @@ _PRELOAD = (
     "traceback",
     "linecache",
 )
-_BOOTSTRAP = """
-import json, os, socket, sys, types
-config = json.load(sys.stdin)
-null = os.open(os.devnull, os.O_RDONLY)
-os.dup2(null, 0)
-os.close(null)
-base = "editloop.sandbox.inner"
+LOAD = """base = "editloop.sandbox.inner"
 for name in ("editloop", "editloop.sandbox", base):
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = []
@@ -73,10 +67,22 @@ for name, source in config["sources"]:
     module = sys.modules[base + "." + name] = types.ModuleType(base + "." + name)
     setattr(sys.modules[base], name, module)
     exec(compile(source, "<" + name + ">", "exec"), module.__dict__)
-control = os.dup(int(sys.argv[1]))
+"""
+"""Makes the inner modules out of ``config["sources"]``; the last one stays as ``module``."""
+_BOOTSTRAP = (
+    """
+import json, os, socket, sys, types
+config = json.load(sys.stdin)
+null = os.open(os.devnull, os.O_RDONLY)
+os.dup2(null, 0)
+os.close(null)
+"""
+    + LOAD
+    + """control = os.dup(int(sys.argv[1]))
 os.close(int(sys.argv[1]))
 module.main(socket.socket(fileno=control), config)
 """
+)
 _START_SECONDS = 20.0
 _SEATS = itertools.count()
 

@@ -27,22 +27,18 @@ from editloop.sandbox import bwrap, paths
 from editloop.sandbox.errors import SandboxError, SandboxUnavailable
 from editloop.sandbox.inner import wire
 from editloop.sandbox.level import Level
-from editloop.sandbox.process import LAUNCHER, environment
+from editloop.sandbox.process import LAUNCHER, LOAD, environment
 
 _MODULES = ("landlock", "seccomp", "confine", "suite")
-_BOOTSTRAP = """
+_BOOTSTRAP = (
+    """
 import json, sys, types
 config = json.load(sys.stdin)
-base = "editloop.sandbox.inner"
-for name in ("editloop", "editloop.sandbox", base):
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = []
-for name, source in config["sources"]:
-    module = sys.modules[base + "." + name] = types.ModuleType(base + "." + name)
-    setattr(sys.modules[base], name, module)
-    exec(compile(source, "<" + name + ">", "exec"), module.__dict__)
-module.main(config)
 """
+    + LOAD
+    + """module.main(config)
+"""
+)
 _UNCOPIED = shutil.ignore_patterns(
     ".git", ".hg", "__pycache__", "node_modules", ".venv", "venv", ".mypy_cache", ".tox"
 )
