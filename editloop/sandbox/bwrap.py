@@ -38,9 +38,14 @@ def isolation(as_root: bool) -> list[str]:
     return [*spaces, "--die-with-parent", "--as-pid-1", "--new-session"]
 
 
-def mounts(readable: Sequence[str], tail: Sequence[str] = ()) -> list[str]:
-    """A root with the readable paths and a few devices, all read-only but what `tail` mounts."""
-    out: list[str] = []
+def mounts(
+    readable: Sequence[str], head: Sequence[str] = (), tail: Sequence[str] = ()
+) -> list[str]:
+    """A root with the readable paths and a few devices, all read-only but what else is mounted.
+
+    `head` comes before the paths, which may lie inside of what it mounts; `tail` after them.
+    """
+    out: list[str] = [*head]
     for parent in sorted(
         {str(parent) for path in readable for parent in PurePosixPath(path).parents} - {"/"}
     ):

@@ -179,20 +179,12 @@ def _bubblewrap(inner: list[str], shown: list[str], root: Path, place: _Place) -
     found = bwrap.program()
     if found is None:
         raise SandboxUnavailable("bubblewrap (bwrap) is not installed")
-    extra = [
-        "--size",
-        str(256 << 20),
-        "--tmpfs",
-        "/tmp",
-        "--proc",
-        "/proc",
-        "--ro-bind",
-        str(root),
-        str(root),
-    ]
+    # First, as the project or its environment may lie below /tmp.
+    scratch = ["--size", str(256 << 20), "--tmpfs", place.scratch]
+    extra = ["--proc", "/proc"]
     for held, path in place.files:
         extra += ["--ro-bind", held, str(path)]
-    base = bwrap.mounts([*shown, str(root)], tail=extra)
+    base = bwrap.mounts([*shown, str(root)], head=scratch, tail=extra)
     return [
         found,
         "--unshare-user",
