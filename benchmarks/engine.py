@@ -33,8 +33,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from editloop.engine import Engine, FreeText, OneOf, host, read_info  # noqa: E402
+from editloop.models import SHIPPED  # noqa: E402
 
-SHIPPED = ROOT / "editloop" / "models" / "default.gguf"
 BASE = "create_completion"
 STATE, PROPOSALS, LEAST = 600, 16, 3.0
 SWAPS = (("+", "-"), ("<", "<="), ("==", "!="), ("self", "other"), (" in ", " not in "), ("0", "1"))

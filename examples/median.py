@@ -10,6 +10,8 @@ def median(values):
     2.5
     >>> median([7])
     7
+    >>> median([5, 4, 3, 2, 1])
+    3
     """
     if not values:
         raise ValueError("median of nothing")

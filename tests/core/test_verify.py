@@ -1,0 +1,129 @@
+"""The verifier and ruff's static checks, with the real ruff and the real sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from editloop.checks.plans import plan_asserts
+from editloop.checks.static import StaticChecker
+from editloop.checks.syntax import check_syntax
+from editloop.checks.testruns import TestOutcome
+from editloop.sandbox import SandboxPool
+from editloop.verify import Limits, TestCheck, Verifier, outcome_findings
+
+GOOD = "def double(x):\n    return 2 * x\n"
+
+
+@pytest.fixture(scope="module")
+def static() -> Iterator[StaticChecker]:
+    with StaticChecker() as checker:
+        yield checker
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[SandboxPool]:
+    with SandboxPool(workers=1) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("source", "says", "line"),
+    [
+        ("def f(:\n    pass\n", "SyntaxError: invalid syntax", 0),
+        ("def f():\nreturn 1\n", "IndentationError", 1),
+        ("x = 1\n\0", "null bytes", None),
+        ("(" * 500, "SyntaxError", None),
+    ],
+)
+def test_syntax_errors_are_findings(source: str, says: str, line: int | None) -> None:
+    found = check_syntax(source)
+    assert found is not None
+    assert says in found.text
+    assert line is None or found.line == line
+
+
+def test_syntax_of_an_odd_escape_is_fine() -> None:
+    assert check_syntax("x = '\\d'\n") is None
+
+
+def test_static_errors_and_hints(static: StaticChecker) -> None:
+    found = static.check("import os\n\n\ndef f(a):\n    b = a\n    return c\n")
+    assert [(d.code, d.line, d.is_error) for d in found] == [
+        ("F401", 0, False),
+        ("F841", 4, False),
+        ("F821", 5, True),
+    ]
+    assert all("\n" not in d.message for d in found)
+
+
+def test_static_checker_comes_back_after_ruff_died(static: StaticChecker) -> None:
+    assert static.check("x = y\n")
+    assert static._process is not None
+    static._process.kill()
+    static._process.wait()
+    assert static.check("x = z\n")[0].message == "Undefined name `z`"
+
+
+def test_a_new_hint_is_held_against_a_candidate(static: StaticChecker) -> None:
+    original = "def f(a):\n    b = 1\n    return a\n"
+    verifier = Verifier(original, static=static)
+    assert verifier.verify(original).passed
+    worse = verifier.verify("def f(a):\n    b = 1\n    c = 2\n    return a\n")
+    assert not worse.passed
+    assert [f.line for f in worse.findings] == [2, 1]
+
+
+def test_errors_outside_of_the_window_are_tolerated(static: StaticChecker) -> None:
+    original = "def f():\n    return missing\n\n\ndef g():\n    return wrong\n"
+    verifier = Verifier(original, static=static, tolerated=[0, 1, 2, 3])
+    assert [f.line for f in verifier.verify(original).findings] == [5]
+    assert verifier.verify(original.replace("wrong", "1")).passed
+
+
+def test_checks_end_with_the_first_failure(static: StaticChecker, pool: SandboxPool) -> None:
+    plan = plan_asserts(["assert double(2) == 4", "assert double(0) == 0"])
+    check = TestCheck("tests", plan, pool)
+    verifier = Verifier(GOOD, static=static, checks=[check])
+    assert [c.summary for c in verifier.verify(GOOD).checks] == [
+        "syntax 1/1",
+        "static 2/2",
+        "tests 2/2",
+    ]
+    broken = verifier.verify("def double(x):\n    return 2 * y\n")
+    assert (len(broken.checks), broken.complete, broken.passed) == (2, False, False)
+    wrong = verifier.verify(GOOD.replace("*", "+"))
+    assert wrong.checks[-1].summary == "tests 1/2"
+    assert [f.text for f in wrong.findings] == ["double(0) -> 2, expected 0"]
+    assert wrong.progress > broken.progress
+
+
+def test_prelude_is_known_and_does_not_move_lines(static: StaticChecker, pool: SandboxPool) -> None:
+    prelude = "from math import sqrt\n\n\n"
+    check = TestCheck("tests", plan_asserts(["assert root(9) == 3"], prelude), pool, prelude)
+    verifier = Verifier("", static=static, checks=[check], prelude=prelude)
+    assert verifier.verify("def root(x):\n    return sqrt(x)\n").passed
+    assert [f.line for f in verifier.verify("def root(x):\n    return sqr(x)\n").findings] == [1]
+
+
+def test_limits_follow_what_the_original_needs(pool: SandboxPool) -> None:
+    check = TestCheck("tests", plan_asserts(["assert double(2) == 4"]), pool, limits=Limits(2.0))
+    assert check.calibrated(GOOD).limits.cpu_seconds < 2.0
+    endless = GOOD.replace("return", "while True: pass\n    return")
+    assert check.calibrated(endless).limits.cpu_seconds == 2.0
+
+
+def test_findings_say_call_answer_and_expectation() -> None:
+    outcomes = [
+        TestOutcome("a", "pass"),
+        TestOutcome("b", "fail", "f(2)", "5", "6"),
+        TestOutcome("c", "error", "f([])", "0", "IndexError: list index out of range", 3),
+        TestOutcome("d", "timeout", "f(9)", "1"),
+        TestOutcome("e", "fail", "f(2)", "5", "6"),
+    ]
+    assert [(f.text, f.line) for f in outcome_findings(outcomes)] == [
+        ("f(2) -> 6, expected 5", None),
+        ("f([]) -> IndexError: list index out of range, expected 0", 2),
+        ("f(9) -> no answer in time, expected 1", None),
+    ]
