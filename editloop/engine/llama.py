@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +118,7 @@ class Engine:
         cancel: threading.Event | None = None,
         batch: int = 32,
         constrained: bool = True,
-    ) -> Iterator[tuple[int, float]]:
+    ) -> Generator[tuple[int, float], None, None]:
         """Yields (candidate index, log-probability given the prefix), most probable first, lazily.
 
         `constrained`: renormalised over the candidates' legal next tokens at every step, as if
@@ -138,7 +138,7 @@ class Engine:
         cancel: threading.Event | None,
         batch: int,
         constrained: bool,
-    ) -> Iterator[tuple[int, float]]:
+    ) -> Generator[tuple[int, float], None, None]:
         search = RankSearch(
             self._pool, prefix, candidates, constrained=constrained, batch=batch, cancel=cancel
         )

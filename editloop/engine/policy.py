@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from .constraint import Constraint
 from .errors import ContextTooSmall, OnlyIllegalText
 from .llama import Engine
 
+RANKED = 48
+"""Moves that are ranked exactly for one state."""
 COMMAND_TOKENS = 96
 """Room for one command; a line of code rarely needs more."""
 
@@ -38,8 +41,8 @@ class Dialect(Protocol):
 class ModelPolicy:
     """A model in its dialect.
 
-    ``free_samples``: commands sampled freely for each state beside the ranked moves (0 for none);
-    ``temperature``: of that sampling.
+    ``free_samples``: commands sampled freely for each state beside the ranked moves (0 for none),
+    four times as many for the first, which is the best known; ``temperature``: of that sampling.
     """
 
     name = "model"
@@ -80,7 +83,11 @@ class ModelPolicy:
         seed: int,
         cancel: threading.Event | None = None,
     ) -> Iterator[Proposal]:
-        """Moves and sampled commands by log-probability over the whole vocabulary."""
+        """Moves and sampled commands by log-probability over the whole vocabulary.
+
+        The best RANKED moves come in exact order. What is below costs more to rank than to verify,
+        so it follows in the generator's order, with the score of the last that was ranked.
+        """
         prefix = self.prefix(transcript)
         last, first = transcript.observations[-1], not transcript.commands
         free = self._sample(prefix, last, seed, cancel, first=first)
@@ -90,8 +97,17 @@ class ModelPolicy:
         ranked = self.engine.rank(
             prefix, [row for _, row in rows], cancel=cancel, constrained=False
         )
-        proposals = (Proposal(rows[at][0], score) for at, score in ranked)
-        yield from heapq.merge(proposals, free, key=lambda proposal: -proposal.log_prob)
+        best = (Proposal(rows[at][0], score) for at, score in itertools.islice(ranked, RANKED))
+        given: set[Command] = set()
+        score = 0.0
+        for proposal in heapq.merge(best, free, key=lambda proposal: -proposal.log_prob):
+            given.add(proposal.command)
+            score = proposal.log_prob
+            yield proposal
+        ranked.close()
+        for move in moves:
+            if move not in given:
+                yield Proposal(move, score)
 
     def act(self, transcript: Transcript, *, cancel: threading.Event | None = None) -> str:
         """The greedy command; a text that is none where the model does not come to an end."""
@@ -124,7 +140,7 @@ class ModelPolicy:
             return []
         drawn = self.engine.sample(
             prefix,
-            self.free_samples,
+            self.free_samples * (4 if first else 1),
             allowed=self.dialect.legal(observation.window),
             temperature=self.temperature,
             seed=seed,
