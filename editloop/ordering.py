@@ -31,11 +31,11 @@ class Weights:
     """Cost of progress by deleting a line: what fails is gone, and what it was for."""
     crash: float = 1.5
     """Cost of progress to a state in which something still raises an exception."""
-    stall: float = 12.0
+    stall: float = 20.0
     """Cost of a step without progress."""
-    same: float = 14.0
+    same: float = 22.0
     """Cost of a step after which the checks say exactly what they said before."""
-    worse: float = 16.0
+    worse: float = 24.0
     """Cost of a step after which the verdict is worse."""
 
 

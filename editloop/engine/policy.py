@@ -6,6 +6,7 @@ import heapq
 import itertools
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,8 @@ from .llama import Engine
 
 RANKED = 48
 """Moves that are ranked exactly for one state."""
+FLOOR = -10.0
+"""What a model finds less likely than this, it does not know: such commands count alike."""
 COMMAND_TOKENS = 96
 """Room for one command; a line of code rarely needs more."""
 
@@ -102,8 +105,8 @@ class ModelPolicy:
         score = 0.0
         for proposal in heapq.merge(best, free, key=lambda proposal: -proposal.log_prob):
             given.add(proposal.command)
-            score = proposal.log_prob
-            yield proposal
+            score = max(proposal.log_prob, FLOOR)
+            yield replace(proposal, log_prob=score)
         ranked.close()
         for move in moves:
             if move not in given:
