@@ -1,6 +1,7 @@
 """The models on this machine: the shipped one, and those in the user's store.
 
-Reads headers only, through ``engine.gguf_info``; the engine loads. Nothing is downloaded.
+Reads headers only, through ``engine.gguf_info``; the engine loads. Nothing is downloaded. The store
+is a folder and nothing is cached, so a running server meets a change at its next job.
 """
 
 from __future__ import annotations

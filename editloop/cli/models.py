@@ -1,8 +1,9 @@
-"""``editloop models``: what is in the store."""
+"""``editloop models``: what is in the store, and changes to it."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -45,6 +46,38 @@ def list_command(
     else:
         console.print("no models", markup=False)
     console.print(f"store: {store_folder()}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def add(
+    path: Annotated[Path, typer.Argument(help="A GGUF file.")],
+    name: Annotated[str | None, typer.Option(help="Its name here; default: the file's.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace one of this name.")] = False,
+) -> None:
+    """Check a GGUF and copy it into the store."""
+    from editloop.store import add_model
+
+    target = add_model(path, name, replace=replace)
+    typer.echo(f"{target.stem} added: {target}")
+
+
+@app.command()
+def use(
+    name: Annotated[str, typer.Argument(help="A name in the list, or a GGUF file.")],
+) -> None:
+    """Make a model the default of commands and servers; `shipped` is what came along."""
+    from editloop.store import use_model
+
+    typer.echo(f"default: {use_model(name)}")
+
+
+@app.command()
+def remove(name: Annotated[str, typer.Argument(help="A name in the store.")]) -> None:
+    """Delete a model from the store."""
+    from editloop.store import remove_model
+
+    was_default = remove_model(name)
+    typer.echo(f"{name} removed{'; the default is the shipped model now' if was_default else ''}")
 
 
 def model_row(model: StoredModel) -> dict[str, Any]:
