@@ -1,0 +1,158 @@
+/** Fixes: asked for by a command or taken from the lightbulb, with progress, Cancel and, if wanted, a diff first. */
+import * as vscode from "vscode";
+import { LSPErrorCodes, type Middleware, ResponseError } from "vscode-languageclient/node";
+import type { Preview } from "./preview";
+import { withFixProgress } from "./progress";
+import { type Alternative, Command, type FixRequest, type FixResult } from "./protocol";
+import type { Session } from "./session";
+import { UserError } from "./errors";
+
+const PREVIEW_ACTION = "editloop.previewAction";
+
+interface Choice extends vscode.QuickPickItem {
+  readonly index: number;
+}
+
+export class Fixes implements vscode.Disposable {
+  /** The alternatives of the last fix that a command found, by document. */
+  private readonly alternatives = new Map<string, readonly Alternative[]>();
+  private readonly parts: vscode.Disposable[];
+
+  constructor(private readonly preview: Preview) {
+    this.parts = [
+      vscode.commands.registerCommand(PREVIEW_ACTION, (title: string, edit: vscode.WorkspaceEdit) =>
+        this.preview.offer(title, edit),
+      ),
+      vscode.workspace.onDidCloseTextDocument(({ uri }) => this.alternatives.delete(uri.toString())),
+    ];
+  }
+
+  /** Fixes the selection, the function around the cursor, or the file of the active editor. */
+  async fix(session: Session, kind: "selection" | "function" | "file"): Promise<void> {
+    const { document, selection } = activePython();
+    await this.run(session, `Fix this ${kind}`, {
+      uri: document.uri.toString(),
+      version: document.version,
+      kind,
+      range: session.running().code2ProtocolConverter.asRange(selection),
+      diagnostic: null,
+    });
+  }
+
+  async pickAlternative(session: Session): Promise<void> {
+    const { document } = activePython();
+    const found = this.alternatives.get(document.uri.toString()) ?? [];
+    if (found.length === 0) {
+      throw new UserError("There is no other fix for this file.");
+    }
+    const items: Choice[] = found.map(({ label, diff }, index) => ({ label, detail: oneLine(diff), index }));
+    const choice = await vscode.window.showQuickPick(items, { title: "Other verified fixes", matchOnDetail: true });
+    const edit = choice && found[choice.index]?.edit;
+    if (edit) {
+      await this.offer(choice.label, await session.running().protocol2CodeConverter.asWorkspaceEdit(edit));
+    }
+  }
+
+  /** How the language client's own paths, the lightbulb's actions and the server's commands, get the same treatment. */
+  middleware(session: Session): Middleware {
+    return {
+      provideCodeActions: async (document, range, context, token, next) => {
+        const actions = await next(document, range, context, token);
+        return actions?.map((action) => (action instanceof vscode.CodeAction ? this.previewed(action) : action));
+      },
+      resolveCodeAction: async (action, outer, next) => {
+        const resolved = await withFixProgress(session, action.title, outer, async (token) => next(action, token));
+        return resolved && this.previewed(resolved);
+      },
+      executeCommand: async (command, parameters: unknown[], next) => {
+        if (command !== Command.fix) {
+          return next(command, parameters);
+        }
+        await this.run(session, "Fix this code", parameters[0] as FixRequest);
+      },
+    };
+  }
+
+  dispose(): void {
+    this.parts.forEach((part) => part.dispose());
+  }
+
+  private async run(session: Session, title: string, request: FixRequest): Promise<void> {
+    const result = await withFixProgress(session, title, undefined, (token) =>
+      orCancelled(session.execute<FixResult>(Command.fix, { ...request, apply: false }, token)),
+    );
+    if (!result) {
+      return;
+    }
+    this.alternatives.set(request.uri, result.alternatives);
+    if (result.status === "fixed" && result.edit) {
+      await this.offer(title, await session.running().protocol2CodeConverter.asWorkspaceEdit(result.edit));
+    } else {
+      await tell(result);
+    }
+  }
+
+  private async offer(title: string, edit: vscode.WorkspaceEdit): Promise<void> {
+    if (wantsPreview()) {
+      await this.preview.offer(title, edit);
+    } else {
+      await vscode.workspace.applyEdit(edit);
+    }
+  }
+
+  /** The same action, its edit replaced by a command that shows the diff where the person wants to see it first. */
+  private previewed(action: vscode.CodeAction): vscode.CodeAction {
+    if (action.edit && wantsPreview()) {
+      action.command = { title: action.title, command: PREVIEW_ACTION, arguments: [action.title, action.edit] };
+      delete action.edit;
+    }
+    return action;
+  }
+}
+
+/** The active editor if it shows Python. Throws UserError otherwise. */
+export function activePython(): vscode.TextEditor {
+  const editor = vscode.window.activeTextEditor;
+  if (editor?.document.languageId !== "python") {
+    throw new UserError("Open a Python file first.");
+  }
+  return editor;
+}
+
+/** What a request that the person cancels comes to: undefined instead of an error. */
+export async function orCancelled<R>(request: Promise<R>): Promise<R | undefined> {
+  return request.catch((error: unknown) => {
+    if (error instanceof ResponseError && error.code === LSPErrorCodes.RequestCancelled) {
+      return undefined;
+    }
+    throw error;
+  });
+}
+
+function wantsPreview(): boolean {
+  return vscode.workspace.getConfiguration("editloop").get("preview", false);
+}
+
+async function tell({ status, reason }: FixResult): Promise<void> {
+  if (status === "cancelled") {
+    return;
+  }
+  const text = reason || status;
+  if (status === "error") {
+    if (await vscode.window.showErrorMessage(text, "Show Logs")) {
+      await vscode.commands.executeCommand("editloop.showLogs");
+    }
+  } else if (status === "not found") {
+    if (await vscode.window.showWarningMessage(text, "Show Report")) {
+      await vscode.commands.executeCommand("editloop.showReport");
+    }
+  } else {
+    void vscode.window.showInformationMessage(text);
+  }
+}
+
+/** The changed lines of a diff, shortened to what a list has room for. */
+function oneLine(diff: string): string {
+  const changed = diff.split("\n").filter((line) => /^[-+](?![-+]{2} )/.test(line));
+  return changed.map((line) => line.replace(/\s+/g, " ")).join("  ");
+}

@@ -1,0 +1,89 @@
+/** Models: choosing one by its metadata and scores, and training one on the open workspace. */
+import * as vscode from "vscode";
+import { UserError } from "./errors";
+import { orCancelled } from "./fixes";
+import { withPercentProgress } from "./progress";
+import { Command, type Model, type TrainRequest, type TrainResult } from "./protocol";
+import type { Session } from "./session";
+
+interface ModelItem extends vscode.QuickPickItem {
+  readonly model: Model;
+}
+
+/** Lets the person choose; the choice is kept in the setting `editloop.model`. */
+export async function chooseModel(session: Session): Promise<void> {
+  const models = await session.execute<Model[]>(Command.listModels);
+  const choice = await vscode.window.showQuickPick(models.map(modelItem), {
+    title: "Model for fixes",
+    matchOnDescription: true,
+    matchOnDetail: true,
+  });
+  if (choice) {
+    await useModel(session, choice.model.name);
+  }
+}
+
+/** Asks for minutes and a name, then trains on the workspace's own code in the background. */
+export async function trainOnWorkspace(session: Session): Promise<void> {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  if (folders.length === 0) {
+    throw new UserError("Open a folder first: its Python files are what the model is trained on.");
+  }
+  const folder = folders.length > 1 ? await vscode.window.showWorkspaceFolderPick() : folders[0];
+  if (!folder) {
+    return;
+  }
+  const minutes = await vscode.window.showInputBox({
+    title: `Train on ${folder.name} (1/2)`,
+    prompt: "Minutes of training. Everything stays on this machine.",
+    value: "30",
+    validateInput: (value) => (Number(value) >= 1 ? undefined : "A number of minutes, 1 or more"),
+  });
+  const name =
+    minutes &&
+    (await vscode.window.showInputBox({
+      title: `Train on ${folder.name} (2/2)`,
+      prompt: "Name of the new model",
+      value: folder.name.replace(/[^A-Za-z0-9._-]+/g, "-"),
+      validateInput: (value) => (/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(value) ? undefined : "Letters, digits, . _ and -"),
+    }));
+  if (!name) {
+    return;
+  }
+  const request: TrainRequest = { folder: folder.uri.fsPath, minutes: Number(minutes), name };
+  const result = await withPercentProgress(`Training ${name}`, (token, onProgress) =>
+    orCancelled(session.execute<TrainResult>(Command.train, request, token, onProgress)),
+  );
+  if (!result) {
+    void vscode.window.showInformationMessage("Training stopped. The same command takes it up again.");
+  } else if (result.exit !== 0) {
+    throw new UserError(`Training failed: ${result.summary}`);
+  } else if (await vscode.window.showInformationMessage(result.summary, `Use ${name}`)) {
+    await useModel(session, name);
+  }
+}
+
+async function useModel(session: Session, name: string): Promise<void> {
+  await session.execute(Command.useModel, { name });
+  const settings = vscode.workspace.getConfiguration("editloop");
+  const local = settings.inspect<string>("model")?.workspaceValue !== undefined;
+  const target = local ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global;
+  await settings.update("model", name, target);
+}
+
+function modelItem(model: Model): ModelItem {
+  const facts = [
+    model.parameters !== null && `${(model.parameters / 1e6).toFixed(1)} M parameters`,
+    model.quantization,
+    model.file_size !== null && `${(model.file_size / 2 ** 20).toFixed(1)} MB`,
+    model.base_model && `from ${model.base_model}`,
+    model.source,
+  ];
+  const scores = Object.entries(model.eval).map(([name, score]) => `${name} ${typeof score === "number" ? +score.toPrecision(3) : score}`);
+  return {
+    model,
+    label: `${model.default ? "$(star-full) " : ""}${model.name}`,
+    description: facts.filter(Boolean).join(" · "),
+    detail: model.error ? `$(error) ${model.error}` : scores.join(", ") || "no scores in the file",
+  };
+}

@@ -1,0 +1,60 @@
+/** The status bar item: model and level of isolation; what is tried while a fix is searched, and a click to cancel. */
+import * as vscode from "vscode";
+import type { Session } from "./session";
+
+interface View {
+  readonly text: string;
+  readonly tooltip: string;
+  readonly command: string;
+  readonly warn?: boolean;
+}
+
+export function statusBar(session: Session): vscode.Disposable {
+  const item = vscode.window.createStatusBarItem("editloop", vscode.StatusBarAlignment.Right, 100);
+  item.name = "editloop";
+  const show = () => {
+    const { text, tooltip, command, warn } = view(session);
+    item.text = text;
+    item.tooltip = new vscode.MarkdownString(tooltip);
+    item.command = command;
+    item.backgroundColor = warn ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
+    item.show();
+  };
+  show();
+  return vscode.Disposable.from(item, session.onDidChange(show));
+}
+
+function view({ phase, status }: Session): View {
+  if (phase === "missing") {
+    return {
+      text: "$(warning) editloop",
+      tooltip: "editloop is not installed on this machine. Click to get started.",
+      command: "editloop.getStarted",
+      warn: true,
+    };
+  }
+  if (phase === "stopped") {
+    return { text: "$(error) editloop", tooltip: "The server is stopped. Click for its logs.", command: "editloop.showLogs" };
+  }
+  if (phase === "starting" || !status) {
+    return { text: "$(loading~spin) editloop", tooltip: "The server starts.", command: "editloop.showLogs" };
+  }
+  const about = [
+    `Model: ${status.model || "none"} (${status.modelState})`,
+    `Sandbox: level ${status.sandbox}, ${status.sandboxText}`,
+  ].join("\n\n");
+  if (status.busy) {
+    const doing = status.job?.message ?? "working";
+    return {
+      text: `$(loading~spin) editloop: ${doing}`,
+      tooltip: `${about}\n\nClick to cancel.`,
+      command: "editloop.cancelFixes",
+    };
+  }
+  return {
+    text: `$(wrench) ${status.model || "no model"} · ${status.sandbox}`,
+    tooltip: about,
+    command: "editloop.showMenu",
+    warn: status.modelState === "missing" || status.modelState === "failed",
+  };
+}

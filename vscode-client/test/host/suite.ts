@@ -1,0 +1,235 @@
+/** The extension through VS Code's own API, in a trusted workspace, with the real server and the shipped model. */
+import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as vscode from "vscode";
+import { applied, FIX_SCHEME } from "../../src/preview";
+import type { Model } from "../../src/protocol";
+import { findServer } from "../../src/server";
+
+const BROKEN = 'def double(number):\n    """Twice a number.\n\n    >>> double(4)\n    8\n    """\n    return number + 2\n';
+const FIXED = /return number (\* 2|\+ number)\n$/;
+const SYNTAX = "def half(number)\n    return number / 2\n";
+
+const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? "";
+const settings = () => vscode.workspace.getConfiguration("editloop");
+
+/** Waits for what an event of the editor or the server brings about; the tests' time limit ends it. */
+async function until<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined) {
+      return seen;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function open(name: string, text: string): Promise<vscode.TextEditor> {
+  const path = join(folder, name);
+  await writeFile(path, text);
+  const document = await vscode.workspace.openTextDocument(path);
+  const whole = new vscode.Range(document.positionAt(0), document.positionAt(document.getText().length));
+  const editor = await vscode.window.showTextDocument(document);
+  // The file on disk may be newer than an open document of an earlier test.
+  await editor.edit((edit) => edit.replace(whole, text));
+  return editor;
+}
+
+function cursorTo(editor: vscode.TextEditor, text: string): void {
+  const position = editor.document.positionAt(editor.document.getText().indexOf(text));
+  editor.selection = new vscode.Selection(position, position);
+}
+
+async function actions(editor: vscode.TextEditor, kind: vscode.CodeActionKind, resolve = 0): Promise<vscode.CodeAction[]> {
+  return vscode.commands.executeCommand(
+    "vscode.executeCodeActionProvider",
+    editor.document.uri,
+    editor.selection,
+    kind.value,
+    resolve,
+  );
+}
+
+const front = () => vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+const diffInFront = () => {
+  const input = front();
+  return input instanceof vscode.TabInputTextDiff && input.modified.scheme === FIX_SCHEME ? input : undefined;
+};
+
+describe("VS Code", () => {
+  before(async () => {
+    await vscode.extensions.getExtension("editloop.editloop")?.activate();
+  });
+
+  afterEach(async () => {
+    await settings().update("preview", undefined, vscode.ConfigurationTarget.Workspace);
+    await vscode.commands.executeCommand("workbench.action.revertAndCloseActiveEditor");
+  });
+
+  it("the server is the one of the setting", async () => {
+    strictEqual((await findServer())?.command, settings().get("server.path"));
+  });
+
+  it("syntax errors are diagnostics", async () => {
+    const { document } = await open("syntax.py", SYNTAX);
+    const found = await until(() => vscode.languages.getDiagnostics(document.uri)[0]);
+    strictEqual(found.range.start.line, 0);
+  });
+
+  it("a quick fix is resolved lazily and undone by one undo", async () => {
+    const editor = await open("quick.py", SYNTAX);
+    const { document } = editor;
+    await until(() => vscode.languages.getDiagnostics(document.uri)[0]);
+    cursorTo(editor, ")\n");
+    const resolved = await until(async () =>
+      (await actions(editor, vscode.CodeActionKind.QuickFix, 5)).find(
+        ({ title, edit }) => title.endsWith("(editloop)") && edit,
+      ),
+    );
+    ok(resolved.edit && (await vscode.workspace.applyEdit(resolved.edit)));
+    strictEqual(document.getText(), SYNTAX.replace(")\n", "):\n"));
+    await vscode.commands.executeCommand("undo");
+    strictEqual(document.getText(), SYNTAX);
+  });
+
+  it("the function around the cursor is fixed", async () => {
+    const editor = await open("function.py", BROKEN);
+    cursorTo(editor, "return");
+    await vscode.commands.executeCommand("editloop.fixFunction");
+    ok(FIXED.test(editor.document.getText()), editor.document.getText());
+  });
+
+  it("the selection is fixed", async () => {
+    const editor = await open("selection.py", BROKEN);
+    const last = editor.document.lineAt(6).range;
+    editor.selection = new vscode.Selection(last.start, last.end);
+    await vscode.commands.executeCommand("editloop.fixSelection");
+    ok(FIXED.test(editor.document.getText()), editor.document.getText());
+  });
+
+  it("the file is fixed", async () => {
+    const editor = await open("file.py", BROKEN);
+    await vscode.commands.executeCommand("editloop.fixFile");
+    ok(FIXED.test(editor.document.getText()), editor.document.getText());
+  });
+
+  it("line endings, tabs and characters outside of the BMP survive", async () => {
+    const text = 'NAME = "😀 naïve"\r\n\r\ndef half(number)\r\n\treturn number / 2  # ½ 😀\r\n';
+    const editor = await open("crlf.py", text);
+    strictEqual(editor.document.eol, vscode.EndOfLine.CRLF);
+    await vscode.commands.executeCommand("editloop.fixFile");
+    strictEqual(editor.document.getText(), text.replace("(number)\r", "(number):\r"));
+  });
+
+  it("a diff is accepted", async () => {
+    await settings().update("preview", true, vscode.ConfigurationTarget.Workspace);
+    const editor = await open("accept.py", BROKEN);
+    const fixing = vscode.commands.executeCommand("editloop.fixFile");
+    const diff = await until(diffInFront);
+    strictEqual(editor.document.getText(), BROKEN);
+    const shown = await vscode.workspace.openTextDocument(diff.modified);
+    ok(FIXED.test(shown.getText()));
+    await vscode.commands.executeCommand("editloop.acceptFix");
+    await fixing;
+    strictEqual(editor.document.getText(), shown.getText());
+    strictEqual(diffInFront(), undefined);
+  });
+
+  it("a diff is rejected", async () => {
+    await settings().update("preview", true, vscode.ConfigurationTarget.Workspace);
+    const editor = await open("reject.py", BROKEN);
+    const fixing = vscode.commands.executeCommand("editloop.fixFile");
+    await until(diffInFront);
+    await vscode.commands.executeCommand("editloop.rejectFix");
+    await fixing;
+    strictEqual(editor.document.getText(), BROKEN);
+    strictEqual(diffInFront(), undefined);
+  });
+
+  it("a diff of a file that changed meanwhile is not applied", async () => {
+    await settings().update("preview", true, vscode.ConfigurationTarget.Workspace);
+    const editor = await open("stale.py", BROKEN);
+    const fixing = vscode.commands.executeCommand("editloop.fixFile");
+    await until(diffInFront);
+    const edit = new vscode.WorkspaceEdit();
+    edit.insert(editor.document.uri, new vscode.Position(0, 0), "# changed\n");
+    await vscode.workspace.applyEdit(edit);
+    await vscode.commands.executeCommand("editloop.acceptFix");
+    await fixing;
+    strictEqual(editor.document.getText(), `# changed\n${BROKEN}`);
+  });
+
+  it("the diff shows what applying the edit makes", async () => {
+    const { document } = await open("edits.py", "a = 😀\r\nb = 2\r\nc");
+    const edits = [
+      vscode.TextEdit.replace(new vscode.Range(0, 4, 0, 6), "1"),
+      vscode.TextEdit.insert(new vscode.Position(2, 1), " = 3\r\n"),
+      vscode.TextEdit.delete(new vscode.Range(1, 0, 2, 0)),
+    ];
+    const expected = applied(document, edits);
+    strictEqual(expected, "a = 1\r\nc = 3\r\n");
+    const edit = new vscode.WorkspaceEdit();
+    edit.set(document.uri, edits);
+    await vscode.workspace.applyEdit(edit);
+    strictEqual(document.getText(), expected);
+  });
+
+  it("the models are listed with their metadata", async () => {
+    const models = await vscode.commands.executeCommand<Model[]>("editloop.listModels");
+    const shipped = models.find((model) => model.default);
+    ok(shipped?.parameters && shipped.quantization, JSON.stringify(models));
+  });
+
+  it("debug information is copied", async () => {
+    await vscode.commands.executeCommand("editloop.copyDebugInformation");
+    const text = await vscode.env.clipboard.readText();
+    ok(text.includes(`VS Code ${vscode.version}`) && text.includes("server running"), text);
+  });
+
+  it("the report is shown", async () => {
+    await open("report.py", BROKEN);
+    await vscode.commands.executeCommand("editloop.fixFile");
+    await vscode.commands.executeCommand("editloop.showReport");
+    const report = await until(() => vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === "editloop-report"));
+    ok(report.getText().includes("report.py"), report.getText());
+  });
+
+  it("the server is restarted", async () => {
+    await vscode.commands.executeCommand("editloop.restart");
+    const editor = await open("restart.py", SYNTAX);
+    await vscode.commands.executeCommand("editloop.fixFile");
+    strictEqual(editor.document.getText(), SYNTAX.replace(")\n", "):\n"));
+  });
+
+  it("a language can be switched off", async () => {
+    const target = vscode.ConfigurationTarget.Workspace;
+    const editor = await open("off.py", SYNTAX);
+    await until(() => vscode.languages.getDiagnostics(editor.document.uri)[0]);
+    const python = vscode.workspace.getConfiguration("", { languageId: "python" });
+    await python.update("editloop.enable", false, target, true);
+    await until(() => (vscode.languages.getDiagnostics(editor.document.uri).length === 0 ? true : undefined));
+    await python.update("editloop.enable", undefined, target, true);
+    await until(() => vscode.languages.getDiagnostics(editor.document.uri)[0]);
+  });
+
+  it("a setting that names no program is an error", async () => {
+    const before = settings().get("server.path");
+    await settings().update("server.path", "/no/such/program", vscode.ConfigurationTarget.Workspace);
+    await rejects(findServer(), /editloop.server.path/);
+    await settings().update("server.path", before, vscode.ConfigurationTarget.Workspace);
+  });
+
+  it("package.json declares the commands that there are", async () => {
+    const extension = vscode.extensions.getExtension("editloop.editloop");
+    const path = vscode.Uri.joinPath(extension?.extensionUri ?? vscode.Uri.file("/"), "package.json").fsPath;
+    const { contributes } = JSON.parse(await readFile(path, "utf8")) as {
+      contributes: { commands: { command: string }[] };
+    };
+    const known = new Set(await vscode.commands.getCommands(true));
+    deepStrictEqual(
+      contributes.commands.map(({ command }) => command).filter((command) => !known.has(command)),
+      [],
+    );
+  });
+});
