@@ -30,7 +30,8 @@ class RequestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to fix. ``line`` is 0-based; ``tests`` are expressions or assertions, in Python."""
+    """What to fix. ``line`` and ``lines`` are 0-based; ``tests`` are expressions or assertions, in
+    Python."""
 
     document: Snapshot
     line: int | None = None
@@ -39,13 +40,14 @@ class Request:
     budget: Budget = field(default_factory=Budget)
     alternatives: int = 3
     seed: int = 0
+    lines: range | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What runs the checks; without a sandbox no code is run."""
+    """What runs the checks; without a sandbox no code is run, without ``static`` none is linted."""
 
-    static: StaticChecker
+    static: StaticChecker | None
     pool: SandboxPool | None
     workers: int = 1
     """Candidates verified at once; not more than the pool has sandboxes."""
@@ -69,9 +71,9 @@ def fix(
     document = request.document
     asserts = _assert_checks(request.tests, document.text, tools)
     line = request.line
-    if line is None and request.function is None:
+    if line is None and request.function is None and request.lines is None:
         line = _suspect_line(document, tools)
-    view = window(document, line=line, function=request.function)
+    view = window(document, line=line, function=request.function, lines=request.lines)
     inside = set(view)
     verifier = Verifier(
         document.text,
@@ -115,7 +117,7 @@ def _suspect_line(document: Snapshot, tools: Tools) -> int | None:
     broken = check_syntax(document.text)
     if broken is not None:
         return None if broken.line is None else min(broken.line, len(document.lines) - 1)
-    for diagnostic in tools.static.check(document.text):
+    for diagnostic in tools.static.check(document.text) if tools.static else ():
         if diagnostic.is_error:
             return diagnostic.line
     for definition, check in _documented(document, tools):

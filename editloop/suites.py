@@ -64,6 +64,18 @@ def _has_pytest(python: str) -> bool:
     return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
+def suite_check(path: Path, suites: Sequence[Path], level: Level) -> tuple[SuiteCheck | None, str]:
+    """The check that runs test files on a module, None where it cannot; and a line that says so."""
+    if level not in (Level.A, Level.B):
+        return None, f"tests were found, but pytest is not run at sandbox level {level.name}"
+    python = find_python(project_root(path))
+    if python is None:
+        return None, "tests were found, but no interpreter with pytest: pip install pytest"
+    names = ", ".join(suite.name for suite in suites)
+    note = f"{names}: a suite judges with its own code, so its result is advisory"
+    return SuiteCheck(path.resolve(), suites, level, python=python), note
+
+
 class SuiteCheck:
     """A Check: the suite in ``paths`` with the candidate in place of ``module``."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
@@ -13,6 +15,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write golden files instead of comparing them"
     )
+    parser.addoption(
+        "--conformance", metavar="FILE", help="merge which feature works in which editor into FILE"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "conformance(feature, editor): shows that a feature works in an editor"
+    )
+    path = config.getoption("--conformance")
+    if path:
+        from conformance import Recorder
+
+        config.pluginmanager.register(Recorder(Path(path)), "conformance")
 
 
 @pytest.fixture

@@ -27,11 +27,14 @@ class StaticCheckError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding of ruff; ``line`` is 0-based."""
+    """One finding of ruff; lines are 0-based, columns count code points."""
 
     code: str
     message: str
     line: int
+    column: int = 0
+    end_line: int = 0
+    end_column: int = 0
 
     @property
     def is_error(self) -> bool:
@@ -68,14 +71,7 @@ class StaticChecker:
                     self._stop()
                     raise StaticCheckError(f"ruff server does not answer: {error}") from error
         ours = [i for i in items if str(i.get("code")).startswith((*ERROR_RULES, *HINT_RULES))]
-        found = [
-            Diagnostic(
-                str(item["code"]),
-                str(item["message"]).partition("\n")[0],
-                int(item["range"]["start"]["line"]),
-            )
-            for item in ours
-        ]
+        found = [_diagnostic(item) for item in ours]
         return tuple(sorted(found, key=lambda d: (d.line, d.code, d.message)))
 
     def close(self) -> None:
@@ -116,7 +112,10 @@ class StaticChecker:
             "configurationPreference": "editorOnly",
             "configuration": {"lint": {"select": [*ERROR_RULES, *HINT_RULES]}},
         }
-        capabilities = {"textDocument": {"diagnostic": {"dynamicRegistration": False}}}
+        capabilities = {
+            "general": {"positionEncodings": ["utf-32"]},
+            "textDocument": {"diagnostic": {"dynamicRegistration": False}},
+        }
         self._request(
             "initialize",
             {
@@ -180,3 +179,15 @@ class StaticChecker:
             with contextlib.suppress(OSError):
                 if stream is not None:
                     stream.close()
+
+
+def _diagnostic(item: dict[str, Any]) -> Diagnostic:
+    start, end = item["range"]["start"], item["range"]["end"]
+    return Diagnostic(
+        str(item["code"]),
+        str(item["message"]).partition("\n")[0],
+        int(start["line"]),
+        int(start["character"]),
+        int(end["line"]),
+        int(end["character"]),
+    )

@@ -25,6 +25,7 @@ _EXTRA_OF: Final = {
 }
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "serve": ("editloop.cli.serve:serve", "The language server, for editors."),
     "fix": ("editloop.cli.fix:fix", "Repair a file, or one function or line of it."),
     "bench": ("editloop.cli.bench:bench", "Repair every task of a task file and report."),
     "models": ("editloop.cli.models:app", "The models on this machine."),

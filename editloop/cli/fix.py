@@ -78,7 +78,7 @@ def fix(
     else:
         _report(outcome, seconds)
     if write and outcome.best is not None:
-        write_atomically(file, outcome.original, outcome.best.state.document.encode())
+        write_atomically(file, outcome.document.encode(), outcome.best.state.document.encode())
         typer.echo(f"wrote {file}")
     if outcome.repair.status == "not fixed":
         raise typer.Exit(NOT_FIXED)

@@ -5,24 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from editloop.checks.static import StaticChecker
 from editloop.cli import CliError
-from editloop.edits import minimal_hunks, unified_diff
 from editloop.engine.policy import load_policy
 from editloop.fix import Request, Tools, fix
 from editloop.models import find_model
+from editloop.outcome import Outcome
 from editloop.policy import Policy
-from editloop.repair import Repair
-from editloop.sandbox import Level, LevelReport, SandboxPool, detect_level
-from editloop.search import Budget, Progress, Solution
-from editloop.suites import SuiteCheck, find_python, find_suites, project_root
+from editloop.sandbox import Level, SandboxPool, detect_level
+from editloop.search import Budget, Progress
+from editloop.suites import find_suites, suite_check
 from editloop.text import Snapshot
-from editloop.verdict import Verdict
 from editloop.verify import Check
 
 MAX_FILE_BYTES = 4 << 20
@@ -41,76 +38,6 @@ class Options:
     alternatives: int
     seed: int
     workers: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How it came out, with what the output needs."""
-
-    name: str
-    original: bytes
-    document: Snapshot
-    repair: Repair
-    level: LevelReport
-    notes: tuple[str, ...]
-
-    @property
-    def best(self) -> Solution | None:
-        result = self.repair.result
-        return result.solutions[0] if result and result.solutions else None
-
-    @property
-    def diff(self) -> str:
-        return self.diff_of(self.best) if self.best else ""
-
-    @property
-    def before_line(self) -> str:
-        return _describe(self.repair.before)
-
-    @property
-    def after_line(self) -> str:
-        return _describe(self.best.verdict) if self.best else ""
-
-    @property
-    def sandbox(self) -> str:
-        return f"level {self.level.level.name}, {self.level.level.value}"
-
-    def diff_of(self, solution: Solution) -> str:
-        return unified_diff(self.document, solution.state.document, self.name)
-
-    def row(self, seconds: float) -> dict[str, Any]:
-        """The JSON object; an alternative has the keys of the best fix."""
-        result = self.repair.result
-        found = [self._fix_row(solution) for solution in result.solutions] if result else []
-        nothing = {"diff": "", "edits": [], "verified_by": [], "commands": []}
-        return {
-            "status": self.repair.status,
-            **(found[0] if found else nothing),
-            "turns": result.turns if result else 0,
-            "candidates": result.candidates if result else 0,
-            "seconds": round(seconds, 3),
-            "sandbox": self.level.level.name,
-            "alternatives": found[1:],
-            "reason": self.repair.reason,
-            "before": self.before_line,
-            "notes": list(self.notes),
-        }
-
-    def _fix_row(self, solution: Solution) -> dict[str, Any]:
-        hunks = minimal_hunks(self.document, solution.state.document)
-        return {
-            "diff": self.diff_of(solution),
-            "edits": [
-                {
-                    "start": {"line": e.start_line, "character": e.start_character},
-                    "end": {"line": e.end_line, "character": e.end_character},
-                    "new_text": e.new_text,
-                }
-                for e in hunks
-            ],
-            "verified_by": [check.summary for check in solution.verdict.checks],
-            "commands": [str(command) for command in solution.commands],
-        }
 
 
 def run_fix(
@@ -138,17 +65,20 @@ def run_fix(
     def policy() -> Policy:
         return load_policy(find_model(options.model))
 
-    with StaticChecker() as static, _sandbox(level, options.workers) as pool:
+    sandboxed = level.level not in (Level.D, Level.F)
+    with (
+        StaticChecker() as static,
+        SandboxPool(options.workers, level.level)
+        if sandboxed
+        else contextlib.nullcontext() as pool,
+    ):
         checks: list[Check] = []
-        python = find_python(project_root(path)) if suites and pool is not None else None
-        if python is not None:
-            checks = [SuiteCheck(path.resolve(), suites, level.level, python=python)]
-            names = ", ".join(suite.name for suite in suites)
-            notes.append(f"{names}: a suite judges with its own code, so its result is advisory")
-        elif suites and options.tests:
-            raise CliError("no interpreter with pytest was found: pip install pytest")
-        elif suites:
-            notes.append("tests were found, but no interpreter with pytest to run them")
+        if suites:
+            suite, note = suite_check(path, suites, level.level)
+            if suite is None and options.tests:
+                raise CliError(note)
+            checks += [suite] if suite else []
+            notes.append(note)
         request = Request(
             document,
             options.line,
@@ -166,7 +96,7 @@ def run_fix(
             cancel=cancel,
             on_progress=on_progress,
         )
-    return Outcome(path.name, original, document, done, level, tuple(notes))
+    return Outcome(path.name, document, done, level, tuple(notes))
 
 
 def split_tests(tests: Sequence[str]) -> tuple[list[Path], tuple[str, ...]]:
@@ -177,22 +107,3 @@ def split_tests(tests: Sequence[str]) -> tuple[list[Path], tuple[str, ...]]:
         if text.endswith(".py") or (os.sep in text and not any(c in text for c in " (=")):
             raise CliError(f"--tests {text}: no such file")
     return paths, expressions
-
-
-@contextlib.contextmanager
-def _sandbox(level: LevelReport, workers: int) -> Iterator[SandboxPool | None]:
-    if level.level in (Level.D, Level.F):
-        yield None
-        return
-    with SandboxPool(workers, level.level) as pool:
-        yield pool
-
-
-def _describe(verdict: Verdict) -> str:
-    """``syntax 1/1, static 2/2, doctests 1/2``, and the first finding of what failed."""
-    text = ", ".join(check.summary for check in verdict.checks)
-    first = next((f for f in verdict.findings), None)
-    if first is None:
-        return text
-    place = "" if first.line is None else f"line {first.line + 1}: "
-    return f"{text}\n{place}{first.text}"

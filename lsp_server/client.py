@@ -1,0 +1,62 @@
+"""What the client can do, out of its capabilities and initialization options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lsprotocol import types
+from pygls.capabilities import get_capability
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Named by what the server may do."""
+
+    resolves_edits: bool = False
+    action_literals: bool = False
+    document_changes: bool = False
+    annotations: bool = False
+    pulls_diagnostics: bool = False
+    refreshes_diagnostics: bool = False
+    progress: bool = False
+    configuration: bool = False
+    registers_configuration: bool = False
+    answers_questions: bool = False
+    llm_tag: bool = False
+    status: bool = False
+    trusted: bool | None = None
+    """The client's word on the workspace; None where it has no such notion."""
+
+
+def describe(params: types.InitializeParams) -> Client:
+    """The client that sent these parameters."""
+    capabilities = params.capabilities
+    options = params.initialization_options
+    options = options if isinstance(options, Mapping) else {}
+
+    def has(path: str) -> Any:
+        return get_capability(capabilities, path, None)
+
+    action = "text_document.code_action"
+    properties = has(f"{action}.resolve_support.properties") or ()
+    tags = has(f"{action}.tag_support.value_set") or ()
+    trusted = options.get("trusted")
+    return Client(
+        resolves_edits="edit" in properties and bool(has(f"{action}.data_support")),
+        action_literals=has(f"{action}.code_action_literal_support") is not None,
+        document_changes=bool(has("workspace.workspace_edit.document_changes")),
+        annotations=has("workspace.workspace_edit.change_annotation_support") is not None,
+        pulls_diagnostics=has("text_document.diagnostic") is not None,
+        refreshes_diagnostics=bool(has("workspace.diagnostics.refresh_support")),
+        progress=bool(has("window.work_done_progress")),
+        configuration=bool(has("workspace.configuration")),
+        registers_configuration=bool(
+            has("workspace.did_change_configuration.dynamic_registration")
+        ),
+        answers_questions=has("window.show_message") is not None,
+        llm_tag=types.CodeActionTag.LlmGenerated in tags,
+        status=options.get("status") is True,
+        trusted=trusted if isinstance(trusted, bool) else None,
+    )

@@ -1,0 +1,112 @@
+"""The commands of ``workspace/executeCommand``: each takes one JSON object and returns another."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
+
+from lsp_server.applying import apply
+from lsp_server.fixing import FixResult, Stale, edit_of, find_fix
+from lsp_server.reports import markdown
+from lsp_server.server import EditloopServer
+from lsp_server.targets import TargetError, parse
+
+Argument = dict[str, Any]
+Token = types.ProgressToken | None
+
+
+async def fix(ls: EditloopServer, argument: Argument, token: Token) -> dict[str, Any]:
+    try:
+        target = parse(argument)
+    except TargetError as error:
+        raise JsonRpcInvalidParams(str(error)) from error
+    result = await find_fix(ls, target, token)
+    row = _row(ls, result)
+    if result.fixes and argument.get("apply", True) is not False:
+        row |= await _apply(ls, result, 0)
+    if not row["applied"] and argument.get("apply", True) is not False:
+        ls.show(row["report"]["line"] if row["status"] != "stale" else row["reason"])
+    return row
+
+
+async def cancel(ls: EditloopServer, argument: Argument, _: Token) -> dict[str, Any]:
+    uri = argument.get("uri")
+    return {"cancelled": ls.jobs.cancel(uri if isinstance(uri, str) else None)}
+
+
+async def show_last_report(ls: EditloopServer, argument: Argument, _: Token) -> dict[str, Any]:
+    result = _last(ls, argument)
+    if result is None:
+        ls.show("editloop: no fix was asked for yet")
+        return {"markdown": "", "report": None}
+    ls.show(result.report.line)
+    return {"markdown": markdown(result.report), "report": result.report.data()}
+
+
+async def apply_alternative(ls: EditloopServer, argument: Argument, _: Token) -> dict[str, Any]:
+    index = argument.get("index")
+    result = _last(ls, argument)
+    if not isinstance(index, int) or result is None or not 0 <= index < len(result.fixes) - 1:
+        return {"applied": False, "reason": "there is no such alternative"}
+    return await _apply(ls, result, index + 1)
+
+
+async def status(ls: EditloopServer, argument: Argument, _: Token) -> dict[str, Any]:
+    return ls.status.now()
+
+
+async def list_models(ls: EditloopServer, argument: Argument, _: Token) -> Any:
+    return await ls.checker.request("models")
+
+
+COMMANDS: dict[str, Callable[[EditloopServer, Argument, Token], Awaitable[Any]]] = {
+    "editloop.fix": fix,
+    "editloop.cancel": cancel,
+    "editloop.showLastReport": show_last_report,
+    "editloop.applyAlternative": apply_alternative,
+    "editloop.listModels": list_models,
+    "editloop.status": status,
+}
+
+
+def _row(ls: EditloopServer, result: FixResult) -> dict[str, Any]:
+    report = result.report
+    row: dict[str, Any] = {
+        "status": report.status,
+        "reason": report.reason,
+        "applied": False,
+        "report": report.data(),
+        "alternatives": [],
+    }
+    try:
+        edits = [edit_of(ls, result, n) for n in range(len(result.fixes))]
+    except Stale as stale:
+        return row | {"status": "stale", "reason": f"{report.name}: {stale}"}
+    if edits:
+        row["edit"] = edits[0]
+        pairs = zip(result.fixes[1:], edits[1:], strict=True)
+        row["alternatives"] = [
+            {"label": fix.label, "diff": fix.diff, "edit": edit} for fix, edit in pairs
+        ]
+    return row
+
+
+async def _apply(ls: EditloopServer, result: FixResult, index: int) -> dict[str, Any]:
+    """Have the client apply a fix; the keys that this changes in the answer."""
+    try:
+        edit = edit_of(ls, result, index)
+    except Stale as stale:
+        return {"applied": False, "status": "stale", "reason": f"{result.text.name}: {stale}"}
+    applied, reason = await apply(ls, result.text.uri, edit, result.fixes[index].label)
+    return {"applied": applied, "reason": reason or result.report.reason}
+
+
+def _last(ls: EditloopServer, argument: Argument) -> FixResult | None:
+    uri = argument.get("uri")
+    if not isinstance(uri, str):
+        return ls.last
+    document = ls.documents.get(uri)
+    return document.last if document else None

@@ -1,0 +1,65 @@
+"""Settings of each document, as the client has them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from lsp_server.settings import SECTION, Settings, read
+
+if TYPE_CHECKING:
+    from lsp_server.server import EditloopServer
+
+_SECONDS = 2.0
+"""How long a client may take to answer."""
+
+
+class Configuration:
+    """Asks the client once a document; ``changed`` makes it ask again."""
+
+    def __init__(self, server: EditloopServer) -> None:
+        self._server = server
+        self._pushed: object = None
+        self._by_uri: dict[str, asyncio.Task[Settings]] = {}
+        self._told: set[str] = set()
+
+    def push(self, raw: object) -> None:
+        """Settings that the client sent by itself: for all documents where it cannot be asked."""
+        if isinstance(raw, Mapping) and isinstance(raw.get(SECTION), Mapping):
+            raw = raw[SECTION]
+        if raw is not None:
+            self._pushed = raw
+        self.changed()
+
+    def changed(self) -> None:
+        self._by_uri.clear()
+        self._told.clear()
+
+    def forget(self, uri: str) -> None:
+        self._by_uri.pop(uri, None)
+
+    async def of(self, uri: str) -> Settings:
+        """The settings of a document, "" for those of no document."""
+        task = self._by_uri.get(uri)
+        if task is None:
+            task = self._by_uri[uri] = asyncio.create_task(self._ask(uri))
+        return await asyncio.shield(task)
+
+    async def _ask(self, uri: str) -> Settings:
+        if not self._server.client.configuration:
+            return read(self._pushed, self._complain)
+        item = types.ConfigurationItem(scope_uri=uri or None, section=SECTION)
+        answer = await self._server.ask(
+            types.WORKSPACE_CONFIGURATION, types.ConfigurationParams([item]), seconds=_SECONDS
+        )
+        got = answer.result[0] if answer.ok and answer.result else None
+        return read(self._pushed if got is None else got, self._complain)
+
+    def _complain(self, text: str) -> None:
+        """Once for each wrong value until the settings change."""
+        if text not in self._told:
+            self._told.add(text)
+            self._server.show(text, types.MessageType.Warning)

@@ -1,0 +1,104 @@
+"""Open documents: their text at a version, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from lsprotocol import types
+from pygls.uris import to_fs_path
+
+from editloop.text import Line, split_lines
+
+if TYPE_CHECKING:
+    from lsp_server.fixing import FixResult
+
+
+class Text:
+    """A document's text at one version. Lines are split when somebody asks for them."""
+
+    def __init__(self, uri: str, version: int, text: str, *, cell: bool = False) -> None:
+        self.uri, self.version, self.text, self.cell = uri, version, text, cell
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        return split_lines(self.text)
+
+    @property
+    def name(self) -> str:
+        """The file's name, for a person."""
+        return unquote(urlsplit(self.uri).path).rpartition("/")[2] or "untitled.py"
+
+    @property
+    def path(self) -> Path | None:
+        """The file on disk; None for untitled documents and notebook cells."""
+        if self.cell or urlsplit(self.uri).scheme != "file":
+            return None
+        path = to_fs_path(self.uri)
+        return Path(path) if path else None
+
+
+@dataclass(slots=True)
+class Document:
+    """An open document. Diagnostics are those of the last check, in the client's units."""
+
+    text: Text
+    syntax: list[types.Diagnostic] = field(default_factory=list)
+    static: list[types.Diagnostic] = field(default_factory=list)
+    tests: list[types.Diagnostic] = field(default_factory=list)
+    linted_elsewhere: bool = False
+    """Whether another server was seen to report static errors here."""
+    results: dict[tuple[object, ...], FixResult] = field(default_factory=dict)
+    """Verified fixes for this version, by the target's key."""
+    last: FixResult | None = None
+
+    @property
+    def diagnostics(self) -> list[types.Diagnostic]:
+        return [*self.syntax, *self.static, *self.tests]
+
+
+class Documents:
+    """All open documents by uri."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Document] = {}
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self._open.values())
+
+    def get(self, uri: str) -> Document | None:
+        return self._open.get(uri)
+
+    def open(self, text: Text) -> Document:
+        document = self._open[text.uri] = Document(text)
+        return document
+
+    def change(self, text: Text) -> Document:
+        """The document with another text; fixes that were verified for the old one are dropped."""
+        document = self._open.get(text.uri)
+        if document is None:
+            return self.open(text)
+        document.text = text
+        document.results = {}
+        return document
+
+    def close(self, uri: str) -> None:
+        self._open.pop(uri, None)
+
+
+def shifted(diagnostic: types.Diagnostic, lines: int) -> types.Diagnostic:
+    """The diagnostic ``lines`` further down."""
+    old = diagnostic.range
+    start = types.Position(old.start.line + lines, old.start.character)
+    end = types.Position(old.end.line + lines, old.end.character)
+    return types.Diagnostic(
+        **{
+            name: getattr(diagnostic, name)
+            for name in ("message", "severity", "code", "source", "data")
+        },
+        range=types.Range(start, end),
+    )

@@ -1,0 +1,78 @@
+"""Verified edits as the protocol's: positions in the client's units, versions, and moving an edit
+to a document that was changed elsewhere meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lsprotocol import types
+
+from editloop.text import Line
+from lsp_server.client import Client
+from lsp_server.documents import Text
+from lsp_server.positions import to_client
+
+Hunk = Mapping[str, Any]
+"""``{"start", "end": {"line", "character"}, "new_text"}`` in code points."""
+
+
+def shift(old: Sequence[Line], new: Sequence[Line], first: int, stop: int) -> int | None:
+    """How many lines the lines ``first`` to ``stop`` (exclusive) have moved down; None where they
+    themselves are changed or next to what is.
+
+    Changes are taken as one block, from the first changed line to the last.
+    """
+    head = _common(old, new)
+    if stop <= head:
+        return 0
+    limit = min(len(old), len(new)) - head
+    tail = _common(old[::-1][:limit], new[::-1][:limit])
+    return len(new) - len(old) if first >= len(old) - tail else None
+
+
+def workspace_edit(
+    text: Text,
+    hunks: Sequence[Hunk],
+    client: Client,
+    *,
+    encoding: str,
+    label: str,
+    moved: tuple[Text, int] | None = None,
+) -> types.WorkspaceEdit:
+    """The edit of one document, one undo step. ``moved``: the present text, and how many lines the
+    hunks have to go down in it."""
+    present, lines = moved or (text, 0)
+    annotated = client.annotations and client.document_changes
+    edits: list[types.TextEdit | types.AnnotatedTextEdit | types.SnippetTextEdit] = []
+    for hunk in hunks:
+        start, end = (
+            to_client(text.lines, hunk[side]["line"], hunk[side]["character"], encoding)
+            for side in ("start", "end")
+        )
+        start.line += lines
+        end.line += lines
+        place = types.Range(start, end)
+        if annotated:
+            edits.append(types.AnnotatedTextEdit("editloop", place, hunk["new_text"]))
+        else:
+            edits.append(types.TextEdit(place, hunk["new_text"]))
+    if not client.document_changes:
+        plain = [edit for edit in edits if isinstance(edit, types.TextEdit)]
+        return types.WorkspaceEdit(changes={text.uri: plain})
+    document = types.OptionalVersionedTextDocumentIdentifier(present.uri, present.version)
+    annotations = {"editloop": types.ChangeAnnotation(label)} if annotated else None
+    return types.WorkspaceEdit(
+        document_changes=[types.TextDocumentEdit(document, edits)],
+        change_annotations=annotations,
+    )
+
+
+def _common(a: Sequence[Line], b: Sequence[Line]) -> int:
+    count = 0
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            break
+        count += 1
+    return count

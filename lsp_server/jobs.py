@@ -1,0 +1,108 @@
+"""The queue of jobs: one model, so one step at a time, in turn over documents; one job a document.
+
+A job asks for its ``turn`` before each step, so a job of many steps lets others in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Key = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class Job:
+    """One running job; ``reason`` is set when it is cancelled on purpose."""
+
+    uri: str
+    key: Key
+    task: asyncio.Task[Any] | None = None
+    waiters: int = 0
+    reason: str = ""
+    token: int | str | None = None
+    """Of its work-done progress."""
+    progress: dict[str, Any] = field(default_factory=dict)
+
+    def cancel(self, reason: str) -> None:
+        if self.task is not None and not self.task.done() and not self.reason:
+            self.reason = reason
+            self.task.cancel()
+
+
+class JobCancelled(Exception):
+    """The job was cancelled by another way than its own request; the message says why."""
+
+
+class Jobs:
+    """Used from the event loop alone. ``on_change`` is called when a job starts or ends."""
+
+    def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._turn = asyncio.Lock()  # wakes its waiters in order of arrival
+        self._on_change = on_change
+
+    @property
+    def running(self) -> list[Job]:
+        return list(self._jobs.values())
+
+    def get(self, uri: str) -> Job | None:
+        return self._jobs.get(uri)
+
+    async def run(self, uri: str, key: Key, work: Callable[[Job], Awaitable[T]]) -> T:
+        """The result of ``work``. An equal job that runs already is joined, another one of the same
+        document is replaced. Raises JobCancelled."""
+        job = self._jobs.get(uri)
+        if job is not None and job.key != key:
+            await self._end(job, "replaced by a newer request for the same file")
+            job = None
+        if job is None:
+            job = self._jobs[uri] = Job(uri, key)
+            job.task = asyncio.create_task(self._work(job, work))
+        job.waiters += 1
+        assert job.task is not None
+        try:
+            return await asyncio.shield(job.task)
+        except asyncio.CancelledError:
+            if job.task.cancelled() and job.reason:
+                raise JobCancelled(job.reason) from None
+            if job.waiters == 1:
+                job.cancel("cancelled")
+            raise
+        finally:
+            job.waiters -= 1
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        async with self._turn:
+            yield
+
+    def cancel(self, uri: str | None, reason: str = "cancelled") -> int:
+        """Cancel the job of a document, or all; how many there were."""
+        jobs = [job for job in self._jobs.values() if uri is None or job.uri == uri]
+        for job in jobs:
+            job.cancel(reason)
+        return len(jobs)
+
+    async def finish(self) -> None:
+        """Cancel all and wait for their end."""
+        for job in self.running:
+            await self._end(job, "the server is shutting down")
+
+    async def _end(self, job: Job, reason: str) -> None:
+        job.cancel(reason)
+        if job.task is not None:
+            await asyncio.wait([job.task])
+
+    async def _work(self, job: Job, work: Callable[[Job], Awaitable[T]]) -> T:
+        self._on_change()
+        try:
+            return await work(job)
+        finally:
+            if self._jobs.get(job.uri) is job:
+                del self._jobs[job.uri]
+            self._on_change()

@@ -1,0 +1,64 @@
+"""Work-done progress of one job. A token of the client's own is used, else one is created."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+if TYPE_CHECKING:
+    from lsp_server.server import EditloopServer
+
+_INTERVAL = 0.1
+"""Seconds between two reports."""
+
+
+class WorkDone:
+    """``begin``, any number of ``report`` and one ``end``; silent where the client wants none."""
+
+    def __init__(self, server: EditloopServer, token: types.ProgressToken | None) -> None:
+        self._server = server
+        self._created = token is None
+        self.token = token if token is not None else f"editloop-{uuid.uuid4()}"
+        self._open = False
+        self._ended = False
+        self._opening: asyncio.Task[None] | None = None
+        self._last = 0.0
+
+    def begin(self, title: str) -> None:
+        if not self._created:
+            self._begin(title)
+        elif self._server.client.progress:
+            self._opening = asyncio.create_task(self._create(title))
+
+    def report(self, message: str, percentage: float) -> None:
+        now = time.monotonic()
+        if self._open and not self._ended and now - self._last >= _INTERVAL:
+            self._last = now
+            percent = max(0, min(100, round(percentage)))
+            self._send(types.WorkDoneProgressReport(message=message, percentage=percent))
+
+    def end(self, message: str) -> None:
+        if self._open and not self._ended:
+            self._send(types.WorkDoneProgressEnd(message=message))
+        self._ended = True
+
+    async def _create(self, title: str) -> None:
+        answer = await self._server.ask(
+            types.WINDOW_WORK_DONE_PROGRESS_CREATE,
+            types.WorkDoneProgressCreateParams(self.token),
+            seconds=5.0,
+        )
+        if answer.ok and not self._ended:
+            self._begin(title)
+
+    def _begin(self, title: str) -> None:
+        self._open = True
+        self._send(types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0))
+
+    def _send(self, value: object) -> None:
+        params = types.ProgressParams(self.token, value)
+        self._server.protocol.notify(types.PROGRESS, params)

@@ -1,0 +1,108 @@
+"""What a person is told about a fix: one line, a label for the undo list, and the whole report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Status = Literal["fixed", "nothing wrong", "not found", "cancelled", "stale", "error"]
+Check = Mapping[str, Any]
+"""``{"name", "good", "total"}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One fix, found or not. ``before`` and ``after`` are checks; empty where none ran."""
+
+    uri: str
+    name: str
+    title: str
+    status: Status
+    reason: str
+    diff: str = ""
+    before: tuple[Check, ...] = ()
+    after: tuple[Check, ...] = ()
+    finding: str = ""
+    """The first thing that was wrong, in words."""
+    commands: tuple[str, ...] = ()
+    candidates: int = 0
+    turns: int = 0
+    seconds: float = 0.0
+    sandbox: str = ""
+    model: str = ""
+    notes: tuple[str, ...] = ()
+    alternatives: int = 0
+
+    @property
+    def proven(self) -> bool:
+        """Whether a doctest or test failed before, and all pass now."""
+        broken = not passed(self.before)
+        ran = {check["name"] for check in self.after} & {"doctests", "tests", "pytest"}
+        failed = {c["name"] for c in self.before if c["good"] < c["total"]}
+        return self.status == "fixed" and broken and bool(ran & failed)
+
+    @property
+    def label(self) -> str:
+        """For the undo list: what was checked."""
+        return f"editloop: {summary(self.after)} passed" if self.after else "editloop"
+
+    @property
+    def line(self) -> str:
+        """One line for a person."""
+        if self.status == "fixed":
+            return f"{self.name}: fixed; {summary(self.after)} passed ({self.seconds:.1f} s)"
+        if self.status == "nothing wrong":
+            return f"{self.name}: nothing to fix: {self.reason}"
+        if self.status == "not found":
+            return f"{self.name}: no fix found: {self.reason}"
+        if self.status == "stale":
+            return f"{self.name}: the fix was not applied: {self.reason}"
+        if self.status == "cancelled":
+            return f"{self.name}: {self.reason}"
+        return f"{self.name}: {self.reason}"
+
+    def data(self) -> dict[str, Any]:
+        return {**asdict(self), "line": self.line, "proven": self.proven}
+
+
+def passed(checks: Sequence[Check]) -> bool:
+    return all(check["good"] == check["total"] for check in checks)
+
+
+def summary(checks: Sequence[Check]) -> str:
+    """``syntax, static, doctests 3/3``: counts only where they say something."""
+    words = []
+    for check in checks:
+        counted = check["name"] not in ("syntax", "static") or check["good"] < check["total"]
+        words.append(
+            f"{check['name']} {check['good']}/{check['total']}" if counted else check["name"]
+        )
+    return ", ".join(words)
+
+
+def markdown(report: Report) -> str:
+    """The report to read."""
+    parts = [f"# {report.name}: {report.status}", "", report.line, ""]
+    if report.diff:
+        parts += ["```diff", report.diff.rstrip("\n"), "```", ""]
+    rows = [
+        ("asked for", report.title),
+        ("checks before", summary(report.before)),
+        ("first finding", report.finding),
+        ("checks after", summary(report.after)),
+        ("commands", "; ".join(f"`{command}`" for command in report.commands)),
+        ("search", f"{report.candidates} candidates tried, {report.turns} turns deep"),
+        ("alternatives", str(report.alternatives) if report.alternatives else ""),
+        ("seconds", f"{report.seconds:.2f}"),
+        ("sandbox", report.sandbox),
+        ("model", report.model),
+        *(("note", note) for note in report.notes),
+    ]
+    parts += ["| | |", "|---|---|"]
+    parts += [f"| {name} | {_cell(text)} |" for name, text in rows if text]
+    return "\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

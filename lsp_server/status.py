@@ -1,0 +1,64 @@
+"""The server's state for the client's status item: ``editloop/status``."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lsp_server.server import EditloopServer
+
+METHOD = "editloop/status"
+_INTERVAL = 0.2
+"""Seconds between two words on the progress of a job."""
+
+
+class Status:
+    """Sends the state when it is another than the one sent last, if the client asked for it."""
+
+    def __init__(self, server: EditloopServer) -> None:
+        self._server = server
+        self._sent: dict[str, Any] | None = None
+        self._moment = 0.0
+        self.model = ""
+        self.model_state = "not loaded"
+        self.model_text = ""
+
+    def heard(self, event: dict[str, Any]) -> None:
+        """The worker's word on its model."""
+        self.model, self.model_state = event["model"], event["state"]
+        self.model_text = event["text"]
+        self.changed()
+
+    def now(self) -> dict[str, Any]:
+        jobs = self._server.jobs.running
+        sandbox = self._server.trust.sandbox
+        state: dict[str, Any] = {
+            "model": self.model,
+            "modelState": self.model_state,
+            "sandbox": sandbox.get("level", "F"),
+            "sandboxText": sandbox.get("text", "no code was run yet"),
+            "busy": bool(jobs),
+        }
+        active = next((job for job in jobs if job.progress), jobs[0] if jobs else None)
+        if active is not None:
+            state["job"] = {
+                "uri": active.uri,
+                "turn": active.progress.get("turn", 0),
+                "candidates": active.progress.get("candidates", 0),
+                "message": active.progress.get("message", "waiting"),
+            }
+        return state
+
+    def changed(self) -> None:
+        """Tell the client, at once for another phase and now and then for progress."""
+        if not self._server.client.status:
+            return
+        state = self.now()
+        moment = time.monotonic()
+        phase = {key: value for key, value in state.items() if key != "job"}
+        known = self._sent is not None and phase.items() <= self._sent.items()
+        if state == self._sent or (known and moment - self._moment < _INTERVAL):
+            return
+        self._sent, self._moment = state, moment
+        self._server.protocol.notify(METHOD, state)

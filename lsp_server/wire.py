@@ -1,0 +1,49 @@
+"""What the server and its workers say to each other: one JSON object a line.
+
+Server to worker: ``{"id", "method", "params"}``, and ``{"cancel": id}``. Worker to server:
+``{"id", "result"}``, ``{"id", "error", "kind"}``, ``{"id", "progress"}``, ``{"event": ...}``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FixJob:
+    """One fix. Lines are 0-based; without ``line`` and ``lines`` the worker looks for the place."""
+
+    name: str
+    text: str
+    path: str | None = None
+    """The module's file, None where there is none: no test files are looked for then."""
+    line: int | None = None
+    lines: tuple[int, int] | None = None
+    """First line, and the line after the last."""
+    budget: float = 10.0
+    alternatives: int = 3
+    model: str = ""
+    static: bool = True
+    tests: bool = True
+    level: str | None = None
+    """The sandbox's level; None where no code may be run."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckJob:
+    """Syntax and static checks of a text."""
+
+    text: str
+    static: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TestsJob:
+    """Doctests of a text, and the test files of its module."""
+
+    __test__ = False
+
+    text: str
+    level: str
+    path: str | None = None
+    suites: bool = True

@@ -1,0 +1,149 @@
+"""What a worker keeps between jobs (model, sandboxes, static checker), and the jobs themselves.
+
+Runs in the worker process. Results are plain JSON data; lines are 0-based, characters code points.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from editloop.checks.static import StaticChecker
+from editloop.fix import Request, Tools, fix
+from editloop.outcome import Outcome
+from editloop.policy import Policy, ScriptedPolicy
+from editloop.region import Definition, definitions
+from editloop.sandbox import Level, LevelReport, SandboxPool, detect_level
+from editloop.search import Budget, Progress
+from editloop.suites import find_suites, suite_check
+from editloop.text import Snapshot
+from editloop.verify import Check
+from lsp_server.lint import lint
+from lsp_server.loaded import LoadedModel
+from lsp_server.wire import CheckJob, FixJob, TestsJob
+
+WORKERS = 2
+"""Candidates verified at once."""
+_NO_CODE = "no code was run here, so doctests and tests did not count"
+
+
+class Workbench:
+    """Thread-safe as far as its parts are; ``tell`` hears of the model's state."""
+
+    def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
+        self._static = StaticChecker()
+        self._pools: dict[Level, SandboxPool] = {}
+        self._lock = threading.Lock()
+        self._model = LoadedModel(tell)
+
+    def fix(
+        self,
+        job: FixJob,
+        cancel: threading.Event,
+        on_progress: Callable[[dict[str, Any]], None],
+    ) -> dict[str, Any]:
+        """The row of ``editloop fix --json``, and ``before_checks``, ``checks`` of each fix."""
+        started = time.monotonic()
+        document = Snapshot.from_text(job.text)
+        level = Level.F if job.level is None else Level[job.level]
+        checks, notes = self._suites(job, level)
+        request = Request(
+            document,
+            job.line,
+            budget=Budget(seconds=job.budget),
+            alternatives=job.alternatives,
+            lines=None if job.lines is None else range(*job.lines),
+        )
+        tools = Tools(self._static if job.static else None, self._pool(level), WORKERS)
+
+        def show(now: Progress) -> None:
+            on_progress({"turn": now.turn, "candidates": now.candidates, "best": now.best})
+
+        done = fix(
+            request,
+            lambda: self._policy(job.model),
+            tools,
+            suites=checks,
+            cancel=cancel,
+            on_progress=show,
+        )
+        outcome = Outcome(job.name, document, done, LevelReport(level, level.value), tuple(notes))
+        return _row(outcome, time.monotonic() - started)
+
+    def check(self, job: CheckJob) -> list[dict[str, Any]]:
+        """Syntax errors and ruff's findings."""
+        return lint(job.text, self._static if job.static else None)
+
+    def tests(self, job: TestsJob, cancel: threading.Event) -> list[dict[str, Any]]:
+        """Failing doctests and tests."""
+        raise NotImplementedError
+
+    def load(self, model: str) -> dict[str, Any]:
+        """Have the model ready."""
+        self._policy(model)
+        return {}
+
+    def models(self) -> list[dict[str, Any]]:
+        """The rows of ``editloop models list --json``."""
+        from editloop.cli.models import model_row
+        from editloop.models import list_models
+
+        return [model_row(model) for model in list_models()]
+
+    def sandbox(self) -> dict[str, Any]:
+        """The level of isolation, by its self-test."""
+        report = detect_level()
+        return {"level": report.level.name, "text": report.level.value, "reason": report.reason}
+
+    def _policy(self, model: str) -> Policy:
+        script = os.environ.get("EDITLOOP_SCRIPTED_POLICY")
+        if script:
+            return ScriptedPolicy(json.loads(Path(script).read_text(encoding="utf-8")))
+        return self._model.policy(model)
+
+    def _pool(self, level: Level) -> SandboxPool | None:
+        if level in (Level.D, Level.F):
+            return None
+        with self._lock:
+            if level not in self._pools:
+                self._pools[level] = SandboxPool(WORKERS, level)
+            return self._pools[level]
+
+    def _suites(self, job: FixJob, level: Level) -> tuple[list[Check], list[str]]:
+        if level in (Level.D, Level.F):
+            return [], [_NO_CODE]
+        path = Path(job.path) if job.path and job.tests else None
+        suites = find_suites(path) if path is not None and path.is_file() else []
+        if path is None or not suites:
+            return [], []
+        check, note = suite_check(path, suites, level)
+        return ([check] if check else []), [note]
+
+
+def _row(outcome: Outcome, seconds: float) -> dict[str, Any]:
+    row = outcome.row(seconds)
+    row["before_checks"] = _checks(outcome.repair.before.checks)
+    row["checks"] = [_checks(solution.verdict.checks) for solution in outcome.solutions]
+    found = definitions(outcome.document) if outcome.solutions else []
+    for one in [row, *row["alternatives"]]:
+        one["region"] = _region(one["edits"], found)
+    return row
+
+
+def _checks(checks: Any) -> list[dict[str, Any]]:
+    return [{"name": c.name, "good": c.good, "total": c.total} for c in checks]
+
+
+def _region(edits: Sequence[Mapping[str, Any]], found: Sequence[Definition]) -> tuple[int, int]:
+    """The lines of the edits, and of the functions that they are in."""
+    if not edits:
+        return 0, 0
+    first = min(edit["start"]["line"] for edit in edits)
+    stop = max(edit["end"]["line"] for edit in edits) + 1
+    around = [d for d in found if d.kind == "function" and d.start < stop and first < d.stop]
+    return min([first, *(d.start for d in around)]), max([stop, *(d.stop for d in around)])

@@ -1,0 +1,106 @@
+"""A worker process: ``python -m lsp_server.worker``. Reads jobs from stdin, answers on stdout.
+
+It ends when stdin does, whatever it is doing: the server that started it is gone then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import IO, Any
+
+from lsp_server.wire import CheckJob, FixJob, TestsJob
+from lsp_server.workbench import Workbench
+
+
+class Worker:
+    """Runs each job in a thread; the server decides how many there are at a time."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = out
+        self._lock = threading.Lock()
+        self._cancels: dict[int, threading.Event] = {}
+        self._bench = Workbench(lambda event: self._send({"event": "model", **event}))
+
+    def serve(self, lines: IO[bytes]) -> None:
+        for line in lines:
+            message = json.loads(line)
+            if "cancel" in message:
+                event = self._cancels.get(message["cancel"])
+                if event is not None:
+                    event.set()
+                continue
+            cancel = self._cancels[message["id"]] = threading.Event()
+            threading.Thread(target=self._run, args=(message, cancel), daemon=True).start()
+
+    def _run(self, message: dict[str, Any], cancel: threading.Event) -> None:
+        number = message["id"]
+        try:
+            handler = self._handler(message["method"], number, cancel)
+            self._send({"id": number, "result": handler(message.get("params") or {})})
+        except Exception as error:  # noqa: BLE001  (a job must not end the worker)
+            if not _expected(error):
+                traceback.print_exc()
+            kind = type(error).__name__
+            self._send({"id": number, "error": _one_line(error), "kind": kind})
+        finally:
+            self._cancels.pop(number, None)
+
+    def _handler(
+        self, method: str, number: int, cancel: threading.Event
+    ) -> Callable[[dict[str, Any]], Any]:
+        bench = self._bench
+
+        def tell(progress: dict[str, Any]) -> None:
+            self._send({"id": number, "progress": progress})
+
+        match method:
+            case "fix":
+                return lambda params: bench.fix(FixJob(**params), cancel, tell)
+            case "check":
+                return lambda params: bench.check(CheckJob(**params))
+            case "tests":
+                return lambda params: bench.tests(TestsJob(**params), cancel)
+            case "load":
+                return lambda params: bench.load(params["model"])
+            case "models":
+                return lambda params: bench.models()
+            case "sandbox":
+                return lambda params: bench.sandbox()
+        raise ValueError(f"no such method: {method}")
+
+    def _send(self, message: dict[str, Any]) -> None:
+        data = json.dumps(message).encode() + b"\n"
+        with self._lock:
+            self._out.write(data)
+            self._out.flush()
+
+
+def _expected(error: Exception) -> bool:
+    """Errors that are worded for a person: OSError, and the classes of this distribution."""
+    ours = ("editloop", "lsp_server")
+    homes = {home.__module__.partition(".")[0] for home in type(error).__mro__}
+    return isinstance(error, OSError) or not homes.isdisjoint(ours)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if _expected(error) and text else f"{type(error).__name__}: {text}"
+
+
+def main() -> None:
+    """Stdout is for messages alone: what else is printed goes to stderr."""
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        Worker(out).serve(sys.stdin.buffer)
+    finally:
+        os._exit(0)  # jobs still run in threads, and nobody wants their answers
+
+
+if __name__ == "__main__":
+    main()
