@@ -1,6 +1,6 @@
-"""`python -m export CHECKPOINT -o OUT.gguf [--quant q8_0] [--meta KEY=VALUE ...]`.
+"""`editloop export CHECKPOINT [--lora ADAPTER] [--quant q8_0,q4_k_m] -o DIR_OR_FILE`.
 
-Exit 0: written. 2: wrong input. 1: the disk refused.
+Exit 0: written. 1: at least one file was refused, or the disk was full. 2: wrong input.
 """
 
 from __future__ import annotations
@@ -8,14 +8,23 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
+from editloop.engine.errors import EngineError
+from editloop.tasks import TaskError
+
+from .adapter import write_adapter
 from .errors import ExportError
-from .gguf_writer import QUANTS, Value, write_gguf
+from .gguf_writer import Value
+from .package import ALL_QUANTS, Options, export_model
+from .report import Report, report_table, write_report
+from .source import Source, describe, find_source
 
 __all__ = ["main"]
+
+_REPORT = "report.json"
 
 
 def parse_meta(text: str) -> tuple[str, Value]:
@@ -30,46 +39,112 @@ def parse_meta(text: str) -> tuple[str, Value]:
     return key, value if isinstance(value, int | float | str) else raw
 
 
+def parse_quants(text: str) -> list[str]:
+    """Names with commas between them, each once."""
+    quants = list(dict.fromkeys(filter(None, text.lower().split(","))))
+    for quant in quants:
+        if quant not in ALL_QUANTS:
+            raise argparse.ArgumentTypeError(
+                f"{quant!r} is not one of {', '.join(sorted(ALL_QUANTS))}"
+            )
+    if not quants:
+        raise argparse.ArgumentTypeError("no quantization is named")
+    return quants
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("export", description="Write a checkpoint as a GGUF file.")
-    parser.add_argument("checkpoint", help="Hugging Face folder: config, safetensors, tokenizer")
-    parser.add_argument("-o", "--out", required=True, help="the GGUF file to write")
-    parser.add_argument("--quant", default="q8_0", choices=sorted(QUANTS))
-    parser.add_argument(
-        "--meta",
-        action="append",
-        default=[],
-        type=parse_meta,
-        metavar="KEY=VALUE",
-        help="metadata, e.g. editloop.transcript_version=1 (repeatable)",
+    parser = argparse.ArgumentParser(
+        "editloop export",
+        description="Write a checkpoint as GGUF files and compare these with the checkpoint.",
     )
+    add = parser.add_argument
+    add("checkpoint", type=Path, help="Hugging Face folder, LoRA adapter, or run of editloop train")
+    add("-o", "--out", type=Path, required=True, help="a folder, or one file that ends in .gguf")
+    add("--lora", type=Path, help="a peft folder to merge")
+    add("--quant", type=parse_quants, default=["q8_0"], metavar="Q,Q", help=", ".join(ALL_QUANTS))
+    add("--name", help="of the model and its files; default: the folder's")
+    add("--adapter-only", action="store_true", help="write the LoRA alone, for llama.cpp's --lora")
+    add("--no-parity", dest="parity", action="store_false", help="do not compare or repair")
+    add("--force", action="store_true", help="write what fails the comparison all the same")
+    add("--tasks", type=Path, help="task file for the repair score; default: the shipped one")
+    add("--limit", type=int, help="only so many of its tasks")
+    meta = "metadata, e.g. editloop.base_model=NAME (repeatable)"
+    add("--meta", action="append", default=[], type=parse_meta, metavar="KEY=VALUE", help=meta)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
-    errors = Console(stderr=True)
+    console = Console(stderr=True, highlight=False)
     try:
-        with Progress(console=errors, transient=True) as bar:
-            task = bar.add_task("Writing tensors", total=None)
-            out = write_gguf(
-                options.checkpoint,
-                options.out,
-                quant=options.quant,
-                metadata=dict(options.meta),
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
-    except ExportError as error:
-        errors.print(f"export: {error}", style="red", markup=False, soft_wrap=True)
-        return 2
+        source = find_source(options.checkpoint, options.lora)
+        if options.adapter_only:
+            return _adapter(source, options, console)
+        return _model(source, options, console)
+    except (ExportError, EngineError, TaskError) as error:
+        return _fail(console, str(error), 2)
     except OSError as error:
-        errors.print(
-            f"export: cannot write {options.out}: {error.strerror}",
-            style="red",
-            markup=False,
-            soft_wrap=True,
-        )
-        return 1
-    size = out.stat().st_size / 2**20
-    errors.print(f"{out}: {size:,.1f} MB, {options.quant}", markup=False, soft_wrap=True)
+        return _fail(console, f"{error.filename or options.out}: {error.strerror or error}", 1)
+
+
+def _model(source: Source, options: argparse.Namespace, console: Console) -> int:
+    name = options.name or source.name
+    if options.out.suffix == ".gguf":
+        if len(options.quant) > 1:
+            raise ExportError(f"{options.out} is one file: give a folder for several quantizations")
+        targets = {options.quant[0]: options.out}
+        report_path = options.out.with_name(f"{options.out.stem}.{_REPORT}")
+    else:
+        targets = {quant: options.out / f"{name}-{quant}.gguf" for quant in options.quant}
+        report_path = options.out / _REPORT
+    chosen = Options(
+        targets=targets,
+        metadata={"general.name": name, **dict(options.meta)},
+        parity=options.parity,
+        force=options.force,
+        tasks=options.tasks,
+        limit=options.limit,
+    )
+    with console.status("") as status:
+        report = export_model(source, chosen, lambda text: status.update(text))
+    _print(report, console)
+    if options.parity:
+        write_report(report_path, report)
+        console.print(f"report: {report_path}", markup=False, soft_wrap=True)
+    for file in report.refused:
+        _fail(console, f"{file.quant} is refused: {file.reason}; --force writes it", 1)
+    return int(bool(report.refused))
+
+
+def _adapter(source: Source, options: argparse.Namespace, console: Console) -> int:
+    if source.lora is None:
+        raise ExportError("--adapter-only needs a LoRA: name it with --lora")
+    name = options.name or source.name
+    single = options.out.suffix == ".gguf"
+    out = options.out if single else options.out / f"{name}-lora.gguf"
+    metadata = {**describe(source), "general.name": name, **dict(options.meta)}
+    write_adapter(source.folder, source.lora, out, metadata=metadata)
+    console.print(f"{out}: {out.stat().st_size / 2**20:,.1f} MB", markup=False, soft_wrap=True)
     return 0
+
+
+def _print(report: Report, console: Console) -> None:
+    console.print(report_table(report))
+    for file in report.files:
+        if file.fallbacks:
+            kinds = ", ".join(f"{count} are {kind}" for kind, count in file.fallbacks.items())
+            text = f"{file.quant}: rows of some matrices are no multiple of 256: {kinds}"
+            console.print(text, markup=False, soft_wrap=True)
+    if report.tokens is not None:
+        tokens, shown = report.tokens, report.transcripts
+        text = f"token ids: identical in {tokens.texts - len(tokens.differing)} of {tokens.texts}"
+        if shown is not None:
+            text += f" files and {shown.identical} of {shown.count} transcripts"
+        console.print(text, markup=False, soft_wrap=True)
+    for note in report.notes:
+        console.print(note, markup=False, soft_wrap=True)
+
+
+def _fail(console: Console, text: str, code: int) -> int:
+    console.print(f"export: {text}", style="red", markup=False, soft_wrap=True)
+    return code

@@ -1,13 +1,14 @@
-"""A Hugging Face folder as one GGUF file, tensor by tensor, without torch."""
+"""A Hugging Face folder as one GGUF file, without torch; one chunk of rows in memory at a time."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import gguf
 import numpy as np
@@ -15,11 +16,12 @@ import numpy.typing as npt
 from gguf import GGMLQuantizationType as Type
 
 from .errors import ExportError
-from .safetensors import Checkpoint, StoredTensor, read_json
+from .lora import merge, read_lora
+from .safetensors import Checkpoint, InMemory, Tensor, read_json
 from .shapes import Shape, read_shape
 from .tokenizer import read_tokenizer
 
-__all__ = ["QUANTS", "write_gguf"]
+__all__ = ["QUANTS", "Job", "Value", "tokenizer_folder", "write_file", "write_gguf"]
 
 Value: TypeAlias = "int | float | str | bool"
 Progress: TypeAlias = Callable[[int, int], None]
@@ -36,17 +38,41 @@ _PLAIN: dict[Type, np.dtype[Any]] = {
 }
 
 
+_CHUNK = 8 << 20
+"""Elements of a tensor that are converted at once."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """One tensor to write: its bytes are made by `make` when their turn comes."""
+class Job:
+    """One tensor to write. To a GGUFWriter it is an array: a size, and a way into a file.
+
+    ``unit`` rows are rearranged together by ``arrange``.
+    """
 
     name: str
     shape: tuple[int, ...]
     kind: Type
-    make: Callable[[], npt.NDArray[np.float32]]
+    tensor: Tensor
+    unit: int = 1
+    arrange: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]] | None = None
 
-    def data(self) -> npt.NDArray[np.generic]:
-        return gguf.quants.quantize(self.make(), self.kind)
+    @property
+    def byte_shape(self) -> tuple[int, ...]:
+        return tuple(gguf.quant_shape_to_byte_shape(self.shape, self.kind))
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.byte_shape)
+
+    def tofile(self, file: IO[bytes]) -> None:
+        """Convert and write the rows in order. Raises WrongCheckpoint, OSError."""
+        each = math.prod(self.shape[1:])
+        step = max(1, _CHUNK // (each * self.unit)) * self.unit
+        for start in range(0, self.shape[0], step):
+            rows = self.tensor.rows(start, min(start + step, self.shape[0]))
+            if self.arrange is not None:
+                rows = self.arrange(rows)
+            gguf.quants.quantize(rows, self.kind).tofile(file)
 
 
 def write_gguf(
@@ -54,37 +80,57 @@ def write_gguf(
     out_path: str | Path,
     *,
     quant: str = "q8_0",
+    lora: str | Path | None = None,
     metadata: Mapping[str, Value] | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Writes `out_path` from config.json, model.safetensors and tokenizer.json.
+    """Writes `out_path` from config.json, the safetensors and tokenizer.json of a folder.
 
     `quant` is for the embedding and the matrices ("q8_0", "f16", "f32"); vectors stay F32, and a
-    matrix whose rows are no multiple of the block (32) becomes F16. `metadata` keys such as
-    `editloop.transcript_version` take their GGUF type from the value (int: uint32).
-    `progress(done, total)` counts tensors. The file appears whole or not at all.
+    matrix whose rows are no multiple of the block (32) becomes F16. `lora` is a peft folder that is
+    merged on the way. `metadata` keys such as `editloop.transcript_version` take their GGUF type
+    from the value (int: uint32). `progress(done, total)` counts tensors. The file appears whole or
+    not at all, and its folder may be read by others meanwhile.
 
     Raises WrongCheckpoint, UnsupportedModel, UnsupportedTokenizer, ExportError, OSError.
     """
-    folder, out = Path(checkpoint_dir), Path(out_path)
+    folder, adapter = Path(checkpoint_dir), Path(lora) if lora is not None else None
     if quant not in QUANTS:
         raise ExportError(f"unknown quantization {quant!r}: use one of {', '.join(QUANTS)}")
     config = read_json(folder / "config.json")
     shape, (kind, file_type) = read_shape(config), QUANTS[quant]
-    checkpoint = Checkpoint(folder)
-    tokenizer = read_tokenizer(folder, shape.vocab_size, config)
-    jobs = list(_jobs(shape, checkpoint, kind))
+    tensors: Mapping[str, Tensor] = Checkpoint(folder)
+    if adapter is not None:
+        tensors = merge(tensors, read_lora(adapter))
+    tokenizer = read_tokenizer(tokenizer_folder(folder, adapter), shape.vocab_size, config)
+    jobs = list(_jobs(shape, tensors, kind))
+    metadata = {"general.name": folder.resolve().name, **(metadata or {})}
+
+    def describe(writer: gguf.GGUFWriter) -> None:
+        writer.add_file_type(file_type)
+        writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+        shape.add_to(writer)
+        tokenizer.add_to(writer)
+
+    return write_file(Path(out_path), shape.name, describe, jobs, metadata, progress)
+
+
+def write_file(
+    out: Path,
+    architecture: str,
+    describe: Callable[[gguf.GGUFWriter], None],
+    jobs: Sequence[Job],
+    metadata: Mapping[str, Value],
+    progress: Progress | None = None,
+) -> Path:
+    """One GGUF file, atomically: `describe` adds what is no tensor. Raises ExportError, OSError."""
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.parent / f".{out.name}.{os.getpid()}.tmp"  # same disk: the rename is atomic
     try:
-        writer = gguf.GGUFWriter(temporary, shape.name)
+        writer = gguf.GGUFWriter(temporary, architecture)
         with contextlib.closing(writer):
-            writer.add_name(str((metadata or {}).get("general.name", folder.resolve().name)))
-            writer.add_file_type(file_type)
-            writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-            shape.add_to(writer)
-            tokenizer.add_to(writer)
-            _add_metadata(writer, metadata or {})
+            describe(writer)
+            _add_metadata(writer, metadata)
             _write(writer, jobs, progress)
         os.replace(temporary, out)
     except BaseException:
@@ -93,16 +139,22 @@ def write_gguf(
     return out
 
 
-def _jobs(shape: Shape, checkpoint: Checkpoint, kind: Type) -> Iterator[_Job]:
+def tokenizer_folder(checkpoint: Path, lora: Path | None) -> Path:
+    """Where the tokenizer lies: with the adapter when it was saved there, as it was trained so."""
+    if lora is not None and (lora / "tokenizer.json").is_file():
+        return lora
+    return checkpoint
+
+
+def _jobs(shape: Shape, tensors: Mapping[str, Tensor], kind: Type) -> Iterator[Job]:
     factors = shape.rope_factors()
     if factors is not None:
-        yield _Job("rope_freqs.weight", factors.shape, Type.F32, lambda: factors)
-    for name, stored in shape.tensors(checkpoint):
-
-        def make(name: str = name, stored: StoredTensor = stored) -> npt.NDArray[np.float32]:
-            return shape.arrange(name, stored.load())
-
-        yield _Job(name, stored.shape, _kind(stored.shape, kind), make)
+        yield Job("rope_freqs.weight", factors.shape, Type.F32, InMemory(factors))
+    for name, tensor in shape.tensors(tensors):
+        job = Job(name, tensor.shape, _kind(tensor.shape, kind), tensor)
+        if shape.rotated(name):
+            job = replace(job, unit=shape.head_dim, arrange=shape.rotate)
+        yield job
 
 
 def _kind(shape: tuple[int, ...], kind: Type) -> Type:
@@ -112,21 +164,20 @@ def _kind(shape: tuple[int, ...], kind: Type) -> Type:
     return kind if shape[-1] % block == 0 else Type.F16
 
 
-def _write(writer: gguf.GGUFWriter, jobs: list[_Job], progress: Progress | None) -> None:
+def _write(writer: gguf.GGUFWriter, jobs: Sequence[Job], progress: Progress | None) -> None:
     for job in jobs:
         dtype = _PLAIN.get(job.kind)
         if dtype is not None:
-            size = int(np.prod(job.shape, dtype=np.int64)) * dtype.itemsize
-            writer.add_tensor_info(job.name, job.shape, dtype, size)
+            writer.add_tensor_info(job.name, job.shape, dtype, job.nbytes)
         else:  # blocks of bytes: the writer turns the byte shape back into elements
-            shape = gguf.quant_shape_to_byte_shape(job.shape, job.kind)
-            size = int(np.prod(shape, dtype=np.int64))
-            writer.add_tensor_info(job.name, shape, np.dtype(np.uint8), size, job.kind)
+            writer.add_tensor_info(
+                job.name, job.byte_shape, np.dtype(np.uint8), job.nbytes, job.kind
+            )
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     for done, job in enumerate(jobs, 1):
-        writer.write_tensor_data(job.data())
+        writer.write_tensor_data(job)
         if progress is not None:
             progress(done, len(jobs))
     for stream in writer.fout or ():
@@ -136,8 +187,6 @@ def _write(writer: gguf.GGUFWriter, jobs: list[_Job], progress: Progress | None)
 
 def _add_metadata(writer: gguf.GGUFWriter, metadata: Mapping[str, Value]) -> None:
     for key, value in metadata.items():
-        if key == "general.name":
-            continue
         if isinstance(value, bool):
             writer.add_bool(key, value)
         elif isinstance(value, int):

@@ -1,32 +1,34 @@
-"""Does the GGUF behave like the checkpoint? Token ids and logits, compared one by one.
+"""Does the GGUF behave like the checkpoint? Token ids, logits and greedy text, one by one.
 
-`token_parity` needs tokenizers and llama-cpp-python, `logit_parity` also torch and transformers;
-all are imported when called.
+`token_parity` needs tokenizers and llama-cpp-python; what logits are compared with comes from
+``reference``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
+
+from .reference import ReferenceRow
 
 if TYPE_CHECKING:
     from editloop.engine import Engine
 
-__all__ = ["LogitReport", "TokenReport", "logit_parity", "token_parity"]
+__all__ = ["LogitReport", "TokenReport", "compare", "open_engine", "token_parity"]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenReport:
-    """`differing` are (index of the text, position of the first different id)."""
+    """`differing` are (name of the text, position of the first different id)."""
 
     texts: int
     tokens: int
-    differing: list[tuple[int, int]] = field(default_factory=list)
+    differing: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def identical(self) -> bool:
@@ -35,59 +37,65 @@ class TokenReport:
 
 @dataclass(frozen=True, slots=True)
 class LogitReport:
-    """`agreement` is the share of positions with the same most probable token."""
+    """`agreement` is the share of positions with the same most probable token.
 
-    prompts: int
+    `greedy` counts the rows whose greedy continuation is the same, token by token.
+    """
+
+    rows: int
     positions: int
     agreement: float
     largest_difference: float
+    greedy: int
 
 
-def token_parity(tokenizer_json: str | Path, gguf: str | Path, texts: Iterable[str]) -> TokenReport:
-    """Ids of each text by tokenizers and by llama.cpp, compared."""
+def token_parity(
+    tokenizer_json: str | Path, gguf: str | Path, texts: Iterable[tuple[str, str]]
+) -> TokenReport:
+    """Ids of each (name, text) by tokenizers and by llama.cpp, compared."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(tokenizer_json))
     differing, count, total = [], 0, 0
-    with _engine(gguf, 64) as engine:
-        for index, text in enumerate(texts):
+    with open_engine(gguf, 64) as engine:
+        for name, text in texts:
             wanted = tokenizer.encode(text, add_special_tokens=False).ids
             found = engine.tokenize(text, special=True)
             count, total = count + 1, total + len(wanted)
             if wanted != found:
                 pairs = enumerate(zip(wanted, found, strict=False))
                 at = next((i for i, (a, b) in pairs if a != b), min(len(wanted), len(found)))
-                differing.append((index, at))
+                differing.append((name, at))
     return TokenReport(count, total, differing)
 
 
-def logit_parity(
-    checkpoint: str | Path, gguf: str | Path, prompts: Sequence[Sequence[int]]
+def compare(
+    engine: Engine, reference: Sequence[ReferenceRow], *, stop: int | None = None
 ) -> LogitReport:
-    """Logits after every token of each prompt (ids), by transformers in float32 and by llama.cpp.
+    """Logits and greedy continuations of an engine beside those of the checkpoint."""
+    from editloop.engine import FreeText
 
-    Prompts have to fit in the model's context.
-    """
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(str(checkpoint), dtype=torch.float32)
-    model.train(False)
-    same, positions, largest = 0, 0, 0.0
-    with _engine(gguf, max(map(len, prompts))) as engine, torch.inference_mode():
-        for prompt in prompts:
-            answer = model(torch.tensor([list(prompt)])).logits[0]
-            wanted: npt.NDArray[np.float32] = answer.float().numpy()
-            found = engine.logits(prompt)
-            same += int((wanted.argmax(1) == found.argmax(1)).sum())
-            positions += len(prompt)
-            largest = max(largest, float(np.abs(wanted - found).max()))
-    return LogitReport(len(prompts), positions, same / positions, largest)
+    free = FreeText([] if stop is None else [stop], n_vocab=engine.n_vocab)
+    same, positions, largest, greedy = 0, 0, 0.0, 0
+    for row in reference:
+        wanted = row.logits
+        found = engine.logits(row.ids)[-len(wanted) :]
+        same += int((wanted.argmax(1) == found.argmax(1)).sum())
+        positions += len(wanted)
+        largest = max(largest, float(np.abs(wanted - found).max()))
+        if row.greedy:
+            [(ids, _)] = engine.sample(
+                row.ids, 1, allowed=free, temperature=0.0, seed=0, max_tokens=len(row.greedy)
+            )
+            greedy += tuple(ids) == row.greedy
+    return LogitReport(len(reference), positions, same / positions, largest, greedy)
 
 
-def _engine(gguf: str | Path, n_ctx: int) -> Engine:
+@contextmanager
+def open_engine(gguf: str | Path, n_ctx: int) -> Iterator[Engine]:
+    """An engine of a file, whatever transcript it was trained on: parity is about the file."""
     from editloop.engine import Engine, read_info
 
-    # parity is about this file, whatever transcript it was trained on
     version = read_info(gguf).transcript_version or 0
-    return Engine.load(gguf, transcript_version=version, n_ctx=n_ctx, n_gpu_layers=0)
+    with Engine.load(gguf, transcript_version=version, n_ctx=n_ctx, n_gpu_layers=0) as engine:
+        yield engine

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import gguf
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import UnsupportedModel, WrongCheckpoint
-from .safetensors import Checkpoint, StoredTensor
+from .safetensors import Tensor
 
 __all__ = ["Shape", "read_shape"]
 
@@ -61,17 +62,18 @@ class Shape:
             writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
             writer.add_rope_scaling_factor(float(self.rope["factor"]))
 
-    def tensors(self, checkpoint: Checkpoint) -> Iterator[tuple[str, StoredTensor]]:
-        """(GGUF name, stored tensor) in the checkpoint's order. Raises WrongCheckpoint."""
-        names = gguf.get_tensor_name_map(self.arch, self.layers)
+    def tensors(self, checkpoint: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+        """(GGUF name, tensor) in the checkpoint's order. Raises WrongCheckpoint."""
         seen = set()
         for name, tensor in checkpoint.items():
             if name.endswith("rotary_emb.inv_freq") or (self.tied and name == "lm_head.weight"):
                 continue
-            target = names.get_name(name, try_suffixes=(".weight", ".bias"))
-            if target is None:
-                raise WrongCheckpoint(f"tensor {name} is not part of a plain {self.name} model")
+            target = self.target(name)
             seen.add(target)
+            if target == "token_embd.weight" and tensor.shape[0] != self.vocab_size:
+                raise WrongCheckpoint(
+                    f"{name} has {tensor.shape[0]} rows, config.json says {self.vocab_size} tokens"
+                )
             yield target, tensor
         wanted = {"token_embd.weight", "output_norm.weight"}
         wanted |= {f"blk.{i}.ffn_down.weight" for i in range(self.layers)}
@@ -79,15 +81,25 @@ class Shape:
         if wanted - seen:
             raise WrongCheckpoint(f"the checkpoint lacks {min(wanted - seen)}: save it whole")
 
-    def arrange(self, name: str, data: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """llama.cpp rotates neighbouring pairs for Llama, Hugging Face halves: reorder q and k."""
-        if self.arch != gguf.MODEL_ARCH.LLAMA:
-            return data
-        heads = {"attn_q": self.heads, "attn_k": self.kv_heads}.get(name.split(".")[-2])
-        if heads is None:
-            return data
-        split = data.reshape(heads, 2, data.shape[0] // heads // 2, *data.shape[1:])
-        return split.swapaxes(1, 2).reshape(data.shape)
+    def target(self, name: str) -> str:
+        """The GGUF name of a tensor of the checkpoint. Raises WrongCheckpoint."""
+        target = _names(self.arch, self.layers).get_name(name, try_suffixes=(".weight", ".bias"))
+        if target is None:
+            raise WrongCheckpoint(f"tensor {name} is not part of a plain {self.name} model")
+        return str(target)
+
+    def rotated(self, target: str) -> bool:
+        """Whether the rows of a tensor (GGUF name) are to be rearranged, a head at a time.
+
+        llama.cpp rotates neighbouring pairs for Llama, Hugging Face halves: q and k differ.
+        """
+        llama = self.arch == gguf.MODEL_ARCH.LLAMA
+        return llama and target.split(".")[-2] in ("attn_q", "attn_k")
+
+    def rotate(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Whole heads of rows from Hugging Face's order into llama.cpp's, same shape."""
+        split = rows.reshape(-1, 2, self.head_dim // 2, *rows.shape[1:])
+        return split.swapaxes(1, 2).reshape(rows.shape)
 
     def rope_factors(self) -> npt.NDArray[np.float32] | None:
         """Llama 3.1's frequency factors, shape (head_dim / 2,); None for plain rotary."""
@@ -107,6 +119,11 @@ class Shape:
                 smooth = (old / length - low) / (high - low)
                 factors.append(1 / ((1 - smooth) / factor + smooth))
         return np.array(factors, np.float32)
+
+
+@cache
+def _names(arch: gguf.MODEL_ARCH, layers: int) -> gguf.TensorNameMap:
+    return gguf.get_tensor_name_map(arch, layers)
 
 
 def read_shape(config: dict[str, Any]) -> Shape:

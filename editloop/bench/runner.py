@@ -39,13 +39,17 @@ _ALL = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class BenchSettings:
-    """What a worker needs: ``budget`` in seconds a task, ``model`` a path, ``threads`` a count."""
+    """What a worker needs: ``budget`` in seconds a task, ``model`` a path, ``threads`` a count.
+
+    ``candidates`` limits the verifications of a task too, so that the outcome hangs less on speed.
+    """
 
     policy: PolicyName = "model"
     budget: float = 10.0
     seed: int = 0
     model: str | None = None
     threads: int | None = None
+    candidates: int | None = None
 
     def row(self) -> dict[str, Any]:
         return asdict(self)
@@ -117,7 +121,7 @@ class TaskRunner:
                     state,
                     self.policy,
                     verifier,
-                    budget=Budget(seconds=self.settings.budget),
+                    budget=Budget(self.settings.budget, self.settings.candidates),
                     seed=seed,
                     alternatives=_ALL,
                     cancel=cancel,
