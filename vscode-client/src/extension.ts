@@ -25,7 +25,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     "editloop.fixSelection": () => fixes.fix(session, "selection"),
     "editloop.fixFunction": () => fixes.fix(session, "function"),
     "editloop.fixFile": () => fixes.fix(session, "file"),
-    "editloop.pickAlternative": () => fixes.pickAlternative(session),
+    "editloop.pickAlternative": () => fixes.pickAlternative(),
     "editloop.cancelFixes": () => session.execute(Command.cancel, {}),
     "editloop.showReport": () => reports.show(session),
     "editloop.chooseModel": () => chooseModel(session),

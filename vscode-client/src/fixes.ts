@@ -1,21 +1,17 @@
 /** Fixes: asked for by a command or taken from the lightbulb, with progress, Cancel and, if wanted, a diff first. */
 import * as vscode from "vscode";
 import { LSPErrorCodes, type Middleware, ResponseError } from "vscode-languageclient/node";
+import { Choices } from "./choices";
+import { UserError } from "./errors";
 import type { Preview } from "./preview";
 import { withFixProgress } from "./progress";
-import { type Alternative, Command, type FixRequest, type FixResult } from "./protocol";
+import { Command, type FixRequest, type FixResult } from "./protocol";
 import type { Session } from "./session";
-import { UserError } from "./errors";
 
 const PREVIEW_ACTION = "editloop.previewAction";
 
-interface Choice extends vscode.QuickPickItem {
-  readonly index: number;
-}
-
 export class Fixes implements vscode.Disposable {
-  /** The alternatives of the last fix that a command found, by document. */
-  private readonly alternatives = new Map<string, readonly Alternative[]>();
+  private readonly choices = new Choices();
   private readonly parts: vscode.Disposable[];
 
   constructor(private readonly preview: Preview) {
@@ -23,7 +19,7 @@ export class Fixes implements vscode.Disposable {
       vscode.commands.registerCommand(PREVIEW_ACTION, (title: string, edit: vscode.WorkspaceEdit) =>
         this.preview.offer(title, edit),
       ),
-      vscode.workspace.onDidCloseTextDocument(({ uri }) => this.alternatives.delete(uri.toString())),
+      vscode.workspace.onDidCloseTextDocument(({ uri }) => this.choices.forget(uri)),
     ];
   }
 
@@ -39,17 +35,11 @@ export class Fixes implements vscode.Disposable {
     });
   }
 
-  async pickAlternative(session: Session): Promise<void> {
-    const { document } = activePython();
-    const found = this.alternatives.get(document.uri.toString()) ?? [];
-    if (found.length === 0) {
-      throw new UserError("There is no other fix for this file.");
-    }
-    const items: Choice[] = found.map(({ label, diff }, index) => ({ label, detail: oneLine(diff), index }));
-    const choice = await vscode.window.showQuickPick(items, { title: "Other verified fixes", matchOnDetail: true });
-    const edit = choice && found[choice.index]?.edit;
+  /** Replaces the fix that was made, or found, by another one that was verified too. */
+  async pickAlternative(): Promise<void> {
+    const edit = await this.choices.pick(activePython().document);
     if (edit) {
-      await this.offer(choice.label, await session.running().protocol2CodeConverter.asWorkspaceEdit(edit));
+      await this.offer("Another fix", edit);
     }
   }
 
@@ -62,6 +52,9 @@ export class Fixes implements vscode.Disposable {
       },
       resolveCodeAction: async (action, outer, next) => {
         const resolved = await withFixProgress(session, action.title, outer, async (token) => next(action, token));
+        if (resolved?.edit) {
+          await this.rememberAction(session, action);
+        }
         return resolved && this.previewed(resolved);
       },
       executeCommand: async (command, parameters: unknown[], next) => {
@@ -81,14 +74,24 @@ export class Fixes implements vscode.Disposable {
     const result = await withFixProgress(session, title, undefined, (token) =>
       orCancelled(session.execute<FixResult>(Command.fix, { ...request, apply: false }, token)),
     );
-    if (!result) {
-      return;
-    }
-    this.alternatives.set(request.uri, result.alternatives);
-    if (result.status === "fixed" && result.edit) {
+    if (result?.status === "fixed" && result.edit) {
+      await this.remember(session, request, result);
       await this.offer(title, await session.running().protocol2CodeConverter.asWorkspaceEdit(result.edit));
-    } else {
-      await tell(result);
+    } else if (result) {
+      void tell(result);
+    }
+  }
+
+  /** An action brings its edit alone; the server still knows the rest, so asking again costs no search. */
+  private async rememberAction(session: Session, action: vscode.CodeAction & { data?: unknown }): Promise<void> {
+    const request = action.data as FixRequest;
+    await this.remember(session, request, await session.execute(Command.fix, { ...request, apply: false }));
+  }
+
+  private async remember(session: Session, request: FixRequest, result: FixResult): Promise<void> {
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(request.uri));
+    if (document.version === request.version) {
+      await this.choices.remember(session, document, result);
     }
   }
 
@@ -133,11 +136,9 @@ function wantsPreview(): boolean {
   return vscode.workspace.getConfiguration("editloop").get("preview", false);
 }
 
-async function tell({ status, reason }: FixResult): Promise<void> {
-  if (status === "cancelled") {
-    return;
-  }
-  const text = reason || status;
+/** Says why there is no fix; every outcome but a cancelled one is worth a word. */
+async function tell({ status, report }: FixResult): Promise<void> {
+  const text = report.line;
   if (status === "error") {
     if (await vscode.window.showErrorMessage(text, "Show Logs")) {
       await vscode.commands.executeCommand("editloop.showLogs");
@@ -146,13 +147,7 @@ async function tell({ status, reason }: FixResult): Promise<void> {
     if (await vscode.window.showWarningMessage(text, "Show Report")) {
       await vscode.commands.executeCommand("editloop.showReport");
     }
-  } else {
+  } else if (status !== "cancelled") {
     void vscode.window.showInformationMessage(text);
   }
-}
-
-/** The changed lines of a diff, shortened to what a list has room for. */
-function oneLine(diff: string): string {
-  const changed = diff.split("\n").filter((line) => /^[-+](?![-+]{2} )/.test(line));
-  return changed.map((line) => line.replace(/\s+/g, " ")).join("  ");
 }

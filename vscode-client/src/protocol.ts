@@ -8,7 +8,6 @@ export const Command = {
   fix: "editloop.fix",
   cancel: "editloop.cancel",
   showLastReport: "editloop.showLastReport",
-  applyAlternative: "editloop.applyAlternative",
   listModels: "editloop.listModels",
   useModel: "editloop.useModel",
   train: "editloop.train",
@@ -45,6 +44,7 @@ export interface FixResult {
   readonly status: "fixed" | "nothing wrong" | "not found" | "cancelled" | "stale" | "error";
   readonly reason: string;
   readonly applied: boolean;
+  readonly report: { readonly line: string; readonly diff: string };
   readonly edit?: WorkspaceEdit | null;
   readonly alternatives: readonly Alternative[];
 }

@@ -127,7 +127,6 @@ export class Session implements vscode.Disposable {
         outputChannel: this.log,
         revealOutputChannelOn: RevealOutputChannelOn.Never,
         initializationOptions: (): InitializationOptions => ({ trusted: vscode.workspace.isTrusted, status: true }),
-        synchronize: { configurationSection: "editloop" },
         middleware: { ...this.middleware(this), workspace: { configuration } },
       },
     );

@@ -5,7 +5,7 @@ import Mocha from "mocha";
 export async function run(): Promise<void> {
   const mocha = new Mocha({ ui: "bdd", timeout: 60_000, reporter: "spec", color: false });
   mocha.suite.emit("pre-require", globalThis, "", mocha);
-  await import("./suite");
+  await import("./suite.js");
   const outcome: Record<string, "pass" | "fail"> = {};
   await new Promise<void>((resolve, reject) => {
     const runner = mocha.run((failures) => (failures ? reject(new Error(`${failures} failed`)) : resolve()));

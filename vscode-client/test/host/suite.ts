@@ -4,11 +4,21 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as vscode from "vscode";
 import { applied, FIX_SCHEME } from "../../src/preview";
-import type { Model } from "../../src/protocol";
+import type { Model, ServerStatus } from "../../src/protocol";
 import { findServer } from "../../src/server";
 
 const BROKEN = 'def double(number):\n    """Twice a number.\n\n    >>> double(4)\n    8\n    """\n    return number + 2\n';
 const FIXED = /return number (\* 2|\+ number)\n$/;
+const HARD = `def secret(number):
+    """
+    >>> secret(1)
+    'kqzvx'
+    """
+    total = 0
+    for step in range(number):
+        total += step * number
+    return total
+`;
 const SYNTAX = "def half(number)\n    return number / 2\n";
 
 const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? "";
@@ -67,17 +77,17 @@ describe("VS Code", () => {
     await vscode.commands.executeCommand("workbench.action.revertAndCloseActiveEditor");
   });
 
-  it("the server is the one of the setting", async () => {
+  it("server found by the setting", async () => {
     strictEqual((await findServer())?.command, settings().get("server.path"));
   });
 
-  it("syntax errors are diagnostics", async () => {
+  it("errors while typing", async () => {
     const { document } = await open("syntax.py", SYNTAX);
     const found = await until(() => vscode.languages.getDiagnostics(document.uri)[0]);
     strictEqual(found.range.start.line, 0);
   });
 
-  it("a quick fix is resolved lazily and undone by one undo", async () => {
+  it("quick fix of a syntax error", async () => {
     const editor = await open("quick.py", SYNTAX);
     const { document } = editor;
     await until(() => vscode.languages.getDiagnostics(document.uri)[0]);
@@ -93,14 +103,14 @@ describe("VS Code", () => {
     strictEqual(document.getText(), SYNTAX);
   });
 
-  it("the function around the cursor is fixed", async () => {
+  it("fix a function", async () => {
     const editor = await open("function.py", BROKEN);
     cursorTo(editor, "return");
     await vscode.commands.executeCommand("editloop.fixFunction");
     ok(FIXED.test(editor.document.getText()), editor.document.getText());
   });
 
-  it("the selection is fixed", async () => {
+  it("fix a selection", async () => {
     const editor = await open("selection.py", BROKEN);
     const last = editor.document.lineAt(6).range;
     editor.selection = new vscode.Selection(last.start, last.end);
@@ -108,13 +118,13 @@ describe("VS Code", () => {
     ok(FIXED.test(editor.document.getText()), editor.document.getText());
   });
 
-  it("the file is fixed", async () => {
+  it("fix a file", async () => {
     const editor = await open("file.py", BROKEN);
     await vscode.commands.executeCommand("editloop.fixFile");
     ok(FIXED.test(editor.document.getText()), editor.document.getText());
   });
 
-  it("line endings, tabs and characters outside of the BMP survive", async () => {
+  it("characters beyond the first plane", async () => {
     const text = 'NAME = "😀 naïve"\r\n\r\ndef half(number)\r\n\treturn number / 2  # ½ 😀\r\n';
     const editor = await open("crlf.py", text);
     strictEqual(editor.document.eol, vscode.EndOfLine.CRLF);
@@ -122,7 +132,28 @@ describe("VS Code", () => {
     strictEqual(editor.document.getText(), text.replace("(number)\r", "(number):\r"));
   });
 
-  it("a diff is accepted", async () => {
+  it("cancel", async () => {
+    const editor = await open("hard.py", HARD);
+    const fixing = vscode.commands.executeCommand("editloop.fixFile");
+    const busy = async (wanted: boolean) =>
+      (await vscode.commands.executeCommand<ServerStatus>("editloop.status")).busy === wanted || undefined;
+    await until(() => busy(true));
+    await vscode.commands.executeCommand("editloop.cancelFixes");
+    await fixing;
+    await until(() => busy(false));
+    strictEqual(editor.document.getText(), HARD);
+  });
+
+  it("a fix for changed lines is not applied", async () => {
+    const editor = await open("changed.py", HARD);
+    const fixing = vscode.commands.executeCommand("editloop.fixFile");
+    await until(async () => (await vscode.commands.executeCommand<ServerStatus>("editloop.status")).busy || undefined);
+    await editor.edit((edit) => edit.replace(editor.document.lineAt(8).range, "    return 'mine'"));
+    await fixing;
+    strictEqual(editor.document.getText(), HARD.replace("return total", "return 'mine'"));
+  });
+
+  it("a fix as a diff, accepted", async () => {
     await settings().update("preview", true, vscode.ConfigurationTarget.Workspace);
     const editor = await open("accept.py", BROKEN);
     const fixing = vscode.commands.executeCommand("editloop.fixFile");
@@ -136,7 +167,7 @@ describe("VS Code", () => {
     strictEqual(diffInFront(), undefined);
   });
 
-  it("a diff is rejected", async () => {
+  it("a fix as a diff, rejected", async () => {
     await settings().update("preview", true, vscode.ConfigurationTarget.Workspace);
     const editor = await open("reject.py", BROKEN);
     const fixing = vscode.commands.executeCommand("editloop.fixFile");
@@ -147,7 +178,7 @@ describe("VS Code", () => {
     strictEqual(diffInFront(), undefined);
   });
 
-  it("a diff of a file that changed meanwhile is not applied", async () => {
+  it("a diff of a file that changed is not applied", async () => {
     await settings().update("preview", true, vscode.ConfigurationTarget.Workspace);
     const editor = await open("stale.py", BROKEN);
     const fixing = vscode.commands.executeCommand("editloop.fixFile");
@@ -175,19 +206,19 @@ describe("VS Code", () => {
     strictEqual(document.getText(), expected);
   });
 
-  it("the models are listed with their metadata", async () => {
+  it("models with their metadata", async () => {
     const models = await vscode.commands.executeCommand<Model[]>("editloop.listModels");
     const shipped = models.find((model) => model.default);
     ok(shipped?.parameters && shipped.quantization, JSON.stringify(models));
   });
 
-  it("debug information is copied", async () => {
+  it("debug information", async () => {
     await vscode.commands.executeCommand("editloop.copyDebugInformation");
     const text = await vscode.env.clipboard.readText();
     ok(text.includes(`VS Code ${vscode.version}`) && text.includes("server running"), text);
   });
 
-  it("the report is shown", async () => {
+  it("report", async () => {
     await open("report.py", BROKEN);
     await vscode.commands.executeCommand("editloop.fixFile");
     await vscode.commands.executeCommand("editloop.showReport");
@@ -195,14 +226,14 @@ describe("VS Code", () => {
     ok(report.getText().includes("report.py"), report.getText());
   });
 
-  it("the server is restarted", async () => {
+  it("restart of the server", async () => {
     await vscode.commands.executeCommand("editloop.restart");
     const editor = await open("restart.py", SYNTAX);
     await vscode.commands.executeCommand("editloop.fixFile");
     strictEqual(editor.document.getText(), SYNTAX.replace(")\n", "):\n"));
   });
 
-  it("a language can be switched off", async () => {
+  it("switched off for a language", async () => {
     const target = vscode.ConfigurationTarget.Workspace;
     const editor = await open("off.py", SYNTAX);
     await until(() => vscode.languages.getDiagnostics(editor.document.uri)[0]);

@@ -1,0 +1,22 @@
+// Which feature works in VS Code, in the format of tests/conformance.py:
+// {feature: {editor: {"result": "pass" | "fail" | "skip", "tests": {id: result}}}}
+import { readFile, rename, writeFile } from "node:fs/promises";
+
+const EDITOR = "VS Code";
+const WORST = ["fail", "skip", "pass"];
+
+/** results: {feature: {test id: result}}; what did not run this time stays in the file. */
+export async function merge(path, results) {
+  const table = await readFile(path, "utf8").then(JSON.parse, (error) => {
+    if (error.code === "ENOENT") return {};
+    throw error;
+  });
+  for (const [feature, tests] of Object.entries(results)) {
+    const cell = ((table[feature] ??= {})[EDITOR] ??= { tests: {} });
+    Object.assign(cell.tests, tests);
+    cell.result = WORST.find((result) => Object.values(cell.tests).includes(result));
+  }
+  const sorted = Object.fromEntries(Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1)));
+  await writeFile(`${path}.new`, `${JSON.stringify(sorted, null, 1)}\n`);
+  await rename(`${path}.new`, path);
+}
