@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import random
-import shutil
-import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, track
+from rich.progress import track
 
-from editloop.transcript import BOS, END, PAD, Transcript
+from editloop.transcript import BOS, END, PAD
+
+if TYPE_CHECKING:
+    from transformers import Qwen3ForCausalLM
+
+    from trainer.encode import Encoder
+    from trainer.scratch import ModelShape, ScratchTrainer
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Where to write.")]
+Direct = Annotated[
+    bool, typer.Option("--direct", help="Teach the whole repaired code at once, not the edits.")
+]
 console = Console(stderr=True)
 
 
@@ -43,7 +47,9 @@ def tokenizer(
 
 def rows(
     inputs: Annotated[list[Path], typer.Argument(exists=True, help="Corpora or demonstrations.")],
-    tokenizer: Annotated[Path, typer.Option(exists=True, help="tokenizer.json")],
+    tokenizer: Annotated[
+        Path, typer.Option(exists=True, help="A tokenizer.json, or the folder of a base.")
+    ],
     out: Out,
     max_tokens: Annotated[int, typer.Option(help="Longest row; longer episodes are cut.")] = 1024,
     exit_share: Annotated[
@@ -53,36 +59,29 @@ def rows(
     long_share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of longer rows that stays.")
     ] = 1.0,
+    direct: Direct = False,
 ) -> None:
     """Encode corpus modules or demonstrations as token rows."""
-    from trainer.rows import encode_rows
-    from trainer.tokenizer import EpisodeEncoder
+    from trainer.rows import encode_rows, read_transcripts
 
-    source = track(_transcripts(inputs, exit_share), "encoding", console=console, total=None)
-    made = encode_rows(source, EpisodeEncoder.from_file(tokenizer), max_tokens)
+    # A direct answer is made of the whole episode.
+    episodes = read_transcripts(inputs, 1.0 if direct else exit_share)
+    source = track(episodes, "encoding", console=console, total=None)
+    made = encode_rows(source, _encoder(tokenizer), max_tokens, direct=direct)
     made = made.thinned(short, long_share, seed=0)
     made.save(out)
     share = made.written.mean() if len(made.written) else 0.0
     console.print(f"{out}: {len(made)} rows, {len(made.ids)} tokens, {share:.1%} of them written")
 
 
-def _transcripts(inputs: list[Path], exit_share: float) -> Iterator[Transcript]:
-    """Modules and demonstrations as transcripts.
+def _encoder(path: Path) -> Encoder:
+    from trainer.tokenizer import EpisodeEncoder
 
-    The turn that says EXIT shows the whole window once more to teach one token, so few keep it.
-    """
-    from trainer.rows import demo_transcript, module_transcript, read_jsonl
+    if path.is_dir():
+        from trainer.encode import load_base
 
-    rng = random.Random(0)
-    for path in inputs:
-        for row in read_jsonl(path):
-            if "observations" not in row:
-                yield module_transcript(row["source"])
-                continue
-            episode = demo_transcript(row)
-            if len(episode.commands) > 1 and rng.random() >= exit_share:
-                episode = Transcript(episode.observations[:-1], episode.commands[:-1])
-            yield episode
+        return load_base(path).encoder
+    return EpisodeEncoder.from_file(path)
 
 
 def scratch(
@@ -110,17 +109,13 @@ def scratch(
 ) -> None:
     """Train a small decoder; goes on by itself when the folder holds a checkpoint."""
     import torch
-    from tokenizers import Tokenizer
-    from transformers import Qwen3ForCausalLM
 
-    from trainer.rows import Rows
-    from trainer.scratch import ModelShape, Run, Settings, make_model
-    from trainer.tokenizer import special_id
+    from trainer.progress import open_tensorboard
+    from trainer.run import RunFolder
+    from trainer.scratch import ModelShape, ScratchTrainer, Settings
 
     if threads:
         torch.set_num_threads(threads)
-    loaded = Tokenizer.from_file(str(tokenizer))
-    pad, bos, end = (special_id(loaded, token) for token in (PAD, BOS, END))
     settings = Settings(
         minutes=minutes,
         steps=steps,
@@ -132,35 +127,51 @@ def scratch(
         decay_from=decay_from,
         seed=seed,
     )
-    if init is None:
-        shape = ModelShape(loaded.get_vocab_size(), width, layers, width // 64, kv_heads, hidden)
-        model = make_model(shape, pad, bos, end, seed)
-    else:
-        model = Qwen3ForCausalLM.from_pretrained(init, dtype=torch.float32)
+    shape = ModelShape(0, width, layers, width // 64, kv_heads, hidden)
+    model, pad = _model(tokenizer, shape, init, seed)
+    resolved = {"kind": "scratch", "model": model.config.to_dict(), **asdict(settings)}
+    data = [rows, tokenizer, *([dev] if dev else []), *([init / "config.json"] if init else [])]
+    run = RunFolder(out, resolved, data=data)
+    open_tensorboard(run)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.nn.Module.to(model, device)
-    run = Run(out, model, settings, pad)
-    resumed = run.resume()
-    (out / "model").mkdir(exist_ok=True)
-    shutil.copyfile(tokenizer, out / "model" / "tokenizer.json")
+    trainer = ScratchTrainer(run, model, settings, pad)
+    resumed = trainer.resume()
     size = sum(p.numel() for p in model.parameters()) / 1e6
-    console.print(f"{size:.1f}M parameters on {model.device}{', resumed' if resumed else ''}")
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
-    ) as progress:
-        task = progress.add_task("training", total=1.0)
-        file = (out / "log.jsonl").open("a", encoding="utf-8")
-        started = time.monotonic()
+    console.print(f"{size:.1f}M parameters on {device}{', resumed' if resumed else ''}")
+    _train(trainer, rows, dev)
+    trainer.write_model(tokenizer)
+    console.print(f"{run.model}: step {trainer.step}, {trainer.tokens} tokens")
 
-        def log(values: dict[str, Any]) -> None:
-            row = {"step": run.step, "tokens": run.tokens, "seconds": run.seconds, **values}
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            left = (time.monotonic() - started) * (1 - run.spent) / max(run.spent, 1e-6) / 60
-            loss = f"{values['command_loss']:.3f}" if "command_loss" in values else "-"
-            text = f"step {run.step} loss {loss} {left:.0f} min left"
-            progress.update(task, completed=run.spent, description=text)
 
-        with file:
-            run.train(Rows.load(rows), Rows.load(dev) if dev else None, log)
-    console.print(json.dumps(asdict(settings)))
+def _model(
+    tokenizer: Path, shape: ModelShape, init: Path | None, seed: int
+) -> tuple[Qwen3ForCausalLM, int]:
+    """The model to begin with, and the padding token."""
+    from dataclasses import replace
+
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import Qwen3ForCausalLM
+
+    from trainer.scratch import make_model
+    from trainer.tokenizer import special_id
+
+    loaded = Tokenizer.from_file(str(tokenizer))
+    pad, bos, end = (special_id(loaded, token) for token in (PAD, BOS, END))
+    if init is not None:
+        return Qwen3ForCausalLM.from_pretrained(init, dtype=torch.float32), pad
+    shape = replace(shape, vocabulary=loaded.get_vocab_size())
+    return make_model(shape, pad, bos, end, seed), pad
+
+
+def _train(trainer: ScratchTrainer, rows: Path, dev: Path | None) -> None:
+    from trainer.progress import TrainingBar
+    from trainer.rows import Rows
+
+    with TrainingBar(console) as bar:
+        trainer.train(
+            Rows.load(rows),
+            Rows.load(dev) if dev else None,
+            lambda: bar.update(trainer.spent, trainer.run.last),
+        )

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+import random
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,10 @@ from numpy.typing import NDArray
 from editloop.commands import parse
 from editloop.text import split_lines
 from editloop.transcript import Observation, Transcript
-from trainer.tokenizer import EpisodeEncoder
+from trainer.direct import direct_pair
+
+if TYPE_CHECKING:
+    from trainer.encode import Encoder, Row
 
 WIDTH_STEP = 32
 
@@ -28,7 +32,7 @@ WIDTH_STEP = 32
 class Rows:
     """``ids[bounds[i]:bounds[i + 1]]`` is row i; ``written`` marks the tokens of commands."""
 
-    ids: NDArray[np.uint16]
+    ids: NDArray[np.uint16 | np.uint32]
     written: NDArray[np.bool_]
     bounds: NDArray[np.int64]
 
@@ -62,6 +66,18 @@ class Rows:
             return cls(arrays["ids"], arrays["written"], arrays["bounds"])
 
 
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The rows of several, one after the other."""
+    bounds = [np.zeros(1, np.int64)]
+    for part in parts:
+        bounds.append(part.bounds[1:] + bounds[-1][-1])
+    return Rows(
+        np.concatenate([part.ids for part in parts]),
+        np.concatenate([part.written for part in parts]),
+        np.concatenate(bounds),
+    )
+
+
 def demo_transcript(row: dict[str, Any]) -> Transcript:
     """The transcript of one line of a demonstrations file (version 1)."""
     if row.get("v") != 1:
@@ -84,24 +100,71 @@ def module_transcript(source: str) -> Transcript:
     return Transcript((Observation(tuple(line.text for line in split_lines(source))),))
 
 
+def read_transcripts(paths: Sequence[Path], exit_share: float = 1.0) -> Iterator[Transcript]:
+    """Modules and demonstrations of files as transcripts.
+
+    The turn that says EXIT shows the whole window once more to teach one token: ``exit_share`` of
+    the episodes keep it.
+    """
+    rng = random.Random(0)
+    for path in paths:
+        for row in read_jsonl(path):
+            if "observations" not in row:
+                yield module_transcript(row["source"])
+                continue
+            episode = demo_transcript(row)
+            if len(episode.commands) > 1 and rng.random() >= exit_share:
+                episode = _upto(episode, len(episode.commands) - 1)
+            yield episode
+
+
 def encode_rows(
-    transcripts: Iterable[Transcript], encoder: EpisodeEncoder, max_tokens: int
+    transcripts: Iterable[Transcript], encoder: Encoder, max_tokens: int, *, direct: bool = False
 ) -> Rows:
-    """Encode; an episode longer than ``max_tokens`` is cut to its first whole turns, or dropped."""
-    ids: list[NDArray[np.uint16]] = []
+    """Encode; an episode longer than ``max_tokens`` is cut to its first whole turns, or dropped.
+
+    ``direct``: rows of the direct answer instead of the episode.
+    """
+    ids: list[NDArray[np.uint32]] = []
     written: list[NDArray[np.bool_]] = []
     for transcript in transcripts:
-        tokens, flags = encoder.episode(transcript)
-        while len(tokens) > max_tokens and len(transcript.commands) > 1:
-            turns = len(transcript.commands) - 1
-            transcript = Transcript(transcript.observations[:turns], transcript.commands[:turns])
-            tokens, flags = encoder.episode(transcript)
-        if len(tokens) <= max_tokens:
-            ids.append(np.array(tokens, np.uint16))
-            written.append(np.array(flags, np.bool_))
+        rows = (
+            _direct_rows(transcript, encoder)
+            if direct
+            else _fitting(transcript, encoder, max_tokens)
+        )
+        for tokens, flags in rows:
+            if len(tokens) <= max_tokens:
+                ids.append(np.array(tokens, np.uint32))
+                written.append(np.array(flags, np.bool_))
     bounds = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
-    empty_ids, empty_flags = np.zeros(0, np.uint16), np.zeros(0, np.bool_)
-    return Rows(np.concatenate([empty_ids, *ids]), np.concatenate([empty_flags, *written]), bounds)
+    flat = np.concatenate([np.zeros(0, np.uint32), *ids])
+    small = not len(flat) or flat.max() <= np.iinfo(np.uint16).max
+    return Rows(
+        flat.astype(np.uint16) if small else flat,
+        np.concatenate([np.zeros(0, np.bool_), *written]),
+        bounds,
+    )
+
+
+def _fitting(transcript: Transcript, encoder: Encoder, max_tokens: int) -> list[Row]:
+    """The rows of the longest beginning of an episode whose longest row fits."""
+    rows = list(encoder.rows(transcript))
+    for turns in range(len(transcript.commands) - 1, 0, -1):
+        if max(len(ids) for ids, _ in rows) <= max_tokens:
+            break
+        rows = list(encoder.rows(_upto(transcript, turns)))
+    return rows
+
+
+def _direct_rows(transcript: Transcript, encoder: Encoder) -> Iterator[Row]:
+    pair = direct_pair(transcript)
+    if pair is not None:
+        yield encoder.direct(*pair)
+
+
+def _upto(transcript: Transcript, turns: int) -> Transcript:
+    return Transcript(transcript.observations[:turns], transcript.commands[:turns])
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,13 +57,26 @@ class Budget:
         return max(by_steps, by_time)
 
 
+def rate_factor(spent: float, warmup: float, decay_from: float) -> float:
+    """Factor on the learning rates: a linear rise, the full rate, linear to zero.
+
+    All arguments are shares of the budget.
+    """
+    if spent < warmup:
+        return max(spent / warmup, 0.01)
+    if spent < decay_from:
+        return 1.0
+    return max(0.0, (1.0 - spent) / (1.0 - decay_from))
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A complete checkpoint; ``seconds`` of training were spent until then."""
+    """A complete checkpoint; ``seconds`` of training and ``tokens`` were spent until then."""
 
     path: Path
     step: int
     seconds: float
+    tokens: int
 
 
 def write_text(path: Path, text: str) -> None:
@@ -99,6 +112,7 @@ class RunFolder:
         self.path = path
         self._writes = writes
         self._scalars: Scalars | None = None
+        self.last: dict[str, Any] = {}
         # As the file will hold them: tuples become lists.
         fresh: dict[str, Any] = json.loads(json.dumps(dict(settings), default=str))
         manifest = make_manifest(data)
@@ -119,7 +133,8 @@ class RunFolder:
         self._scalars = scalars
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Append one line to the metrics; ``row`` has a ``step``."""
+        """Append one line to the metrics; ``row`` has a ``step``. ``last`` has the last of each."""
+        self.last = {**self.last, **row}
         if not self._writes:
             return
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
@@ -131,7 +146,7 @@ class RunFolder:
             self._scalars.flush()
 
     @contextmanager
-    def checkpoint(self, step: int, seconds: float) -> Iterator[Path]:
+    def checkpoint(self, step: int, seconds: float, tokens: int = 0) -> Iterator[Path]:
         """The folder to write a checkpoint into; complete when the block ends.
 
         Raises RunError when it cannot be written; the one before is as it was.
@@ -142,9 +157,8 @@ class RunFolder:
             folder.mkdir(parents=True)
             yield folder
             files = {f.name: _synced(f) for f in sorted(folder.iterdir()) if f.is_file()}
-            write_json(
-                folder / COMPLETE, {"step": step, "seconds": round(seconds, 3), "files": files}
-            )
+            done = {"step": step, "seconds": round(seconds, 3), "tokens": tokens}
+            write_json(folder / COMPLETE, {**done, "files": files})
             _sync_folder(self.path)
         for old in _complete(self.path)[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)
@@ -218,7 +232,7 @@ def last_checkpoint(run: Path) -> Checkpoint | None:
         found = file.stat().st_size if file.exists() else 0
         if found != size:
             raise broken(newest, f"{name} has {found} of {size} bytes")
-    return Checkpoint(newest, int(row["step"]), float(row["seconds"]))
+    return Checkpoint(newest, int(row["step"]), float(row["seconds"]), int(row["tokens"]))
 
 
 def broken(checkpoint: Path, reason: str) -> RunError:

@@ -1,25 +1,27 @@
 """Training a small decoder from scratch: Qwen3 shape, Muon for the matrices, AdamW for the rest.
 
 The budget is minutes or steps, whichever ends first; the learning rate follows the share of the
-budget that is spent (warm-up, constant, linear to zero), so a run fits the machine at hand. A
-checkpoint holds everything, is written atomically, and a killed run goes on from it.
+budget that is spent (warm-up, constant, linear to zero), so a run fits the machine at hand.
 """
 
 from __future__ import annotations
 
-import json
-import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from pickle import UnpicklingError
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
+from trainer.encode import compact_tokenizer
 from trainer.rows import Batch, Rows, batches
+from trainer.run import Budget, RunError, RunFolder, broken, rate_factor
+from trainer.score import evaluate
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +75,10 @@ class Settings:
     dev_seconds: float = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class DevScore:
-    """On held-out demonstrations: nats a command token, share of commands whole and right."""
-
-    loss: float
-    exact: float
-    line: float
-
-
-Log = Callable[[dict[str, Any]], None]
+OnStep = Callable[[], None]
+STATE = "state.pt"
+LOG_STEPS = 10
+_COUNTERS = ("step", "epoch", "position", "seconds", "tokens")
 
 
 def make_model(shape: ModelShape, pad: int, bos: int, eos: int, seed: int) -> Qwen3ForCausalLM:
@@ -108,19 +104,23 @@ def optimizers(model: nn.Module, settings: Settings) -> list[torch.optim.Optimiz
     ]
 
 
-def rate_factor(spent: float, settings: Settings) -> float:
-    """Factor on the learning rates when ``spent`` (0 to 1) of the budget is used."""
-    if spent < settings.warmup:
-        return max(spent / settings.warmup, 0.01)
-    if spent < settings.decay_from:
-        return 1.0
-    return max(0.0, (1.0 - spent) / (1.0 - settings.decay_from))
+@dataclass(frozen=True, slots=True)
+class BatchLoss:
+    """Scalars of one batch: ``weighted`` has the gradient, the others are of command tokens."""
+
+    weighted: Tensor
+    command: Tensor
+    accuracy: Tensor
 
 
 def batch_loss(
-    model: Qwen3ForCausalLM, batch: Batch, settings: Settings, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """(weighted mean for the gradient, mean over command tokens for the log), both scalars."""
+    model: Qwen3ForCausalLM,
+    body: nn.Module,
+    batch: Batch,
+    settings: Settings,
+    generator: torch.Generator,
+) -> BatchLoss:
+    """``body`` is the model without its output layer, compiled or not."""
     device = model.device
     ids = torch.from_numpy(batch.ids)
     written = torch.from_numpy(batch.written)[:, 1:]
@@ -129,132 +129,148 @@ def batch_loss(
     chosen = real & (written | lucky)
     ids, written, chosen = ids.to(device), written.to(device), chosen.to(device)
     with torch.autocast(device.type, torch.bfloat16):
-        hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
+        hidden = body(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
         logits = model.lm_head(hidden[chosen])
-    losses = nn.functional.cross_entropy(logits.float(), ids[:, 1:][chosen], reduction="none")
+    wanted = ids[:, 1:][chosen]
+    losses = nn.functional.cross_entropy(logits.float(), wanted, reduction="none")
     flags = written[chosen]
     weights = torch.where(flags, 1.0, settings.observation_weight)
-    command = losses[flags].mean() if flags.any() else losses.mean()
-    return (losses * weights).sum() / weights.sum(), command.detach()
+    shown = flags if flags.any() else torch.ones_like(flags)
+    right = (logits.detach().argmax(-1) == wanted)[shown].float().mean()
+    weighted = (losses * weights).sum() / weights.sum()
+    return BatchLoss(weighted, losses.detach()[shown].mean(), right)
 
 
-@torch.no_grad()
-def evaluate(model: Qwen3ForCausalLM, rows: Rows, settings: Settings, pad: int) -> DevScore:
-    """Teacher-forced scores; a command counts as exact when each of its tokens is the likeliest."""
-    model.train(False)
-    total, count, exact, line, commands = 0.0, 0, 0, 0, 0
-    for batch in batches(rows, settings.batch_tokens, seed=0, pad=pad):
-        ids = torch.from_numpy(batch.ids).to(model.device)
-        written = torch.from_numpy(batch.written)[:, 1:]
-        with torch.autocast(model.device.type, torch.bfloat16):
-            hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
-            logits = model.lm_head(hidden[written.to(model.device)]).float()
-        wanted = ids[:, 1:][written.to(model.device)]
-        losses = nn.functional.cross_entropy(logits, wanted, reduction="none")
-        total, count = total + losses.sum().item(), count + len(wanted)
-        right = (logits.argmax(-1) == wanted).tolist()
-        for first, last in _command_spans(written):
-            commands += 1
-            exact += all(right[first:last])
-            line += all(right[first : first + 2])
-    model.train()
-    return DevScore(total / max(count, 1), exact / max(commands, 1), line / max(commands, 1))
+class ScratchTrainer:
+    """Trains a model in a run folder; a killed run goes on from its last checkpoint.
 
+    On CUDA the layers are compiled, and matrix products are TF32 or bfloat16 (not tested there).
+    """
 
-def _command_spans(written: Tensor) -> list[tuple[int, int]]:
-    """Spans of commands within the flattened run of written tokens."""
-    rows, columns = written.nonzero(as_tuple=True)
-    spans: list[tuple[int, int]] = []
-    start = 0
-    for i in range(1, len(rows) + 1):
-        if i == len(rows) or rows[i] != rows[i - 1] or columns[i] != columns[i - 1] + 1:
-            spans.append((start, i))
-            start = i
-    return spans
-
-
-class Run:
-    """A training run in a folder: ``settings.json``, ``log.jsonl``, ``state.pt``, ``model/``."""
-
-    def __init__(self, folder: Path, model: Qwen3ForCausalLM, settings: Settings, pad: int) -> None:
-        self.folder, self.model, self.settings, self.pad = folder, model, settings, pad
+    def __init__(
+        self, run: RunFolder, model: Qwen3ForCausalLM, settings: Settings, pad: int
+    ) -> None:
+        self.run, self.model, self.settings, self.pad = run, model, settings, pad
+        self.budget = Budget(settings.minutes, settings.steps)
         self.optimizers = optimizers(model, settings)
+        self.body: nn.Module = model.model
+        if model.device.type == "cuda":
+            torch.set_float32_matmul_precision("high")
+            # Batches differ in both dimensions.
+            self.body = cast(nn.Module, torch.compile(model.model, dynamic=True))
         self.step, self.epoch, self.position, self.seconds, self.tokens = 0, 0, 0, 0.0, 0
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
+        self._logged = (0, 0.0)
 
     @property
     def spent(self) -> float:
-        by_steps = self.step / self.settings.steps if self.settings.steps else 0.0
-        by_time = self.seconds / (60 * self.settings.minutes) if self.settings.minutes else 0.0
-        return max(by_steps, by_time)
+        """The share of the budget that is used."""
+        return self.budget.spent(self.step, self.seconds)
 
     def resume(self) -> bool:
-        """Take up the last checkpoint; False where there is none."""
-        path = self.folder / "state.pt"
-        if not path.exists():
+        """Take up the last checkpoint; False where there is none. Raises RunError."""
+        found = self.run.resume()
+        if found is None:
             return False
-        state = torch.load(path, map_location=self.model.device, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        for key in ("step", "epoch", "position", "seconds", "tokens"):
-            setattr(self, key, state[key])
+        try:
+            state = torch.load(
+                found.path / STATE, map_location=self.model.device, weights_only=True
+            )
+            self.model.load_state_dict(state["model"])
+            for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
+            for key in _COUNTERS:
+                setattr(self, key, state[key])
+        except (RuntimeError, OSError, EOFError, KeyError, ValueError, UnpicklingError) as error:
+            raise broken(found.path, str(error).partition("\n")[0]) from error
+        self._logged = (self.tokens, self.seconds)
         return True
 
     def save(self) -> None:
+        """Write a checkpoint. Raises RunError; the one before stays then."""
+        if self.run.holds(self.step):
+            return
         state = {
             "model": self.model.state_dict(),
             "optimizers": [o.state_dict() for o in self.optimizers],
-            "step": self.step,
-            "epoch": self.epoch,
-            "position": self.position,
-            "seconds": self.seconds,
-            "tokens": self.tokens,
+            **{key: getattr(self, key) for key in _COUNTERS},
         }
-        part = self.folder / "state.pt.part"
-        torch.save(state, part)
-        os.replace(part, self.folder / "state.pt")
-        self.model.save_pretrained(self.folder / "model")
+        with self.run.checkpoint(self.step, self.seconds, self.tokens) as folder:
+            torch.save(state, folder / STATE)
 
-    def train(self, rows: Rows, dev: Rows | None, log: Log) -> None:
+    def write_model(self, tokenizer: Path) -> None:
+        """Write the weights as they are now, with this tokenizer.json, as the run's result."""
+        with self.run.result() as folder:
+            compact_tokenizer(tokenizer).save_pretrained(folder)
+            shutil.copyfile(tokenizer, folder / "tokenizer.json")
+            self.model.save_pretrained(folder)
+
+    def train(self, rows: Rows, dev: Rows | None = None, on_step: OnStep = lambda: None) -> None:
         """Go on until the budget is spent; the last state is saved and scored."""
+        if not len(rows):
+            raise RunError("there are no rows to train on")
         last_save = last_dev = time.monotonic()
         self.model.train()
-        for batch in self._stream(rows):
-            if self.spent >= 1.0:
-                break
+        endless = self._stream(rows)
+        while self.spent < 1.0:
             started = time.monotonic()
-            self._step(batch, log)
+            self._step(next(endless))
             now = time.monotonic()
             self.seconds += now - started
-            if now - last_save > self.settings.checkpoint_seconds:
+            if self.step % LOG_STEPS == 0:
+                self._log()
+            on_step()
+            if now - last_save >= self.settings.checkpoint_seconds:
                 self.save()
                 last_save = time.monotonic()
             if dev is not None and now - last_dev > self.settings.dev_seconds:
-                log({"dev": asdict(evaluate(self.model, dev, self.settings, self.pad))})
+                self._score(dev)
                 last_dev = time.monotonic()
         self.save()
         if dev is not None:
-            log({"dev": asdict(evaluate(self.model, dev, self.settings, self.pad)), "end": True})
+            self._score(dev)
 
-    def _step(self, batch: Batch, log: Log) -> None:
-        factor = rate_factor(self.spent, self.settings)
+    def _step(self, batch: Batch) -> None:
+        factor = self._factor()
         rates = (self.settings.matrix_rate, self.settings.other_rate)
         for optimizer, rate in zip(self.optimizers, rates, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate * factor
         generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.step)
-        loss, command = batch_loss(self.model, batch, self.settings, generator)
-        torch.autograd.backward(loss)
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self._losses = batch_loss(self.model, self.body, batch, self.settings, generator)
+        torch.autograd.backward(self._losses.weighted)
+        self._norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.step += 1
         self.tokens += int(batch.lengths.sum())
-        if self.step % 10 == 0:
-            log({"loss": loss.item(), "command_loss": command.item(), "norm": norm.item()})
+
+    def _factor(self) -> float:
+        return rate_factor(self.spent, self.settings.warmup, self.settings.decay_from)
+
+    def _log(self) -> None:
+        tokens, seconds = self._logged
+        self._logged = (self.tokens, self.seconds)
+        self.run.log(
+            {
+                **self._now(),
+                "loss": self._losses.command.item(),
+                "weighted_loss": self._losses.weighted.item(),
+                "accuracy": self._losses.accuracy.item(),
+                "tokens_per_second": round(
+                    (self.tokens - tokens) / max(self.seconds - seconds, 1e-9), 1
+                ),
+                "grad_norm": self._norm.item(),
+                "rate": self._factor(),
+            }
+        )
+
+    def _score(self, dev: Rows) -> None:
+        score = evaluate(self.model, dev, self.settings.batch_tokens, self.pad)
+        self.run.log({**self._now(), "dev": asdict(score)})
+
+    def _now(self) -> dict[str, Any]:
+        return {"step": self.step, "tokens": self.tokens, "seconds": round(self.seconds, 3)}
 
     def _stream(self, rows: Rows) -> Iterator[Batch]:
         """Batches without end; after a resume those that were used are passed over."""

@@ -6,12 +6,23 @@ same there (a test holds this). No token exceeds 32 bytes, as ``llama_cpp`` drop
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from editloop.transcript import SPECIAL_TOKENS, Piece, Transcript, compact
+from editloop.commands import Command
+from editloop.transcript import (
+    END,
+    SPECIAL_TOKENS,
+    Observation,
+    Piece,
+    Rendering,
+    Transcript,
+    command_pieces,
+    compact,
+)
+from trainer.direct import direct_pieces
 
 QWEN2_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
@@ -20,7 +31,9 @@ QWEN2_PATTERN = (
 MAX_TOKEN_LENGTH = 32
 
 
-def train_tokenizer(lines: Iterable[str], vocabulary: int) -> Tokenizer:
+def train_tokenizer(
+    lines: Iterable[str], vocabulary: int, specials: Sequence[str] = SPECIAL_TOKENS
+) -> Tokenizer:
     """Train on single lines, as that is how the transcript shows source.
 
     ``vocabulary`` counts everything: 256 bytes, merges, and the special tokens at the end.
@@ -34,14 +47,14 @@ def train_tokenizer(lines: Iterable[str], vocabulary: int) -> Tokenizer:
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary - len(SPECIAL_TOKENS),
+        vocab_size=vocabulary - len(specials),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         max_token_length=MAX_TOKEN_LENGTH,
         show_progress=False,
     )
     tokenizer.train_from_iterator(lines, trainer)
     # A small corpus may end early; the ids of special tokens must not depend on it.
-    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    tokenizer.add_special_tokens(list(specials))
     return tokenizer
 
 
@@ -54,13 +67,19 @@ def special_id(tokenizer: Tokenizer, token: str) -> int:
 
 
 class EpisodeEncoder:
-    """Token ids and loss flags of transcripts. Plain text is never read as a special token."""
+    """Token ids and loss flags of transcripts. Plain text is never read as a special token.
+
+    An ``Encoder`` (see ``trainer.encode``) of the compact rendering.
+    """
+
+    rendering: Rendering = "compact"
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
         tokenizer.encode_special_tokens = True
         self._special = {token: special_id(tokenizer, token) for token in SPECIAL_TOKENS}
         self._cache: dict[str, list[int]] = {}
+        self.end = self._special[END]
 
     @classmethod
     def from_file(cls, path: Path) -> EpisodeEncoder:
@@ -86,6 +105,27 @@ class EpisodeEncoder:
             ids += tokens
             written += [flag] * len(tokens)
         return ids, written
+
+    def rows(self, transcript: Transcript) -> Iterator[tuple[list[int], list[bool]]]:
+        yield self.episode(transcript)
+
+    def direct(
+        self, observation: Observation, answer: Sequence[str]
+    ) -> tuple[list[int], list[bool]]:
+        prompt = self.prefix(Transcript((observation,)))
+        written = self._ids(direct_pieces(answer))
+        return prompt + written, [False] * len(prompt) + [True] * len(written)
+
+    def prefix(self, transcript: Transcript) -> list[int]:
+        """Ids up to the next command."""
+        return self._ids(piece for piece, _ in compact(transcript))
+
+    def command(self, command: Command) -> list[int]:
+        """Ids of a command, its end included."""
+        return self._ids(command_pieces(command))
+
+    def _ids(self, pieces: Iterable[Piece]) -> list[int]:
+        return [token for piece in pieces for token in self.piece(piece)]
 
 
 def source_lines(sources: Iterable[str]) -> Iterator[str]:

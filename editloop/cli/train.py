@@ -16,6 +16,8 @@ COMMANDS = {
     "tokenizer": "trainer.cli_model",
     "rows": "trainer.cli_model",
     "scratch": "trainer.cli_model",
+    "sft": "trainer.cli_sft",
+    "plot": "trainer.cli_sft",
 }
 """In the order in which they are used; a command is the function of its name in that module."""
 

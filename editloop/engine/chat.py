@@ -5,8 +5,10 @@ The template's own text may hold control tokens; what comes from the file under 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,15 +17,35 @@ from editloop.transcript import Transcript, chat
 
 from .constraint import Allowed, Constraint
 from .errors import NoChatTemplate
-from .llama import Engine
 
 _MARK = "\x00{}\x00"
+
+
+class _Info(Protocol):
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def metadata(self) -> Mapping[str, Any]: ...
+
+
+class Vocabulary(Protocol):
+    """What is needed of an engine; training answers it from a Hugging Face tokenizer."""
+
+    n_vocab: int
+
+    @property
+    def info(self) -> _Info: ...
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]: ...
+
+    def detokenize(self, ids: Sequence[int]) -> bytes: ...
 
 
 class ChatDialect:
     """Transcripts as a conversation, commands in their wire form."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Vocabulary) -> None:
         self.engine = engine
         metadata = engine.info.metadata
         template = metadata.get("tokenizer.chat_template")
@@ -51,7 +73,10 @@ class ChatDialect:
 
     def prefix(self, transcript: Transcript) -> list[int]:
         """Ids up to the next command."""
-        messages = chat(transcript)
+        return self.messages(chat(transcript))
+
+    def messages(self, messages: Sequence[dict[str, str]]) -> list[int]:
+        """Ids of a conversation, up to the next turn of the model."""
         marked = [{**m, "content": _MARK.format(i)} for i, m in enumerate(messages)]
         text = self._template.render(
             messages=marked, add_generation_prompt=True, bos_token="", eos_token=""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from killing import file_limit, in_killed_process, kill_self
 
 from editloop.commands import edit_line
 from editloop.engine import Engine
@@ -27,7 +28,9 @@ from editloop.transcript import (
 from export import write_gguf
 from export.testing import stdlib_texts
 from trainer.rows import Rows, batches, encode_rows, module_transcript
-from trainer.scratch import ModelShape, Run, Settings, evaluate, make_model, rate_factor
+from trainer.run import RunError, RunFolder, rate_factor, read_metrics
+from trainer.score import evaluate
+from trainer.scratch import ModelShape, ScratchTrainer, Settings, make_model
 from trainer.tokenizer import EpisodeEncoder, source_lines, train_tokenizer
 
 SHAPE = ModelShape(vocabulary=1024, width=64, layers=2, heads=1, kv_heads=1, hidden=128)
@@ -54,9 +57,12 @@ def rows(encoder: EpisodeEncoder) -> Rows:
     return encode_rows((episode(part, 3, "    return x") for part in parts), encoder, 700)
 
 
-def make_run(folder: Path, encoder: EpisodeEncoder, settings: Settings = SETTINGS) -> Run:
+def make_trainer(
+    folder: Path, encoder: EpisodeEncoder, settings: Settings = SETTINGS
+) -> ScratchTrainer:
     pad, bos, end = (encoder.tokenizer.token_to_id(token) for token in (PAD, BOS, END))
-    return Run(folder, make_model(SHAPE, pad, bos, end, seed=0), settings, pad)
+    model = make_model(SHAPE, pad, bos, end, seed=0)
+    return ScratchTrainer(RunFolder(folder, {"seed": 0}), model, settings, pad)
 
 
 def test_only_commands_are_marked_as_written(encoder: EpisodeEncoder) -> None:
@@ -93,50 +99,87 @@ def test_batches_hold_every_row_once(rows: Rows) -> None:
 
 
 def test_rates_follow_the_budget() -> None:
-    settings = Settings(warmup=0.1, decay_from=0.5)
-    factors = [rate_factor(spent, settings) for spent in (0.0, 0.05, 0.1, 0.3, 0.5, 0.75, 1.0)]
+    factors = [rate_factor(spent, 0.1, 0.5) for spent in (0.0, 0.05, 0.1, 0.3, 0.5, 0.75, 1.0)]
     assert factors == pytest.approx([0.01, 0.5, 1.0, 1.0, 1.0, 0.5, 0.0])
 
 
 def test_training_learns(rows: Rows, encoder: EpisodeEncoder, tmp_path: Path) -> None:
-    run = make_run(tmp_path, encoder, replace(SETTINGS, steps=60))
-    before = evaluate(run.model, rows, SETTINGS, run.pad)
-    run.train(rows, None, lambda _: None)
-    after = evaluate(run.model, rows, SETTINGS, run.pad)
-    assert after.loss < 0.6 * before.loss
-    assert after.line > 0.9
+    trainer = make_trainer(tmp_path, encoder, replace(SETTINGS, steps=60, checkpoint_seconds=1e9))
+    before = evaluate(trainer.model, rows, 1024, trainer.pad)
+    trainer.train(rows, dev=rows)
+    logged = read_metrics(tmp_path)
+    assert logged[-1]["dev"]["loss"] < 0.6 * before.loss
+    assert logged[-1]["dev"]["line"] > 0.9
+    assert [row["step"] for row in logged] == [10, 20, 30, 40, 50, 60, 60]
+    assert logged[0]["tokens_per_second"] > 0
+    assert logged[-2]["accuracy"] > logged[0]["accuracy"]
 
 
-class Killed(Exception):
-    """Stands for the end of the process."""
+def test_no_rows_are_refused(rows: Rows, encoder: EpisodeEncoder, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no rows"):
+        make_trainer(tmp_path, encoder).train(rows.thinned(0, 0.0, seed=0))
 
 
 def test_a_killed_run_ends_like_an_uninterrupted_one(
     rows: Rows, encoder: EpisodeEncoder, tmp_path: Path
 ) -> None:
     torch.set_num_threads(1)
-    whole = make_run(tmp_path / "whole", encoder)
-    whole.train(rows, None, lambda _: None)
+    whole = make_trainer(tmp_path / "whole", encoder)
+    whole.train(rows)
 
-    def kill(values: dict[str, Any]) -> None:
-        raise Killed
+    def until_killed() -> None:
+        cut = make_trainer(tmp_path / "cut", encoder)
+        cut.train(rows, on_step=lambda: kill_self() if cut.step == 7 else None)
 
-    cut = make_run(tmp_path / "cut", encoder)
-    with pytest.raises(Killed):
-        cut.train(rows, None, kill)
-    again = make_run(tmp_path / "cut", encoder)
+    in_killed_process(until_killed)
+    again = make_trainer(tmp_path / "cut", encoder)
     assert again.resume()
-    assert 0 < again.step < 12
-    again.train(rows, None, lambda _: None)
+    assert again.step == 6  # the checkpoint of step 7 was not written yet
+    again.train(rows)
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, again.model.state_dict()[name]), name
+    losses = [[row["loss"] for row in read_metrics(tmp_path / name)] for name in ("whole", "cut")]
+    assert losses[0] == losses[1]
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(
+    rows: Rows, encoder: EpisodeEncoder, tmp_path: Path
+) -> None:
+    trainer = make_trainer(tmp_path, encoder)
+    trainer._step(next(trainer._stream(rows)))
+    trainer.save()
+    trainer._step(next(trainer._stream(rows)))
+    with file_limit(100_000), pytest.raises(RunError, match="checkpoint-1 is kept"):
+        trainer.save()
+    again = make_trainer(tmp_path, encoder)
+    assert again.resume()
+    assert again.step == 1
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-1"]
+
+
+@pytest.mark.parametrize("spoil", ["short", "garbage"])
+def test_a_broken_checkpoint_is_named(
+    spoil: str, rows: Rows, encoder: EpisodeEncoder, tmp_path: Path
+) -> None:
+    trainer = make_trainer(tmp_path, encoder)
+    for _ in range(2):
+        trainer._step(next(trainer._stream(rows)))
+        trainer.save()
+    file = tmp_path / "checkpoint-2" / "state.pt"
+    size = file.stat().st_size
+    file.write_bytes(b"x" * (size if spoil == "garbage" else 10))
+    with pytest.raises(RunError, match=r"checkpoint-2 is broken .* goes on from checkpoint-1"):
+        make_trainer(tmp_path, encoder).resume()
+    shutil.rmtree(file.parent)
+    again = make_trainer(tmp_path, encoder)
+    assert again.resume()
+    assert again.step == 1
 
 
 def test_serving_reads_the_ids_that_training_wrote(encoder: EpisodeEncoder, tmp_path: Path) -> None:
     """On 200 files: the transcript's ids in ``tokenizers`` are those in llama.cpp."""
-    run = make_run(tmp_path / "run", encoder)
-    run.save()
-    encoder.tokenizer.save(str(tmp_path / "run" / "model" / "tokenizer.json"))
+    encoder.tokenizer.save(str(tmp_path / "tokenizer.json"))
+    make_trainer(tmp_path / "run", encoder).write_model(tmp_path / "tokenizer.json")
     metadata = {
         "editloop.transcript_version": TRANSCRIPT_VERSION,
         "editloop.rendering": "compact",

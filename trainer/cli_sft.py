@@ -1,0 +1,141 @@
+"""``editloop train sft`` and ``plot``: fine-tuning of a pretrained base, and its curves."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trainer.cli_model import Direct, Out, console
+
+if TYPE_CHECKING:
+    from trainer.encode import Base
+    from trainer.rows import Rows
+
+
+class Reporter(enum.StrEnum):
+    """Where the metrics go beside metrics.jsonl."""
+
+    tensorboard = "tensorboard"
+    trackio = "trackio"
+    wandb = "wandb"
+    none = "none"
+
+
+def sft(
+    data: Annotated[
+        list[Path], typer.Argument(exists=True, help="Demonstrations (.jsonl), or rows (.npz).")
+    ],
+    base: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Pretrained folder.")],
+    out: Out,
+    dev: Annotated[
+        Path | None, typer.Option(exists=True, help="Held-out demonstrations or rows.")
+    ] = None,
+    direct: Direct = False,
+    minutes: Annotated[float | None, typer.Option(help="Budget in minutes.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Budget in steps.")] = None,
+    epochs: Annotated[float, typer.Option(help="Budget in passes over the data.")] = 1.0,
+    full: Annotated[bool, typer.Option("--full", help="Train all weights, no LoRA.")] = False,
+    rank: Annotated[int, typer.Option(min=1, help="LoRA rank.")] = 64,
+    alpha: Annotated[int, typer.Option(min=1, help="LoRA alpha.")] = 16,
+    context: Annotated[int, typer.Option(min=64, help="Tokens of a packed row.")] = 2048,
+    batch: Annotated[int, typer.Option(min=1, help="Packed rows at once.")] = 8,
+    accumulate: Annotated[int, typer.Option(min=1, help="Batches of one step.")] = 1,
+    rate: Annotated[
+        float | None, typer.Option(help="Learning rate; default 2e-4 for LoRA, else 2e-5.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of adapters and order.")] = 0,
+    log_steps: Annotated[int, typer.Option(min=1, help="Steps between two metrics.")] = 10,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0.0, help="Seconds between two checkpoints.")
+    ] = 300.0,
+    report_to: Annotated[Reporter, typer.Option(help="Metrics go there, too.")] = (
+        Reporter.tensorboard
+    ),
+    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+) -> None:
+    """Fine-tune a Llama, Qwen2 or Qwen3 base; goes on by itself when the folder has a checkpoint.
+
+    The base reads the compact rendering when its tokenizer has this tool's tokens, and its own chat
+    template otherwise. The result is OUT/model, a plain Hugging Face folder.
+    """
+    import torch
+
+    from trainer.encode import load_base
+    from trainer.progress import TrainingBar, open_tensorboard
+    from trainer.run import RunFolder
+    from trainer.sft import fine_tune
+    from trainer.sft_trainer import SftSettings
+
+    if threads:
+        torch.set_num_threads(threads)
+    settings = SftSettings(
+        minutes=minutes,
+        steps=steps,
+        epochs=epochs,
+        full=full,
+        rank=rank,
+        alpha=alpha,
+        context=context,
+        batch=batch,
+        accumulate=accumulate,
+        rate=rate,
+        seed=seed,
+        log_steps=log_steps,
+        checkpoint_seconds=checkpoint_seconds,
+        report_to=report_to.value,
+    )
+    loaded = load_base(base)
+    resolved = {
+        "kind": "sft",
+        "base": str(base.resolve()),
+        "rendering": loaded.encoder.rendering,
+        "direct": direct,
+        "peak_rate": settings.peak_rate,
+        **asdict(settings),
+    }
+    files = [*data, *([dev] if dev else []), base / "config.json", base / "tokenizer.json"]
+    run = RunFolder(
+        out,
+        resolved,
+        data=files,
+        budget=("minutes", "steps", "epochs", "checkpoint_seconds", "log_steps", "report_to"),
+    )
+    if report_to is Reporter.tensorboard:
+        open_tensorboard(run)
+    rows = _rows(data, loaded, context, direct)
+    held_out = _rows([dev], loaded, context, direct) if dev else None
+    with TrainingBar(console) as bar:
+        resumed = fine_tune(
+            run,
+            loaded,
+            rows,
+            settings,
+            dev=held_out,
+            on_step=lambda spent: bar.update(spent, run.last),
+        )
+    console.print(f"{run.model}: {'resumed, ' if resumed else ''}step {run.last.get('step', 0)}")
+
+
+def _rows(paths: list[Path], base: Base, context: int, direct: bool) -> Rows:
+    from trainer.rows import Rows, encode_rows, joined, read_transcripts
+
+    ready = [Rows.load(path) for path in paths if path.suffix == ".npz"]
+    texts = [path for path in paths if path.suffix != ".npz"]
+    if texts:
+        ready.append(encode_rows(read_transcripts(texts), base.encoder, context, direct=direct))
+    return joined(ready)
+
+
+def plot(
+    runs: Annotated[list[Path], typer.Argument(exists=True, file_okay=False, help="Run folders.")],
+    out: Out = Path("curve.png"),
+) -> None:
+    """Draw the curves of training runs into one PNG."""
+    from trainer.plot import draw_curves
+
+    draw_curves(runs, out)
+    console.print(f"{out}: {len(runs)} runs")

@@ -1,0 +1,197 @@
+"""Transcripts as token ids of a Hugging Face base, in the dialect in which the result will serve.
+
+A base whose tokenizer has this tool's special tokens reads the compact rendering. Any other reads
+the chat rendering through its own template, encoded by the engine's own dialect, so that training
+and serving cannot differ.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from editloop.commands import Command
+from editloop.engine.chat import ChatDialect
+from editloop.transcript import (
+    BOS,
+    END,
+    PAD,
+    SPECIAL_TOKENS,
+    Observation,
+    Rendering,
+    Transcript,
+)
+from trainer.direct import direct_messages
+from trainer.run import RunError
+from trainer.tokenizer import EpisodeEncoder
+
+Row = tuple[list[int], list[bool]]
+"""Token ids, and which of them the model writes."""
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+SHAPES = frozenset({"llama", "qwen2", "qwen3"})
+
+
+class Encoder(Protocol):
+    """How one base reads episodes. The ids are those of the same model in the engine."""
+
+    rendering: Rendering
+    end: int
+    """The token that ends what the model writes."""
+
+    def prefix(self, transcript: Transcript) -> list[int]:
+        """Ids up to the next command."""
+        ...
+
+    def command(self, command: Command) -> list[int]:
+        """Ids of a command, its end included."""
+        ...
+
+    def rows(self, transcript: Transcript) -> Iterator[Row]:
+        """The rows that teach every command of an episode; one, where the rendering only grows."""
+        ...
+
+    def direct(self, observation: Observation, answer: Sequence[str]) -> Row:
+        """The row that teaches the whole repaired window, given a first observation."""
+        ...
+
+
+class ChatEncoder:
+    """The chat rendering of an instruct model."""
+
+    rendering: Rendering = "chat"
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+        self._dialect = ChatDialect(_Vocabulary.of(tokenizer, name))
+        self.end = self._dialect.end
+
+    def prefix(self, transcript: Transcript) -> list[int]:
+        return self._dialect.prefix(transcript)
+
+    def command(self, command: Command) -> list[int]:
+        return self._dialect.command(command)
+
+    def rows(self, transcript: Transcript) -> Iterator[Row]:
+        """One row, or one a turn for a template that shows earlier turns differently.
+
+        None for a module: this rendering has no form for a text that is not under repair.
+        """
+        turns = [_upto(transcript, n) for n in range(len(transcript.commands))]
+        parts = [
+            _joined(self.prefix(turn), self.command(command))
+            for turn, command in zip(turns, transcript.commands, strict=True)
+        ]
+        if not parts:
+            return
+        whole, written = parts[-1]
+        merged = list(written)
+        for ids, flags in parts[:-1]:
+            if whole[: len(ids)] != ids:
+                yield from parts
+                return
+            merged[: len(flags)] = [a or b for a, b in zip(merged, flags, strict=False)]
+        yield whole, merged
+
+    def direct(self, observation: Observation, answer: Sequence[str]) -> Row:
+        prompt = self._dialect.messages(direct_messages(observation))
+        text = self._dialect.engine.tokenize("\n".join(answer))
+        return _joined(prompt, [*text, self.end])
+
+
+@dataclass(frozen=True, slots=True)
+class _Info:
+    path: Path
+    metadata: dict[str, Any]
+
+
+class _Vocabulary:
+    """What the chat dialect asks of an engine, answered by a Hugging Face tokenizer."""
+
+    def __init__(self, tokenizer: Tokenizer, info: _Info) -> None:
+        self._tokenizer, self.info = tokenizer, info
+        self.n_vocab = tokenizer.get_vocab_size()
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase, name: str) -> _Vocabulary:
+        # A copy: encode_special_tokens is a state of the tokenizer.
+        own = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        metadata = {
+            "tokenizer.chat_template": tokenizer.chat_template,
+            "tokenizer.ggml.eos_token_id": tokenizer.eos_token_id,
+        }
+        return cls(own, _Info(Path(name), metadata))
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        self._tokenizer.encode_special_tokens = not special
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def detokenize(self, ids: Sequence[int]) -> bytes:
+        raise NotImplementedError("training does not decode")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The tokenizer of a pretrained folder, and how it reads episodes."""
+
+    folder: Path
+    tokenizer: PreTrainedTokenizerBase
+    encoder: Encoder
+
+    def write_tokenizer(self, folder: Path) -> None:
+        """Beside new weights: this tokenizer, byte for byte where the base has the file."""
+        self.tokenizer.save_pretrained(folder)
+        for name in _TOKENIZER_FILES:
+            if (self.folder / name).exists():
+                shutil.copyfile(self.folder / name, folder / name)
+
+
+def load_base(folder: Path) -> Base:
+    """Read a Hugging Face folder's tokenizer; no weights. Raises RunError."""
+    check_shape(folder)
+    file = folder / "tokenizer.json"
+    if not file.exists():
+        raise RunError(f"{folder} has no tokenizer.json: name a Hugging Face folder")
+    raw = Tokenizer.from_file(str(file))
+    if all(raw.token_to_id(token) is not None for token in SPECIAL_TOKENS):
+        return Base(folder, compact_tokenizer(file), EpisodeEncoder(raw))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if not tokenizer.chat_template or tokenizer.eos_token_id is None:
+        raise RunError(
+            f"{folder} has neither a chat template nor this tool's tokens: "
+            "choose an instruct model, or one made by editloop train scratch"
+        )
+    return Base(folder, tokenizer, ChatEncoder(tokenizer, str(folder)))
+
+
+def compact_tokenizer(file: Path) -> PreTrainedTokenizerFast:
+    """A tokenizer.json of ``editloop train tokenizer`` as transformers wants it."""
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers' own
+        tokenizer_file=str(file), bos_token=BOS, eos_token=END, pad_token=PAD
+    )
+
+
+def check_shape(folder: Path) -> None:
+    """Raises RunError for what could not be exported later, before hours are spent on it."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder} is no Hugging Face folder: {error}") from error
+    kind = config.get("model_type")
+    if kind not in SHAPES:
+        raise RunError(f"{folder} is a {kind} model: use one of {', '.join(sorted(SHAPES))}")
+
+
+def _joined(prefix: list[int], written: list[int]) -> Row:
+    return prefix + written, [False] * len(prefix) + [True] * len(written)
+
+
+def _upto(transcript: Transcript, turn: int) -> Transcript:
+    """The episode before command ``turn``."""
+    return Transcript(transcript.observations[: turn + 1], transcript.commands[:turn])
