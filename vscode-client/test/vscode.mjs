@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
-const SERVER = "node_modules/code-server/lib/vscode/out/server-main.js";
+export const SERVER = "node_modules/code-server/lib/vscode/out/server-main.js";
 const START_MS = 60_000;
 const END_MS = 5_000;
 
