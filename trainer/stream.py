@@ -3,15 +3,21 @@ of workers, and for any number of interruptions."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from rich.progress import Progress
+
+
+class StreamError(Exception):
+    """An output cannot be gone on with."""
+
 
 Item = TypeVar("Item")
 Rows = Mapping[str, Sequence[str]]
@@ -31,10 +37,14 @@ def stream(
 ) -> tuple[int, bool]:
     """Write the rows of all items in order; returns (rows written by this call, all done).
 
+    Raises StreamError where the outputs hold other work.
+
     ``start`` prepares a worker process. Beside the first output a ``.progress.json`` keeps count.
     """
     ledger = next(iter(outputs.values())).with_suffix(".progress.json")
-    done = _restore(ledger, outputs)
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+    key = hashlib.sha256(f"{name} {len(items)} {arguments!r}".encode()).hexdigest()
+    done = _restore(ledger, outputs, key)
     deadline = time.monotonic() + 60 * minutes if minutes else None
     files = {key: path.open("a", encoding="utf-8") for key, path in outputs.items()}
     count = 0
@@ -49,10 +59,10 @@ def stream(
                 done += 1
                 progress.advance(bar)
                 if done % 50 == 0:
-                    _save(ledger, done, files, outputs)
+                    _save(ledger, key, done, files, outputs)
                 if deadline and time.monotonic() > deadline:
                     break
-        _save(ledger, done, files, outputs)
+        _save(ledger, key, done, files, outputs)
     finally:
         for file in files.values():
             file.close()
@@ -60,23 +70,34 @@ def stream(
 
 
 def _save(
-    ledger: Path, done: int, files: Mapping[str, object], outputs: Mapping[str, Path]
+    ledger: Path, key: str, done: int, files: Mapping[str, IO[str]], outputs: Mapping[str, Path]
 ) -> None:
     for file in files.values():
-        file.flush()  # type: ignore[attr-defined]
+        file.flush()
     sizes = {key: path.stat().st_size for key, path in outputs.items()}
     part = ledger.with_suffix(".part")
-    part.write_text(json.dumps({"items": done, "bytes": sizes}))
+    part.write_text(json.dumps({"items": done, "bytes": sizes, "key": key}))
     os.replace(part, ledger)
 
 
-def _restore(ledger: Path, outputs: Mapping[str, Path]) -> int:
-    """Cut the outputs to what is known to be whole; returns the items done."""
+def _restore(ledger: Path, outputs: Mapping[str, Path], key: str) -> int:
+    """Cut the outputs to what is known to be whole; returns the items done.
+
+    Raises StreamError for outputs of other settings or items, and for those that were shortened.
+    """
     if not ledger.exists():
         for path in outputs.values():
             path.unlink(missing_ok=True)
         return 0
     row = json.loads(ledger.read_text())
-    for key, path in outputs.items():
-        os.truncate(path, row["bytes"][key])
+    if row.get("key", key) != key:
+        raise StreamError(
+            f"{ledger} is of other settings or other data: remove it to begin again, "
+            "or choose another output"
+        )
+    for name, path in outputs.items():
+        size = path.stat().st_size if path.exists() else 0
+        if size < row["bytes"][name]:
+            raise StreamError(f"{path} was shortened: remove {ledger} to begin again")
+        os.truncate(path, row["bytes"][name])
     return int(row["items"])

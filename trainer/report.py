@@ -1,0 +1,145 @@
+"""What attempts amount to: pass@k with confidence intervals, costs, one table and one figure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+KS = (1, 4)
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over tasks with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.1%} ({self.low:.1%} to {self.high:.1%})"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model on one set. ``attempts_per_second`` is that of one worker."""
+
+    model: str
+    tasks_name: str
+    tasks: int
+    attempts: int
+    pass_at: Mapping[int, Estimate]
+    rewarded: Estimate
+    tokens_per_attempt: float
+    turns_per_attempt: float
+    attempts_per_second: float
+
+    def row(self) -> dict[str, Any]:
+        named = {f"pass@{k}": asdict(estimate) for k, estimate in self.pass_at.items()}
+        return {
+            "model": self.model,
+            "set": self.tasks_name,
+            "tasks": self.tasks,
+            "attempts": self.attempts,
+            **named,
+            "rewarded": asdict(self.rewarded),
+            "tokens_per_attempt": round(self.tokens_per_attempt, 1),
+            "turns_per_attempt": round(self.turns_per_attempt, 2),
+            "attempts_per_second": round(self.attempts_per_second, 2),
+        }
+
+
+def pass_at_k(samples: int, passed: int, k: int) -> float:
+    """Unbiased estimate that one of ``k`` attempts passes, from ``samples`` (arXiv 2107.03374)."""
+    if not 0 < k <= samples:
+        raise ValueError(f"pass@{k} needs at least {k} attempts, there are {samples}")
+    return 1.0 - math.comb(samples - passed, k) / math.comb(samples, k)
+
+
+def bootstrap(values: Sequence[float], seed: int = 0) -> Estimate:
+    """The mean over tasks with a percentile interval over resampled tasks."""
+    array: NDArray[np.float64] = np.asarray(values, np.float64)
+    picks = np.random.default_rng(seed).integers(0, len(array), (_RESAMPLES, len(array)))
+    low, high = np.percentile(array[picks].mean(axis=1), (2.5, 97.5))
+    return Estimate(float(array.mean()), float(low), float(high))
+
+
+def measure(model: str, tasks_name: str, rows: Sequence[Mapping[str, Any]]) -> Cell:
+    """The cell of one file of attempts."""
+    groups = [row["attempts"] for row in rows]
+    every = [attempt for group in groups for attempt in group]
+    samples = min(map(len, groups))
+    counts = [(len(group), sum(a["passed"] for a in group)) for group in groups]
+    return Cell(
+        model,
+        tasks_name,
+        len(groups),
+        len(every),
+        {k: bootstrap([pass_at_k(n, c, k) for n, c in counts]) for k in KS if k <= samples},
+        bootstrap([float(np.mean([a["rewarded"] for a in group])) for group in groups]),
+        float(np.mean([a["tokens"] for a in every])),
+        float(np.mean([a["turns"] for a in every])),
+        len(every) / max(sum(a["seconds"] for a in every), 1e-9),
+    )
+
+
+def markdown(cells: Sequence[Cell]) -> str:
+    """One table, a line for each model and set."""
+    ks = sorted({k for cell in cells for k in cell.pass_at})
+    head = ["set", "model", "tasks", *(f"pass@{k}" for k in ks), "attempts with a reward"]
+    head += ["tokens an attempt", "turns", "attempts/s"]
+    lines = [head, ["---"] * len(head)]
+    for cell in cells:
+        shown = [str(cell.pass_at[k]) if k in cell.pass_at else "-" for k in ks]
+        lines.append(
+            [
+                cell.tasks_name,
+                cell.model,
+                str(cell.tasks),
+                *shown,
+                str(cell.rewarded),
+                f"{cell.tokens_per_attempt:.0f}",
+                f"{cell.turns_per_attempt:.1f}",
+                f"{cell.attempts_per_second:.2f}",
+            ]
+        )
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def draw(cells: Sequence[Cell], out: Path) -> None:
+    """Bars of pass@k by set and model, with their intervals, as a PNG."""
+    matplotlib.use("Agg")
+    sets = list(dict.fromkeys(cell.tasks_name for cell in cells))
+    models = list(dict.fromkeys(cell.model for cell in cells))
+    ks = sorted({k for cell in cells for k in cell.pass_at})
+    size = (max(4.0, 1.6 * len(sets) + 1.5) * len(ks), 4.0)
+    figure = Figure(figsize=size, layout="constrained")
+    width = 0.8 / len(models)
+    for panel, k in enumerate(ks):
+        axes = figure.add_subplot(1, len(ks), panel + 1)
+        for at, model in enumerate(models):
+            own = [c for c in cells if c.model == model and k in c.pass_at]
+            estimates = [cell.pass_at[k] for cell in own]
+            places = [sets.index(c.tasks_name) + (at - (len(models) - 1) / 2) * width for c in own]
+            values = [100 * e.value for e in estimates]
+            errors = [
+                [100 * (e.value - e.low) for e in estimates],
+                [100 * (e.high - e.value) for e in estimates],
+            ]
+            axes.bar(places, values, width, yerr=errors, capsize=3, label=model)
+        axes.set_title(f"pass@{k}, 95% intervals over tasks", fontsize=10)
+        axes.set_xticks(range(len(sets)), sets)
+        axes.set_ylabel("% of tasks")
+        axes.set_ylim(0, 100)
+        axes.grid(axis="y", alpha=0.3)
+        axes.legend(fontsize=8)
+    figure.savefig(out, format="png", dpi=120)
