@@ -82,6 +82,12 @@ def summary(verdict: Verdict) -> str:
     return ", ".join(check.summary for check in verdict.checks)
 
 
+def next_observation(state: EditState, verdict: Verdict, error: str | None) -> Observation:
+    """What is shown after a turn: an error comes before the findings."""
+    findings = verdict.findings
+    return observe(state, findings if error is None else (Finding(f"error: {error}"), *findings))
+
+
 def _observe(
     transcript: Transcript,
     state: EditState,
@@ -89,10 +95,7 @@ def _observe(
     command: Command | None,
     error: str | None,
 ) -> Transcript:
-    findings = (
-        verdict.findings if error is None else (Finding(f"error: {error}"), *verdict.findings)
-    )
-    observation: Observation = observe(state, findings)
+    observation = next_observation(state, verdict, error)
     if command is None:
         before = transcript.observations[:-1]
         return replace(transcript, observations=(*before, observation))

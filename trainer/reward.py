@@ -1,0 +1,114 @@
+"""What an episode is worth in training: rewards of turns, returns, advantages.
+
+A training choice, kept apart from the truth: whether a module is repaired is said by ``Verdict``
+alone, and nothing here looks at code. Rewards follow Chain-of-Edits (arXiv 2507.05065, section 4).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from editloop.verdict import Verdict
+
+
+class Turn(Protocol):
+    """What a reward may see of one turn."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the state after the turn."""
+        ...
+
+    @property
+    def refused(self) -> bool:
+        """Whether the text is no command, or one that the state does not allow."""
+        ...
+
+    @property
+    def is_exit(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RewardSettings:
+    """Values of one turn each; ``mostly`` is the share of a group that has to solve its task
+    before edits count that its shortest solution does not need."""
+
+    solved: float = 1.0
+    malformed: float = -0.5
+    no_exit: float = -0.5
+    excess_edit: float = -0.1
+    mostly: float = 0.75
+
+
+def group_rewards(
+    group: Sequence[Sequence[Turn]], settings: RewardSettings = RewardSettings()
+) -> list[list[float]]:
+    """Rewards of every turn of the episodes of one task."""
+    needed = [edits for edits in map(edits_to_solve, group) if edits is not None]
+    mostly = bool(needed) and len(needed) >= settings.mostly * len(group)
+    return [turn_rewards(turns, settings, min(needed) if mostly else None) for turns in group]
+
+
+def turn_rewards(
+    turns: Sequence[Turn], settings: RewardSettings, fewest: int | None = None
+) -> list[float]:
+    """Rewards of one episode; each edit after the first ``fewest`` costs, None: no edit does.
+
+    ``solved`` is paid once, so undoing and repeating a fix gains nothing.
+    """
+    rewards = [0.0] * len(turns)
+    solved, edits = False, 0
+    for at, turn in enumerate(turns):
+        if turn.refused:
+            rewards[at] += settings.malformed
+        elif not turn.is_exit:
+            edits += 1
+            if fewest is not None and edits > fewest:
+                rewards[at] += settings.excess_edit
+        if turn.verdict.passed and not solved:
+            solved = True
+            rewards[at] += settings.solved
+    if turns and not turns[-1].is_exit:
+        rewards[-1] += settings.no_exit
+    return rewards
+
+
+def edits_to_solve(turns: Sequence[Turn]) -> int | None:
+    """Edits up to the first turn after which every check passes; None where there is none."""
+    edits = 0
+    for turn in turns:
+        edits += not (turn.refused or turn.is_exit)
+        if turn.verdict.passed:
+            return edits
+    return None
+
+
+def returns(rewards: Sequence[float]) -> list[float]:
+    """For each turn the sum of the rewards from it on."""
+    total, found = 0.0, list[float]()
+    for reward in reversed(rewards):
+        total += reward
+        found.append(total)
+    return found[::-1]
+
+
+def advantages(group: Sequence[Sequence[float]], epsilon: float = 1e-4) -> list[list[float]]:
+    """Returns of a group's episodes, normalized turn by turn.
+
+    Turn t is compared with turn t of the other episodes. One that has ended earlier counts with
+    a return of zero: nothing more can come of it, and an episode that goes on alone still learns
+    whether that was worth it.
+    """
+    longest = max(map(len, group), default=0)
+    normalized: list[list[float]] = [[] for _ in group]
+    for turn in range(longest):
+        values = [episode[turn] if turn < len(episode) else 0.0 for episode in group]
+        mean = math.fsum(values) / len(values)
+        spread = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / max(len(values) - 1, 1))
+        for at, episode in enumerate(group):
+            if turn < len(episode):
+                normalized[at].append((values[at] - mean) / (spread + epsilon))
+    return normalized

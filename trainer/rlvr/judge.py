@@ -1,0 +1,105 @@
+"""Verdicts for rollouts: the product's verifier in a pool of sandboxes, answers remembered.
+
+Training pays for what a verdict says, so it only starts where a candidate cannot forge one: at
+level B of the sandbox or better. A person's own pytest suite never judges here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from editloop.checks.plans import plan_tests
+from editloop.checks.static import StaticChecker
+from editloop.sandbox import SandboxPool
+from editloop.sandbox.detect import detect_level
+from editloop.sandbox.level import Level, LevelReport
+from editloop.tasks import Task
+from editloop.verdict import Verdict
+from editloop.verify import Limits, TestCheck, Verifier
+
+TRUSTED = (Level.A, Level.B)
+LIMITS = Limits(cpu_seconds=0.3, wall_seconds=5.0)
+REMEMBERED = 20_000
+
+
+class UntrustedSandbox(Exception):
+    """No level of isolation here at which a reward can be believed; the message is one line."""
+
+
+def trusted_level(report: LevelReport | None = None) -> Level:
+    """The level that rewards may come from, by default the one detected on this machine.
+
+    Raises UntrustedSandbox below level B.
+    """
+    report = report or detect_level()
+    if report.level not in TRUSTED:
+        raise UntrustedSandbox(
+            f"training needs a sandbox of level B ({Level.B.value}) or better, "
+            f"here it is {report.reason}"
+        )
+    return report.level
+
+
+class Judge:
+    """Verifies candidates of many tasks, ``workers`` at once. Raises UntrustedSandbox."""
+
+    def __init__(self, workers: int | None = None, report: LevelReport | None = None) -> None:
+        level = trusted_level(report)
+        workers = workers or max(1, len(os.sched_getaffinity(0)))
+        self._pool = SandboxPool(workers, level)
+        self._static = StaticChecker()
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="judge")
+        self._verifiers: OrderedDict[str, Verifier] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], Future[Verdict]] = OrderedDict()
+
+    def submit(self, task: Task, source: str) -> Future[Verdict]:
+        """The verdict of a candidate; the same question is answered once.
+
+        Not thread-safe: one thread asks.
+        """
+        key = task.id, source
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._threads.submit(self._verify, task, source)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        self._known.move_to_end(key)
+        return known
+
+    def _verify(self, task: Task, source: str) -> Verdict:
+        return self._verifier(task).verify(source)
+
+    def _verifier(self, task: Task) -> Verifier:
+        found = self._verifiers.get(task.id)
+        if found is None:
+            plan = plan_tests(task.tests, task.test_names, task.prelude)
+            check = TestCheck("tests", plan, self._pool, task.prelude, LIMITS)
+            found = self._verifiers[task.id] = Verifier(
+                task.buggy,
+                static=self._static,
+                checks=[check] if plan.tests else [],
+                prelude=task.prelude,
+            )
+            while len(self._verifiers) > REMEMBERED:
+                self._verifiers.popitem(last=False)
+        return found
+
+    def close(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
+        self._pool.close()
+        self._static.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,266 @@
+"""A run of reinforcement learning: from a fine-tuned folder and a task file to a better folder.
+
+The same command runs on one processor, or under ``torchrun`` or ``accelerate launch`` on several
+(DDP). Rollouts come from the model itself, or from vLLM for models that are too slow that way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import broadcast  # type: ignore[import-untyped]  # it has no stubs
+from datasets import Dataset  # type: ignore[import-untyped]  # it has no stubs
+from peft import LoraConfig, PeftModel
+from transformers import TrainerCallback
+from trl.trainer.grpo_config import GRPOConfig
+
+from editloop.sandbox.level import LevelReport
+from editloop.tasks import read_tasks
+from trainer.encode import Base, load_base
+from trainer.reward import RewardSettings
+from trainer.rlvr.adapter import TurnTrainer
+from trainer.rlvr.curriculum import Curriculum
+from trainer.rlvr.dialect import Dialect
+from trainer.rlvr.episodes import Limits
+from trainer.rlvr.generate import Sampling, TorchWriter, Writer
+from trainer.rlvr.judge import Judge, trusted_level
+from trainer.rlvr.player import OpenWriter, Player
+from trainer.rlvr.rollouts import fitting
+from trainer.rlvr.vllm import VllmWriter
+from trainer.run import Budget, RunError, RunFolder, write_json
+from trainer.sft import load_model
+
+CURRICULUM = "curriculum.json"
+ENDLESS = 1_000_000
+"""Steps of a run that ends with its minutes."""
+OnStep = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RlvrSettings:
+    """Defaults are those of Chain-of-Edits (arXiv 2507.05065) where it names them.
+
+    A step plays ``groups`` tasks, ``generations`` episodes each, in all processes together, and
+    trains on them in micro-batches of ``micro`` episodes, ``iterations`` times. ``rank`` 0 trains
+    all weights, any other a LoRA adapter. ``rate`` None: 2e-5 for an adapter, 1e-5 for all weights.
+    """
+
+    minutes: float | None = None
+    steps: int | None = None
+    groups: int = 16
+    generations: int = 4
+    iterations: int = 1
+    turns: int = 10
+    tokens: int = 1536
+    command: int = 96
+    temperature: float = 1.0
+    kl: float = 0.01
+    clip: float = 0.2
+    rate: float | None = None
+    rank: int = 0
+    micro: int = 8
+    bfloat16: bool = True
+    vllm: bool = False
+    seed: int = 0
+    checkpoint_seconds: float = 300.0
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.turns, self.tokens, self.command)
+
+    @property
+    def peak_rate(self) -> float:
+        return self.rate or (2e-5 if self.rank else 1e-5)
+
+
+def train_rlvr(
+    base_folder: Path,
+    task_file: Path,
+    out: Path,
+    settings: RlvrSettings,
+    *,
+    reward: RewardSettings = RewardSettings(),
+    workers: int | None = None,
+    sandbox: LevelReport | None = None,
+    on_start: Callable[[RunFolder], None] = lambda folder: None,
+    on_step: OnStep = lambda spent: None,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> RunFolder:
+    """Train until the budget is spent; ``out/model`` is the result. Goes on from a checkpoint.
+
+    ``workers``: candidates verified at once in each process; ``sandbox``: by default what is
+    detected. Raises RunError, TaskError, and UntrustedSandbox where a verdict could be forged.
+    """
+    trusted_level(sandbox)
+    base = load_base(base_folder)
+    dialect = Dialect(base)
+    tasks = fitting(list(read_tasks(task_file)), dialect, settings.limits)
+    if len(tasks) < settings.groups:
+        raise RunError(f"{task_file} has {len(tasks)} tasks that fit, a step needs more")
+    config = make_config(out, settings)
+    rank, world = config.process_index, config.world_size
+    if settings.groups % world:
+        raise RunError(f"{settings.groups} groups do not divide among {world} processes")
+    folder = RunFolder(
+        out,
+        {**asdict(settings), "reward": asdict(reward), "base": str(base_folder)},
+        data=[task_file, base_folder],
+        writes=rank == 0,
+    )
+    on_start(folder)
+    found = folder.resume()
+    clock = Clock(found.seconds if found else 0.0)
+    curriculum = Curriculum(task.id for task in tasks)
+    if found:
+        curriculum.restore(json.loads((found.path / CURRICULUM).read_text()))
+    with Judge(workers, sandbox) as judge:
+        player = Player(
+            tasks={task.id: task for task in tasks},
+            curriculum=curriculum,
+            judge=judge,
+            dialect=dialect,
+            open_writer=_writer(settings, dialect),
+            copies=settings.generations,
+            limits=settings.limits,
+            reward=reward,
+            seed=settings.seed,
+        )
+        trainer = TurnTrainer(
+            model=load_model(base_folder, full=not settings.rank),
+            tokenizer=base.tokenizer,
+            config=config,
+            play=player,
+            folder=folder,
+            clock=clock,
+            extra_state=lambda path: write_json(path / CURRICULUM, curriculum.state()),
+            # TRL draws rows from a dataset; tasks are drawn by the player, from its curriculum.
+            rows=Dataset.from_dict({"prompt": ["episode"] * 1024 * settings.groups}),
+            callbacks=[Keeper(settings, clock, on_step), *callbacks],
+            peft_config=_adapter(settings),
+        )
+        trainer.train(resume_from_checkpoint=str(found.path) if found else None)
+    _save(trainer, folder, base)
+    return folder
+
+
+def make_config(out: Path, settings: RlvrSettings) -> GRPOConfig:
+    """TRL's settings of a run. A step of the optimizer uses a whole batch of rollouts."""
+    cuda = torch.cuda.is_available()
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    rows = settings.groups * settings.generations // world
+    parts = max(1, -(-rows // settings.micro))
+    while rows % parts:
+        parts += 1
+    return GRPOConfig(
+        output_dir=str(out),
+        max_steps=settings.steps or ENDLESS,
+        per_device_train_batch_size=rows // parts,
+        gradient_accumulation_steps=parts,
+        steps_per_generation=parts,
+        num_generations=settings.generations,
+        num_iterations=settings.iterations,
+        beta=settings.kl,
+        epsilon=settings.clip,
+        loss_type="dapo",
+        temperature=settings.temperature,
+        max_completion_length=settings.command,
+        learning_rate=settings.peak_rate,
+        lr_scheduler_type="constant",
+        optim="adamw_torch",
+        bf16=settings.bfloat16,
+        activation_checkpointing=cuda,
+        use_cpu=not cuda,
+        use_vllm=settings.vllm,
+        vllm_importance_sampling_correction=False,
+        vllm_mode="colocate",
+        seed=settings.seed,
+        ignore_data_skip=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=cuda,
+        ddp_find_unused_parameters=False,
+        logging_steps=1,
+        save_strategy="no",  # the run's own clock asks for checkpoints
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+class Clock:
+    """Seconds of training over all parts of an interrupted run."""
+
+    def __init__(self, before: float) -> None:
+        self._before, self._started = before, time.monotonic()
+
+    def __call__(self) -> float:
+        return self._before + time.monotonic() - self._started
+
+
+class Keeper(TrainerCallback):
+    """Ends the run with its budget and asks for checkpoints, in all processes at the same step."""
+
+    def __init__(self, settings: RlvrSettings, clock: Clock, on_step: OnStep) -> None:
+        self._settings, self._clock, self._on_step = settings, clock, on_step
+        self._saved = clock()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        now = self._clock()
+        spent = Budget(self._settings.minutes, self._settings.steps).spent(state.global_step, now)
+        late = now - self._saved >= self._settings.checkpoint_seconds
+        flags = torch.tensor([spent >= 1.0, late], device=args.device)
+        ended, save = broadcast(flags).tolist()
+        control.should_training_stop |= ended
+        if save or ended:
+            control.should_save = True
+            self._saved = now
+        self._on_step(spent)
+
+
+def _writer(settings: RlvrSettings, dialect: Dialect) -> OpenWriter:
+    sampling = Sampling(dialect.end, dialect.pad, settings.command, settings.temperature)
+
+    @contextmanager
+    def own_model(trainer: TurnTrainer, generator: torch.Generator) -> Iterator[Writer]:
+        if trainer.is_fsdp_enabled:
+            raise RunError("sharded weights cannot write row by row: add --vllm, or use DDP")
+        model = trainer.accelerator.unwrap_model(trainer.model_wrapped)
+        model.train(False)
+        # One context for all of it: the weights are cast once, not at each token.
+        with trainer.accelerator.autocast():
+            yield TorchWriter(model, sampling, generator)
+        model.train()
+
+    @contextmanager
+    def vllm(trainer: TurnTrainer, generator: torch.Generator) -> Iterator[Writer]:
+        yield VllmWriter(trainer.vllm_generation, sampling)
+
+    return vllm if settings.vllm else own_model
+
+
+def _adapter(settings: RlvrSettings) -> LoraConfig | None:
+    if not settings.rank:
+        return None
+    return LoraConfig(
+        r=settings.rank, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+
+
+def _save(trainer: TurnTrainer, folder: RunFolder, base: Base) -> None:
+    """The result as a plain folder; an adapter is merged, and kept beside it."""
+    if not trainer.is_world_process_zero():
+        return
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if isinstance(model, PeftModel):
+        with folder.result("adapter") as path:
+            model.save_pretrained(str(path))
+        model = model.merge_and_unload()
+    with folder.result() as path:
+        model.save_pretrained(path)
+        base.write_tokenizer(path)
