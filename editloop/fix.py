@@ -41,6 +41,8 @@ class Request:
     alternatives: int = 3
     seed: int = 0
     lines: range | None = None
+    asked: str = ""
+    """The code of a hint of ruff on ``line`` that has to be gone, such as F841."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def fix(
     asserts = _assert_checks(request.tests, document.text, tools)
     line = request.line
     if line is None and request.function is None and request.lines is None:
-        line = _suspect_line(document, tools)
+        line = next((suspect.line for suspect in suspects(document, tools)), None)
     view = window(document, line=line, function=request.function, lines=request.lines)
     inside = set(view)
     verifier = Verifier(
@@ -80,11 +82,12 @@ def fix(
         static=tools.static,
         checks=[*_doctest_checks(document, inside, tools), *asserts, *suites],
         tolerated=[i for i in range(len(document.lines)) if i not in inside],
+        asked=_asked(request, tools),
     )
     before = verifier.verify(document.text, cancel)
     if before.passed:
         return Repair("nothing wrong", before, None)
-    hidden = {i for found in _docstrings(document) for i in found} - {line}
+    hidden = {i for found in docstrings(document) for i in found} - {line}
     shown = tuple(i for i in view if i not in hidden)
     return repair(
         EditState.open(document, shown),
@@ -112,18 +115,38 @@ def _assert_checks(tests: Sequence[str], source: str, tools: Tools) -> list[Chec
     return [check.calibrated(source)]
 
 
-def _suspect_line(document: Snapshot, tools: Tools) -> int | None:
-    """Where to look when nobody said: a syntax error, a static error, a failing doctest."""
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """Where something is wrong: a line (0-based, None where nobody knows), and what, in words."""
+
+    line: int | None
+    text: str
+
+
+def suspects(document: Snapshot, tools: Tools) -> Iterator[Suspect]:
+    """Where to look when nobody said: a syntax error, or static errors and failing doctests."""
     broken = check_syntax(document.text)
     if broken is not None:
-        return None if broken.line is None else min(broken.line, len(document.lines) - 1)
+        last = len(document.lines) - 1
+        yield Suspect(None if broken.line is None else min(broken.line, last), broken.text)
+        return
     for diagnostic in tools.static.check(document.text) if tools.static else ():
         if diagnostic.is_error:
-            return diagnostic.line
+            yield Suspect(diagnostic.line, f"{diagnostic.code} {diagnostic.message}")
     for definition, check in _documented(document, tools):
         if not check.run(document.text, None).passed:
-            return definition.header
-    return None
+            yield Suspect(definition.header, f"a doctest of {definition.name} fails")
+
+
+def _asked(request: Request, tools: Tools) -> list[tuple[str, str]]:
+    """Code and message of the hints that were asked about."""
+    if not request.asked or tools.static is None:
+        return []
+    return [
+        (found.code, found.message)
+        for found in tools.static.check(request.document.text)
+        if found.code == request.asked and found.line == request.line
+    ]
 
 
 def _doctest_checks(document: Snapshot, view: set[int], tools: Tools) -> list[Check]:
@@ -181,7 +204,7 @@ def _doctest_source(document: Snapshot) -> str:
     return "\n".join(kept)
 
 
-def _docstrings(document: Snapshot) -> Iterator[range]:
+def docstrings(document: Snapshot) -> Iterator[range]:
     """Docstrings of several lines: no edit of theirs can fix anything, so no window shows them."""
     texts = [line.text for line in document.lines]
     for definition in definitions(document):

@@ -70,20 +70,24 @@ class Outcome:
         }
 
     def _fix_row(self, solution: Solution) -> dict[str, Any]:
-        hunks = minimal_hunks(self.document, solution.state.document)
         return {
             "diff": self.diff_of(solution),
-            "edits": [
-                {
-                    "start": {"line": e.start_line, "character": e.start_character},
-                    "end": {"line": e.end_line, "character": e.end_character},
-                    "new_text": e.new_text,
-                }
-                for e in hunks
-            ],
+            "edits": edit_rows(self.document, solution.state.document),
             "verified_by": [check.summary for check in solution.verdict.checks],
             "commands": [str(command) for command in solution.commands],
         }
+
+
+def edit_rows(before: Snapshot, after: Snapshot) -> list[dict[str, Any]]:
+    """Minimal edits as JSON data; lines and characters are 0-based, in code points."""
+    return [
+        {
+            "start": {"line": e.start_line, "character": e.start_character},
+            "end": {"line": e.end_line, "character": e.end_character},
+            "new_text": e.new_text,
+        }
+        for e in minimal_hunks(before, after)
+    ]
 
 
 def describe(verdict: Verdict) -> str:

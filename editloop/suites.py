@@ -95,12 +95,21 @@ class SuiteCheck:
         self._expected: tuple[str, ...] | None = None
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
+        report = self.report(source, cancel)
+        if report.status == "pass":
+            return CheckResult("pytest", len(report.expected), len(report.expected))
+        good = sum(outcome == "passed" for _, outcome in report.outcomes)
+        total = max(len(report.expected), good + 1)
+        return CheckResult("pytest", good, total, _findings(report))
+
+    def report(self, source: str, cancel: threading.Event | None) -> PytestReport:
+        """How every test went."""
         if self._expected is None:
             # Of the person's own version, before any candidate has run.
             self._expected = collect_pytest(
                 self._paths, self._root, level=self._level, python=self._python, cancel=cancel
             )
-        report = run_pytest(
+        return run_pytest(
             self._paths,
             self._module,
             source,
@@ -111,11 +120,6 @@ class SuiteCheck:
             wall_seconds=self._seconds,
             cancel=cancel,
         )
-        if report.status == "pass":
-            return CheckResult("pytest", len(report.expected), len(report.expected))
-        good = sum(outcome == "passed" for _, outcome in report.outcomes)
-        total = max(len(report.expected), good + 1)
-        return CheckResult("pytest", good, total, _findings(report))
 
 
 def _findings(report: PytestReport) -> tuple[Finding, ...]:

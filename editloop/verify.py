@@ -94,17 +94,21 @@ class Verifier:
         checks: Sequence[Check] = (),
         prelude: str = "",
         tolerated: Sequence[int] = (),
+        asked: Sequence[tuple[str, str]] = (),
     ) -> None:
         """``tolerated``: line indices (0-based) whose errors cannot be fixed in this window;
-        ``checks``: in order of cost."""
+        ``checks``: in order of cost; ``asked``: codes and messages of hints that have to be gone
+        as if they were errors."""
         self._static = static
         self._checks = tuple(checks)
         self._prelude = prelude
+        self._asked = frozenset(asked)
         known = self._diagnose(original) if check_syntax(original) is None else None
         outside = set(tolerated)
         self._tolerated = Counter(_key(d) for d in known or () if d.is_error and d.line in outside)
         # A text that did not parse had no hints to compare with, so all are allowed.
-        self._hints = None if known is None else Counter(_key(d) for d in known if not d.is_error)
+        hints = None if known is None else [d for d in known if not self._counts(d)]
+        self._hints = None if hints is None else Counter(map(_key, hints))
 
     def verify(self, source: str, cancel: threading.Event | None = None) -> Verdict:
         """Run the checks in order of cost; the first that fails ends it."""
@@ -121,6 +125,10 @@ class Verifier:
         wanted = 1 + (self._static is not None) + len(self._checks)
         return Verdict(tuple(checks), complete=len(checks) == wanted, hints=hints)
 
+    def _counts(self, diagnostic: Diagnostic) -> bool:
+        """Whether it has to be gone from a fix."""
+        return diagnostic.is_error or _key(diagnostic) in self._asked
+
     def _diagnose(self, source: str) -> tuple[Diagnostic, ...]:
         if self._static is None:
             return ()
@@ -133,8 +141,8 @@ class Verifier:
     def _check_static(self, source: str) -> tuple[CheckResult, tuple[Finding, ...]]:
         """One item for "no error", one for "no new hint"; hints are returned apart."""
         found = self._diagnose(source)
-        errors = [d for d in found if d.is_error]
-        hints = [d for d in found if not d.is_error]
+        errors = [d for d in found if self._counts(d)]
+        hints = [d for d in found if not self._counts(d)]
         allowed = Counter(self._tolerated)
         wrong = [d for d in errors if not _take(allowed, d)]
         new: list[Diagnostic] = []

@@ -9,10 +9,14 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from lsp_server.applying import apply
+from lsp_server.debug import describe
 from lsp_server.fixing import FixResult, Stale, edit_of, find_fix
 from lsp_server.reports import markdown
 from lsp_server.server import EditloopServer
 from lsp_server.targets import TargetError, parse
+from lsp_server.training import TrainingError, train_argv
+from lsp_server.trainrun import run_training
+from lsp_server.workers import WorkerError
 
 Argument = dict[str, Any]
 Token = types.ProgressToken | None
@@ -62,12 +66,38 @@ async def list_models(ls: EditloopServer, argument: Argument, _: Token) -> Any:
     return await ls.checker.request("models")
 
 
+async def use_model(ls: EditloopServer, argument: Argument, _: Token) -> dict[str, Any]:
+    name = argument.get("name")
+    if not isinstance(name, str) or not name:
+        raise JsonRpcInvalidParams("editloop.useModel needs a name")
+    try:
+        return {"model": await ls.checker.request("use", {"name": name})}
+    except WorkerError as error:
+        raise JsonRpcInvalidParams(str(error)) from error
+
+
+async def train(ls: EditloopServer, argument: Argument, token: Token) -> dict[str, Any]:
+    try:
+        argv = train_argv(argument)
+    except TrainingError as error:
+        ls.show(f"editloop: {error}", types.MessageType.Error)
+        raise JsonRpcInvalidParams(str(error)) from error
+    return await run_training(ls, argv, token)
+
+
+async def debug_information(ls: EditloopServer, argument: Argument, _: Token) -> dict[str, str]:
+    return {"markdown": await describe(ls)}
+
+
 COMMANDS: dict[str, Callable[[EditloopServer, Argument, Token], Awaitable[Any]]] = {
     "editloop.fix": fix,
     "editloop.cancel": cancel,
     "editloop.showLastReport": show_last_report,
     "editloop.applyAlternative": apply_alternative,
     "editloop.listModels": list_models,
+    "editloop.useModel": use_model,
+    "editloop.train": train,
+    "editloop.debugInformation": debug_information,
     "editloop.status": status,
 }
 

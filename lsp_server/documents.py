@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+import attrs
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
 from editloop.text import Line, split_lines
+from lsp_server.edits import shift
+from lsp_server.positions import offset
 
 if TYPE_CHECKING:
     from lsp_server.fixing import FixResult
@@ -70,6 +73,9 @@ class Documents:
     def __iter__(self) -> Iterator[Document]:
         return iter(self._open.values())
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def get(self, uri: str) -> Document | None:
         return self._open.get(uri)
 
@@ -82,6 +88,7 @@ class Documents:
         document = self._open.get(text.uri)
         if document is None:
             return self.open(text)
+        document.tests = _moved(document.tests, document.text, text)
         document.text = text
         document.results = {}
         return document
@@ -90,15 +97,37 @@ class Documents:
         self._open.pop(uri, None)
 
 
-def shifted(diagnostic: types.Diagnostic, lines: int) -> types.Diagnostic:
+def changed(
+    text: Text,
+    version: int,
+    changes: Sequence[types.TextDocumentContentChangeEvent],
+    encoding: str,
+) -> Text:
+    """The text after a client's changes, whole or of ranges, one after the other."""
+    for change in changes:
+        new = change.text
+        if isinstance(change, types.TextDocumentContentChangePartial):
+            start = offset(text.lines, change.range.start, encoding)
+            end = offset(text.lines, change.range.end, encoding)
+            new = text.text[:start] + change.text + text.text[max(start, end) :]
+        text = Text(text.uri, version, new, cell=text.cell)
+    return text
+
+
+def _moved(diagnostics: list[types.Diagnostic], old: Text, new: Text) -> list[types.Diagnostic]:
+    """Diagnostics of lines that the change left alone, where they are now."""
+    moved = []
+    for diagnostic in diagnostics:
+        first, last = diagnostic.range.start.line, diagnostic.range.end.line
+        lines = shift(old.lines, new.lines, first, last + 1)
+        if lines is not None:
+            moved.append(_shifted(diagnostic, lines))
+    return moved
+
+
+def _shifted(diagnostic: types.Diagnostic, lines: int) -> types.Diagnostic:
     """The diagnostic ``lines`` further down."""
     old = diagnostic.range
     start = types.Position(old.start.line + lines, old.start.character)
     end = types.Position(old.end.line + lines, old.end.character)
-    return types.Diagnostic(
-        **{
-            name: getattr(diagnostic, name)
-            for name in ("message", "severity", "code", "source", "data")
-        },
-        range=types.Range(start, end),
-    )
+    return attrs.evolve(diagnostic, range=types.Range(start, end))

@@ -5,14 +5,16 @@ to a document that was changed elsewhere meanwhile.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
 from editloop.text import Line
 from lsp_server.client import Client
-from lsp_server.documents import Text
 from lsp_server.positions import to_client
+
+if TYPE_CHECKING:
+    from lsp_server.documents import Text
 
 Hunk = Mapping[str, Any]
 """``{"start", "end": {"line", "character"}, "new_text"}`` in code points."""

@@ -10,8 +10,9 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from lsp_server import actions, commands
+from lsp_server.cells import SCHEME
 from lsp_server.client import describe
-from lsp_server.documents import Text
+from lsp_server.documents import Text, changed
 from lsp_server.fixing import Stale, edit_of, find_fix
 from lsp_server.server import EditloopServer
 from lsp_server.targets import TargetError, parse
@@ -29,6 +30,7 @@ def make_server() -> EditloopServer:
     feature(types.TEXT_DOCUMENT_DID_OPEN)(did_open)
     feature(types.TEXT_DOCUMENT_DID_CHANGE)(did_change)
     feature(types.TEXT_DOCUMENT_DID_CLOSE)(did_close)
+    feature(types.TEXT_DOCUMENT_DID_SAVE)(did_save)
     feature(types.TEXT_DOCUMENT_CODE_ACTION, options)(code_action)
     feature(types.CODE_ACTION_RESOLVE)(resolve)
     feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(did_change_configuration)
@@ -40,6 +42,8 @@ def make_server() -> EditloopServer:
 
 def initialize(ls: EditloopServer, params: types.InitializeParams) -> None:
     ls.client = describe(params)
+    if ls.client.pulls_diagnostics:
+        ls.feature(types.TEXT_DOCUMENT_DIAGNOSTIC)(diagnostic)
     ls.trust.trusted = ls.client.trusted
     options = params.initialization_options
     if isinstance(options, Mapping):
@@ -60,26 +64,42 @@ async def initialized(ls: EditloopServer, _: types.InitializedParams) -> None:
 
 def did_open(ls: EditloopServer, params: types.DidOpenTextDocumentParams) -> None:
     item = params.text_document
-    ls.documents.open(Text(item.uri, item.version, item.text))
+    if item.language_id == "python":
+        cell = item.uri.startswith(f"{SCHEME}:")
+        ls.open_document(Text(item.uri, item.version, item.text, cell=cell))
 
 
 def did_change(ls: EditloopServer, params: types.DidChangeTextDocumentParams) -> None:
-    change = params.content_changes[-1]  # full sync: the last one is the text
     item = params.text_document
-    ls.documents.change(Text(item.uri, item.version, change.text))
+    document = ls.documents.get(item.uri)
+    if document is not None:
+        text = changed(document.text, item.version, params.content_changes, ls.encoding)
+        ls.change_document(text)
+
+
+def did_save(ls: EditloopServer, params: types.DidSaveTextDocumentParams) -> None:
+    if ls.documents.get(params.text_document.uri) is not None:
+        ls.diagnostics.saved(params.text_document.uri)
 
 
 def did_close(ls: EditloopServer, params: types.DidCloseTextDocumentParams) -> None:
-    uri = params.text_document.uri
-    ls.jobs.cancel(uri, "the document was closed")
-    ls.documents.close(uri)
-    ls.configuration.forget(uri)
+    if ls.documents.get(params.text_document.uri) is not None:
+        ls.close_document(params.text_document.uri)
+
+
+async def diagnostic(
+    ls: EditloopServer, params: types.DocumentDiagnosticParams
+) -> types.RelatedFullDocumentDiagnosticReport:
+    return types.RelatedFullDocumentDiagnosticReport(
+        await ls.diagnostics.pull(params.text_document.uri)
+    )
 
 
 async def did_change_configuration(
     ls: EditloopServer, params: types.DidChangeConfigurationParams
 ) -> None:
     ls.configuration.push(params.settings)
+    ls.diagnostics.settings_changed()
     set_log_level((await ls.configuration.of("")).log_level)
 
 
@@ -95,6 +115,7 @@ async def code_action(
     document = ls.documents.get(params.text_document.uri)
     if document is None or not (await ls.configuration.of(document.text.uri)).enable:
         return []
+    ls.diagnostics.saw(document, list(params.context.diagnostics))
     menu: list[types.CodeAction | types.Command] = []
     for offer in actions.offers(document, params.range, params.context):
         if not actions.wanted(offer.kind, params.context):

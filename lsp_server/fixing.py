@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from lsp_server.documents import Text
+from lsp_server.documents import Document, Text
 from lsp_server.edits import Hunk, shift, workspace_edit
+from lsp_server.fixall import fix_all
 from lsp_server.jobs import Job, JobCancelled
+from lsp_server.orders import fix_job, note
 from lsp_server.progress import WorkDone
 from lsp_server.reports import Report, Status
-from lsp_server.settings import Settings
 from lsp_server.targets import Target
 from lsp_server.wire import FixJob
 from lsp_server.workers import WorkerDied, WorkerError
@@ -59,12 +61,12 @@ async def find_fix(
     text = document.text
     if target.version is not None and target.version != text.version:
         return _failed(target, text, "stale", "the document has changed since the action was shown")
-    known = document.results.get(target.key)
+    opened, known = document, document.results.get(target.key)
     if known is not None:
         return known
 
     async def work(job: Job) -> FixResult:
-        return await _work(server, job, target, text, token)
+        return await _work(server, job, target, opened, token)
 
     try:
         result = await server.jobs.run(target.uri, target.key, work)
@@ -105,39 +107,47 @@ async def _work(
     server: EditloopServer,
     job: Job,
     target: Target,
-    text: Text,
+    document: Document,
     token: types.ProgressToken | None,
 ) -> FixResult:
+    text = document.text
     progress = WorkDone(server, token)
     job.token = progress.token
     settings = await server.configuration.of(text.uri)
     progress.begin(title(target))
-    started = time.monotonic()
     try:
-        level, note = await server.trust.level(text.uri, settings)
-        row = await _one(server, job, progress, fix_job(target, text, settings, level), settings)
-        result = _result(server, target, text, row, note)
+        level, why = await server.trust.level(text.uri, settings)
+        order = fix_job(target, document, settings, level)
+
+        async def step(order: FixJob) -> Mapping[str, Any]:
+            return await _step(server, job, progress, order)
+
+        if target.kind == "all":
+            row = await fix_all(order, step, server.checker)
+        else:
+            row = await step(order)
+        result = _result(server, target, text, row, note(text, why))
     except WorkerDied as error:
-        model = server.model_name
-        reason = f"{error} and is started again; the model ({model}) may be damaged"
+        reason = f"{error} and is started again (model: {server.model_name})"
         result = _failed(target, text, "error", reason)
     except WorkerError as error:
         result = _failed(target, text, "error", str(error))
-    finally:
-        progress.end(job.reason or f"{time.monotonic() - started:.1f} s")
+    except asyncio.CancelledError:
+        progress.end(job.reason)
+        raise
+    progress.end(result.report.line)
     return result
 
 
-async def _one(
-    server: EditloopServer, job: Job, progress: WorkDone, order: FixJob, settings: Settings
+async def _step(
+    server: EditloopServer, job: Job, progress: WorkDone, order: FixJob
 ) -> Mapping[str, Any]:
-    """One step: the search of one place, when it is its turn."""
-    started = time.monotonic()
+    """One search, when it is its turn."""
 
     def show(now: dict[str, Any]) -> None:
         words = f"turn {now['turn']}, {now['candidates']} candidates, {now['best']}"
         job.progress = {**now, "message": words}
-        progress.report(words, 100 * (time.monotonic() - started) / settings.budget)
+        progress.report(words, 100 * (time.monotonic() - started) / order.budget)
         server.status.changed()
 
     async with server.jobs.turn():
@@ -160,34 +170,8 @@ def title(target: Target) -> str:
             return f"Fix this code: {target.kind} (editloop)"
 
 
-def fix_job(target: Target, text: Text, settings: Settings, level: str | None) -> FixJob:
-    """The job of a target; places past the end of the document are moved to its end."""
-    last = max(len(text.lines) - 1, 0)
-    line: int | None = None
-    lines: tuple[int, int] | None = None
-    if target.kind in ("diagnostic", "function") and text.lines:
-        line = min(target.place[0], last)
-    if target.kind == "selection" and text.lines:
-        first, stop = target.lines
-        lines = min(first, last), min(stop, last + 1)
-    path = text.path
-    return FixJob(
-        text.name,
-        text.text,
-        str(path) if path else None,
-        line,
-        lines,
-        settings.budget,
-        settings.alternatives + 1,
-        settings.model,
-        settings.check_static and not text.cell,
-        settings.check_tests,
-        level,
-    )
-
-
 def _result(
-    server: EditloopServer, target: Target, text: Text, row: Mapping[str, Any], note: str
+    server: EditloopServer, target: Target, text: Text, row: Mapping[str, Any], missing: str
 ) -> FixResult:
     status: Status = "not found" if row["status"] == "not fixed" else row["status"]
     found = [row, *row["alternatives"]] if row["edits"] else []
@@ -197,7 +181,7 @@ def _result(
         name=text.name,
         title=title(target),
         status=status,
-        reason=str(row["reason"]),
+        reason=_reason(target, row, missing),
         diff=str(row["diff"]),
         before=tuple(row["before_checks"]),
         after=tuple(row["checks"][0]) if found else (),
@@ -208,13 +192,24 @@ def _result(
         seconds=float(row["seconds"]),
         sandbox=f"level {row['sandbox']}",
         model=server.model_name,
-        notes=(*row["notes"], *([note] if note else [])),
+        notes=(*row["notes"], *([missing] if missing else [])),
         alternatives=max(len(found) - 1, 0),
     )
     fixes = tuple(
         _fix(one, checks, report) for one, checks in zip(found, row["checks"], strict=True)
     )
     return FixResult(target, text, report, fixes)
+
+
+def _reason(target: Target, row: Mapping[str, Any], missing: str) -> str:
+    """One line; where nothing seems wrong, what was not looked at."""
+    reason = str(row["reason"])
+    if row["status"] == "nothing wrong":
+        if target.kind == "diagnostic":
+            reason = "every check of editloop passes; it cannot check this diagnostic itself"
+        if missing:
+            reason += f" ({missing})"
+    return reason
 
 
 def _fix(row: Mapping[str, Any], checks: Sequence[Mapping[str, Any]], report: Report) -> Fix:

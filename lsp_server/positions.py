@@ -31,6 +31,12 @@ def to_client(lines: Sequence[Line], line: int, character: int, encoding: str) -
     return types.Position(line, units(text[:character], encoding))
 
 
+def offset(lines: Sequence[Line], position: types.Position, encoding: str) -> int:
+    """Where a position of the client's is in the whole text."""
+    line, character = from_client(lines, position, encoding)
+    return sum(len(one.text) + len(one.end) for one in lines[:line]) + character
+
+
 def from_client(lines: Sequence[Line], position: types.Position, encoding: str) -> tuple[int, int]:
     """(line, character in code points); a position inside of a character is moved before it."""
     if position.line >= len(lines):

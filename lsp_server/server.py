@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,11 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from editloop import __version__
+from lsp_server.cells import Notebooks
 from lsp_server.client import Client
 from lsp_server.configuration import Configuration
-from lsp_server.documents import Documents
+from lsp_server.diagnostics import Diagnostics
+from lsp_server.documents import Documents, Text
 from lsp_server.fixing import FixResult
 from lsp_server.jobs import Jobs
 from lsp_server.protocol import Protocol
@@ -25,6 +28,9 @@ from lsp_server.trust import Trust
 from lsp_server.workers import WorkerProcess
 
 log = logging.getLogger(__name__)
+
+_PATIENCE = 2.0
+"""Seconds that a cancelled check has to stop: others may be waiting in the same process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,13 @@ class EditloopServer(LanguageServer):
             __version__,
             protocol_cls=Protocol,
             text_document_sync_kind=types.TextDocumentSyncKind.Full,
+            notebook_document_sync=types.NotebookDocumentSyncOptions(
+                [
+                    types.NotebookDocumentFilterWithCells(
+                        cells=[types.NotebookCellLanguage("python")]
+                    )
+                ]
+            ),
         )
         self.client = Client()
         self.documents = Documents()
@@ -53,8 +66,11 @@ class EditloopServer(LanguageServer):
         self.trust = Trust(self)
         self.status = Status(self)
         self.fixer = WorkerProcess("fix", self.status.heard)
-        self.checker = WorkerProcess("check")
+        self.checker = WorkerProcess("check", grace=_PATIENCE)
+        self.diagnostics = Diagnostics(self)
+        self.notebooks = Notebooks(self)
         self.last: FixResult | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called on the loop before the first message."""
@@ -76,6 +92,32 @@ class EditloopServer(LanguageServer):
         """The workspace folder of a document, "" outside of all."""
         folders = [folder for folder in self.workspace.folders if uri.startswith(folder)]
         return max(folders, key=len, default="")
+
+    def open_document(self, text: Text) -> None:
+        self.documents.open(text)
+        self.diagnostics.schedule(text.uri, 0.0)
+
+    def change_document(self, text: Text) -> None:
+        self.documents.change(text)
+        self.diagnostics.schedule(text.uri)
+
+    def close_document(self, uri: str) -> None:
+        self.jobs.cancel(uri, "the document was closed")
+        self.documents.close(uri)
+        self.configuration.forget(uri)
+        self.diagnostics.closed(uri)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine beside; its failure is logged, and it ends with the server."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._spawned)
+        return task
+
+    def _spawned(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a task failed", exc_info=task.exception())
 
     async def ask(self, method: str, params: Any, *, seconds: float) -> Answer:
         """Send a request. Clients that never answer exist, so nobody waits for ever."""
@@ -108,6 +150,8 @@ class EditloopServer(LanguageServer):
 
     async def _finish(self) -> None:
         await self.jobs.finish()
+        for task in list(self._tasks):
+            task.cancel()
         await asyncio.gather(self.fixer.close(), self.checker.close())
 
     def stop(self, code: int) -> None:

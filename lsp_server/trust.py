@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -51,8 +52,7 @@ class Trust:
                 return None, CANNOT_ASK
             if not await self._agreed(self._server.folder_of(uri)):
                 return None, REFUSED
-        if self.trusted is False:  # may have changed while the question was open
-            return None, NOT_TRUSTED
+            return await self.level(uri, replace(settings, run_code="always"))  # trust may be gone
         return await self._detected()
 
     async def _detected(self) -> tuple[str | None, str]:

@@ -18,6 +18,8 @@ class FixJob:
     path: str | None = None
     """The module's file, None where there is none: no test files are looked for then."""
     line: int | None = None
+    asked: str = ""
+    """The code of the diagnostic on ``line`` that was asked about."""
     lines: tuple[int, int] | None = None
     """First line, and the line after the last."""
     budget: float = 10.0
@@ -35,6 +37,24 @@ class CheckJob:
 
     text: str
     static: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SuspectsJob:
+    """Where something is wrong in a text."""
+
+    text: str
+    static: bool = True
+    level: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeJob:
+    """What was changed from one text to another."""
+
+    name: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True)

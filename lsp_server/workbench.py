@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from editloop.checks.static import StaticChecker
-from editloop.fix import Request, Tools, fix
-from editloop.outcome import Outcome
+from editloop.edits import unified_diff
+from editloop.fix import Request, Tools, docstrings, fix, suspects
+from editloop.outcome import Outcome, edit_rows
 from editloop.policy import Policy, ScriptedPolicy
-from editloop.region import Definition, definitions
+from editloop.region import MAX_LINES, Definition, definitions
 from editloop.sandbox import Level, LevelReport, SandboxPool, detect_level
 from editloop.search import Budget, Progress
 from editloop.suites import find_suites, suite_check
@@ -25,11 +26,11 @@ from editloop.text import Snapshot
 from editloop.verify import Check
 from lsp_server.lint import lint
 from lsp_server.loaded import LoadedModel
-from lsp_server.wire import CheckJob, FixJob, TestsJob
+from lsp_server.testing import failures, has_tests
+from lsp_server.wire import ChangeJob, CheckJob, FixJob, SuspectsJob, TestsJob
 
 WORKERS = 2
 """Candidates verified at once."""
-_NO_CODE = "no code was run here, so doctests and tests did not count"
 
 
 class Workbench:
@@ -50,14 +51,15 @@ class Workbench:
         """The row of ``editloop fix --json``, and ``before_checks``, ``checks`` of each fix."""
         started = time.monotonic()
         document = Snapshot.from_text(job.text)
-        level = Level.F if job.level is None else Level[job.level]
+        level = _level(job.level)
         checks, notes = self._suites(job, level)
         request = Request(
             document,
-            job.line,
+            _code_line(document, job.line),
             budget=Budget(seconds=job.budget),
             alternatives=job.alternatives,
             lines=None if job.lines is None else range(*job.lines),
+            asked=job.asked,
         )
         tools = Tools(self._static if job.static else None, self._pool(level), WORKERS)
 
@@ -73,15 +75,50 @@ class Workbench:
             on_progress=show,
         )
         outcome = Outcome(job.name, document, done, LevelReport(level, level.value), tuple(notes))
-        return _row(outcome, time.monotonic() - started)
+        row = _row(outcome, time.monotonic() - started)
+        row["text"] = outcome.best.state.text if outcome.best else job.text
+        return row
 
     def check(self, job: CheckJob) -> list[dict[str, Any]]:
         """Syntax errors and ruff's findings."""
         return lint(job.text, self._static if job.static else None)
 
+    def suspects(self, job: SuspectsJob) -> list[dict[str, Any]]:
+        """Objects with ``line``, ``text`` and ``scope``: suspects of one scope are one fix."""
+        document = Snapshot.from_text(job.text)
+        pool = self._pool(_level(job.level))
+        tools = Tools(self._static if job.static else None, pool)
+        found = definitions(document)
+        small = len(document.lines) <= MAX_LINES
+        return [
+            {"line": s.line, "text": s.text, "scope": "" if small else _scope(s.line, found)}
+            for s in suspects(document, tools)
+        ]
+
+    def change(self, job: ChangeJob) -> dict[str, Any]:
+        """``edits``, ``region`` and ``diff`` between two texts."""
+        before, after = Snapshot.from_text(job.before), Snapshot.from_text(job.after)
+        edits = edit_rows(before, after)
+        return {
+            "edits": edits,
+            "region": _region(edits, definitions(before)),
+            "diff": unified_diff(before, after, job.name),
+        }
+
+    def has_tests(self, text: str, path: str | None) -> bool:
+        """Whether a module has doctests or test files."""
+        return has_tests(text, path)
+
     def tests(self, job: TestsJob, cancel: threading.Event) -> list[dict[str, Any]]:
         """Failing doctests and tests."""
-        raise NotImplementedError
+        pool = self._pool(Level[job.level])
+        return [] if pool is None else failures(job, pool, cancel)
+
+    def use(self, name: str) -> str:
+        """Make a model the default; its name."""
+        from editloop.store import use_model
+
+        return use_model(name).stem
 
     def load(self, model: str) -> dict[str, Any]:
         """Have the model ready."""
@@ -116,13 +153,32 @@ class Workbench:
 
     def _suites(self, job: FixJob, level: Level) -> tuple[list[Check], list[str]]:
         if level in (Level.D, Level.F):
-            return [], [_NO_CODE]
+            return [], []
         path = Path(job.path) if job.path and job.tests else None
         suites = find_suites(path) if path is not None and path.is_file() else []
         if path is None or not suites:
             return [], []
         check, note = suite_check(path, suites, level)
         return ([check] if check else []), [note]
+
+
+def _level(name: str | None) -> Level:
+    """The level by its name; None, where no code may be run, is the level that runs none."""
+    return Level.F if name is None else Level[name]
+
+
+def _code_line(document: Snapshot, line: int | None) -> int | None:
+    """The line, or the header above it where it is in a docstring (an example that fails)."""
+    if line is not None:
+        for found in docstrings(document):
+            if line in found:
+                return max(found.start - 1, 0)
+    return line
+
+
+def _scope(line: int | None, found: Sequence[Definition]) -> str:
+    """The outermost function or class around a line, "" outside of all."""
+    return next((d.name for d in found if line is not None and d.start <= line < d.stop), "")
 
 
 def _row(outcome: Outcome, seconds: float) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable
 from typing import IO, Any
 
-from lsp_server.wire import CheckJob, FixJob, TestsJob
+from lsp_server.wire import ChangeJob, CheckJob, FixJob, SuspectsJob, TestsJob
 from lsp_server.workbench import Workbench
 
 
@@ -63,10 +63,18 @@ class Worker:
                 return lambda params: bench.fix(FixJob(**params), cancel, tell)
             case "check":
                 return lambda params: bench.check(CheckJob(**params))
+            case "suspects":
+                return lambda params: bench.suspects(SuspectsJob(**params))
+            case "change":
+                return lambda params: bench.change(ChangeJob(**params))
+            case "has_tests":
+                return lambda params: bench.has_tests(params["text"], params["path"])
             case "tests":
                 return lambda params: bench.tests(TestsJob(**params), cancel)
             case "load":
                 return lambda params: bench.load(params["model"])
+            case "use":
+                return lambda params: bench.use(params["name"])
             case "models":
                 return lambda params: bench.models()
             case "sandbox":

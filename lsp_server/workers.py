@@ -14,12 +14,15 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from lsp_server.wire import ChangeJob, CheckJob, FixJob, SuspectsJob, TestsJob
+
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 0.15
 """How long a cancelled job may take to stop before its worker is killed."""
 _LINE_LIMIT = 256 << 20
 
+Order = FixJob | CheckJob | SuspectsJob | ChangeJob | TestsJob
 Heard = Callable[[dict[str, Any]], None]
 
 
@@ -44,10 +47,13 @@ class _Pending:
 class WorkerProcess:
     """``on_event`` hears of the model's state. Used from the event loop alone."""
 
-    def __init__(self, name: str, on_event: Heard | None = None) -> None:
+    def __init__(
+        self, name: str, on_event: Heard | None = None, *, grace: float = GRACE_SECONDS
+    ) -> None:
         self.name = name
         self.restarts = 0
         self._on_event = on_event
+        self._grace = grace
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._pending: dict[int, _Pending] = {}
@@ -74,7 +80,7 @@ class WorkerProcess:
         number = next(self._numbers)
         pending = _Pending(asyncio.get_running_loop().create_future(), on_progress)
         self._pending[number] = pending
-        body = dataclasses.asdict(params) if dataclasses.is_dataclass(params) else params
+        body = dataclasses.asdict(params) if isinstance(params, Order) else params
         try:
             self._write(process, {"id": number, "method": method, "params": body})
             return await asyncio.shield(pending.answer)
@@ -159,7 +165,7 @@ class WorkerProcess:
         async def wait() -> None:
             with contextlib.suppress(WorkerError, asyncio.CancelledError):
                 try:
-                    await asyncio.wait_for(asyncio.shield(pending.answer), GRACE_SECONDS)
+                    await asyncio.wait_for(asyncio.shield(pending.answer), self._grace)
                 except TimeoutError:
                     log.warning("the %s process did not stop in time and was ended", self.name)
                     self._kill(process)

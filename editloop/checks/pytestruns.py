@@ -22,7 +22,7 @@ from editloop.sandbox.suite import SuiteRun, run_suite
 @dataclass(frozen=True, slots=True)
 class PytestReport:
     """How the suite went. `outcomes`: (test id, "passed", "failed" or "skipped"); `problem`: one
-    line, "" for a pass.
+    line, "" for a pass; `details`: (test id, pytest's own text) of tests that failed.
     """
 
     status: Literal["pass", "fail", "error", "timeout", "cancelled"]
@@ -30,6 +30,7 @@ class PytestReport:
     outcomes: tuple[tuple[str, str], ...]
     problem: str
     text: str = ""
+    details: tuple[tuple[str, str], ...] = ()
     advisory: bool = True
 
 
@@ -108,6 +109,7 @@ def run_pytest(
 def judge(run: SuiteRun, expected: tuple[str, ...]) -> PytestReport:
     """The report on one run; everything that it told is untrusted."""
     outcomes: dict[str, str] = {}
+    details: dict[str, str] = {}
     texts = []
     code: Any = None
     for line in run.lines:
@@ -119,6 +121,8 @@ def judge(run: SuiteRun, expected: tuple[str, ...]) -> PytestReport:
             name, outcome = str(line["id"]), str(line.get("outcome"))
             if outcomes.get(name) != "failed":
                 outcomes[name] = outcome
+            if outcome == "failed" and isinstance(line.get("text"), str):
+                details.setdefault(name, line["text"])
     pairs = tuple(outcomes.items())
     text = "\n".join(texts)[:4000]
     if run.end == "cancelled":
@@ -130,7 +134,8 @@ def judge(run: SuiteRun, expected: tuple[str, ...]) -> PytestReport:
     status: Literal["pass", "fail", "error"] = (
         "pass" if not problem else "fail" if code == 1 else "error"
     )
-    return PytestReport(status, expected, pairs, problem, text or run.errors[-CAP:])
+    text = text or run.errors[-CAP:]
+    return PytestReport(status, expected, pairs, problem, text, tuple(details.items()))
 
 
 def _problem(expected: tuple[str, ...], outcomes: dict[str, str], code: Any, run: SuiteRun) -> str:

@@ -1,0 +1,94 @@
+"""Fixing all that is wrong in a document, one place after the other, each verified by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lsp_server.wire import ChangeJob, FixJob, SuspectsJob
+from lsp_server.workers import WorkerProcess
+
+Row = Mapping[str, Any]
+Step = Callable[[FixJob], Awaitable[Row]]
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What the steps came to."""
+
+    text: str
+    rows: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+async def fix_all(order: FixJob, step: Step, checker: WorkerProcess) -> Row:
+    """One row for all fixes together, like that of a single one. Raises WorkerError.
+
+    ``step`` runs a search when it is its turn. A place that could not be fixed is not tried again.
+    """
+    done = _Sum(order.text)
+    tried: set[tuple[str, ...]] = set()
+    while True:
+        asked = SuspectsJob(done.text, order.static, order.level)
+        found = await checker.request("suspects", asked)
+        new = next((s for s in found if tried.isdisjoint(_keys(s))), None)
+        if new is None:
+            break
+        row = await step(replace(order, text=done.text, line=new["line"]))
+        done.rows.append(row)
+        where = "" if new["line"] is None else f"line {new['line'] + 1}: "
+        if row["status"] == "fixed":
+            done.text = row["text"]
+            done.notes.append(f"{where}{new['text']}: fixed by {'; '.join(row['commands'])}")
+        else:
+            done.notes.append(f"{where}{new['text']}: {row['reason']}")
+        scope, place = _keys(new)
+        tried.add(place if row["status"] == "fixed" else scope)
+    return await _sum(order, done, checker)
+
+
+def _keys(suspect: Row) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is not tried again: all of a scope after a failure, this very suspect after a fix."""
+    return (suspect["scope"],), (suspect["scope"], suspect["text"])
+
+
+async def _sum(order: FixJob, done: _Sum, checker: WorkerProcess) -> Row:
+    fixed = [row for row in done.rows if row["status"] == "fixed"]
+    change = await checker.request("change", ChangeJob(order.name, order.text, done.text))
+    searched = sum(row["candidates"] for row in done.rows)
+    missed = len(done.rows) - len(fixed)
+    if fixed:
+        status, reason = "fixed", f"{len(fixed)} fixed, {missed} not" if missed else "all fixed"
+    elif missed:
+        status, reason = "not fixed", str(done.rows[0]["reason"])
+    else:
+        status, reason = "nothing wrong", "every check passes"
+    first = done.rows[0] if done.rows else {}
+    return {
+        **first,
+        "status": status,
+        "reason": reason,
+        "edits": change["edits"],
+        "region": change["region"],
+        "diff": change["diff"],
+        "alternatives": [],
+        "before": first.get("before", ""),
+        "before_checks": first.get("before_checks", []),
+        "checks": [_merged([row["checks"][0] for row in fixed])] if fixed else [],
+        "commands": [command for row in fixed for command in row["commands"]],
+        "candidates": searched,
+        "turns": max((row["turns"] for row in done.rows), default=0),
+        "seconds": sum(row["seconds"] for row in done.rows),
+        "notes": [*dict.fromkeys(note for row in done.rows for note in row["notes"]), *done.notes],
+    }
+
+
+def _merged(verdicts: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The checks of several fixes as one list: items are added up by the check's name."""
+    sums: dict[str, dict[str, Any]] = {}
+    for check in (check for verdict in verdicts for check in verdict):
+        one = sums.setdefault(check["name"], {"name": check["name"], "good": 0, "total": 0})
+        one["good"] += check["good"]
+        one["total"] += check["total"]
+    return list(sums.values())

@@ -1,0 +1,52 @@
+"""What a worker is told to fix: a target, with a document's text and settings, as a job."""
+
+from __future__ import annotations
+
+from lsp_server.cells import NOTE, as_python
+from lsp_server.documents import Document, Text
+from lsp_server.settings import Settings
+from lsp_server.targets import Target
+from lsp_server.wire import FixJob
+
+
+def fix_job(target: Target, document: Document, settings: Settings, level: str | None) -> FixJob:
+    """The job of one search; places past the end of the document are moved to its end."""
+    text = document.text
+    last = max(len(text.lines) - 1, 0)
+    line: int | None = None
+    lines: tuple[int, int] | None = None
+    match target.kind:
+        case "diagnostic" | "function":
+            line = min(target.place[0], last)
+        case "tests":
+            line = _failing_line(target, document)
+        case "selection":
+            first, stop = target.lines
+            lines = min(first, last), min(stop, last + 1)
+    if not text.lines:
+        line = lines = None
+    return FixJob(
+        name=text.name,
+        text=(as_python(text.text) or "") if text.cell else text.text,
+        path=str(text.path) if text.path else None,
+        line=line,
+        asked=target.code if target.kind == "diagnostic" else "",
+        lines=lines,
+        budget=settings.budget,
+        alternatives=settings.alternatives + 1,
+        model=settings.model,
+        static=settings.check_static and not text.cell,
+        tests=settings.check_tests or target.kind == "tests",
+        level=None if text.cell else level,
+    )
+
+
+def note(text: Text, why_no_code: str) -> str:
+    """What was not checked, "" where nothing was left out."""
+    return NOTE if text.cell else why_no_code
+
+
+def _failing_line(target: Target, document: Document) -> int | None:
+    """Of the failing test nearest to the place that was asked about."""
+    lines = [diagnostic.range.start.line for diagnostic in document.tests]
+    return min(lines, key=lambda line: abs(line - target.place[0]), default=None)

@@ -1,0 +1,93 @@
+"""Failing doctests and tests of a module, each with the line of the module that it is about.
+
+Runs in the worker process; code of the module runs in the sandbox.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from editloop.checks.plans import plan_doctests
+from editloop.checks.testruns import NOT_RUN, run_plan
+from editloop.region import Definition, definitions
+from editloop.sandbox import SandboxPool
+from editloop.suites import find_suites, suite_check
+from editloop.text import Snapshot
+from editloop.verify import outcome_findings
+from lsp_server.wire import TestsJob
+
+_CPU_SECONDS, _WALL_SECONDS = 5.0, 20.0
+
+
+def has_tests(text: str, path: str | None) -> bool:
+    """Whether there is something to run."""
+    return ">>>" in text or bool(path and find_suites(Path(path)))
+
+
+def failures(job: TestsJob, pool: SandboxPool, cancel: threading.Event) -> list[dict[str, Any]]:
+    """Objects with ``code`` ("doctest" or "pytest"), ``message`` and ``line`` (0-based)."""
+    found = list(_doctests(job.text, pool, cancel))
+    if job.suites and job.path and not cancel.is_set():
+        found += _suites(job.text, Path(job.path), pool, cancel)
+    return found
+
+
+def _doctests(text: str, pool: SandboxPool, cancel: threading.Event) -> Iterator[dict[str, Any]]:
+    plan = plan_doctests(text)
+    if plan is None:
+        return
+    outcomes = run_plan(
+        pool,
+        text,
+        plan,
+        cpu_seconds=_CPU_SECONDS,
+        wall_seconds=_WALL_SECONDS,
+        cancel=cancel,
+    )
+    examples = [example for group in plan.groups for example in group]
+    for example, outcome in zip(examples, outcomes, strict=True):
+        if outcome.status != "pass" and outcome.got not in (NOT_RUN, "cancelled"):
+            message = outcome_findings([outcome])[0].text
+            yield {"code": "doctest", "message": message, "line": example.line - 1}
+
+
+def _suites(
+    text: str, path: Path, pool: SandboxPool, cancel: threading.Event
+) -> Iterator[dict[str, Any]]:
+    suites = find_suites(path)
+    check, _ = suite_check(path, suites, pool.level) if suites else (None, "")
+    if check is None:
+        return
+    report = check.report(text, cancel)
+    if report.status in ("pass", "cancelled"):
+        return
+    details = dict(report.details)
+    failed = [name for name, outcome in report.outcomes if outcome == "failed"]
+    places = definitions(Snapshot.from_text(text))
+    for name in failed:
+        said = re.findall(r"^E\s+(.+)$", details.get(name, ""), re.MULTILINE)
+        line = _raised_at(details.get(name, ""), path.name)
+        yield {
+            "code": "pytest",
+            "message": f"{name} failed" + (f": {said[0]}" if said else ""),
+            "line": _tested_by(name, places) if line is None else line,
+        }
+    if not failed:
+        yield {"code": "pytest", "message": report.problem, "line": 0}
+
+
+def _raised_at(text: str, module: str) -> int | None:
+    """The deepest line of the module in pytest's traceback."""
+    lines = re.findall(rf"^(?:\S*[/\\])?{re.escape(module)}:(\d+): ", text, re.MULTILINE)
+    return int(lines[-1]) - 1 if lines else None
+
+
+def _tested_by(test: str, places: Sequence[Definition]) -> int:
+    """The header of the function whose name is in the test's, the longest; else the first line."""
+    name = test.rpartition("::")[2].lower()
+    named = [d for d in places if (last := d.name.rpartition(".")[2].lower()) and last in name]
+    return max(named, key=lambda d: len(d.name.rpartition(".")[2])).header if named else 0

@@ -1,0 +1,205 @@
+"""A fix from the menu to the applied edit, in the editors' own ways."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import Place, Script
+from .editor import Editor, span
+from .samples import ADD, ADD_FIX, MEAN, MEAN_FIX
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+UNDEFINED = {"range": span(5, 29, 34), "message": "Undefined name `value`", "code": "F821"}
+
+
+async def test_quick_fix_is_lazy_then_verified_and_preferred(
+    editor: Editor, script: Script, place: Place
+) -> None:
+    script(ADD_FIX)
+    uri = editor.open(place(), ADD)
+    broken = {"range": span(5, 4, 16), "message": "add(2, 3) -> -1", "source": "pytest"}
+    [action, *_] = await editor.menu(uri, span(5, 8), [broken])
+    assert action["title"] == "Fix: add(2, 3) -> -1 (editloop)"
+    assert action["kind"] == "quickfix"
+    assert action["diagnostics"] == [broken]
+    assert "edit" not in action
+    assert "command" not in action
+    assert not action.get("isPreferred")
+    resolved = await editor.request("codeAction/resolve", action)
+    [change] = resolved["edit"]["documentChanges"]
+    assert change["textDocument"] == {"uri": uri, "version": 1}
+    assert change["edits"] == [
+        {"range": span(5, 13, 14), "newText": "+", "annotationId": "editloop"}
+    ]
+    label = "editloop: syntax, static, doctests 1/1 passed"
+    assert resolved["edit"]["changeAnnotations"]["editloop"]["label"] == label
+    [again, *_] = await editor.menu(uri, span(5, 8), [broken])
+    assert again["isPreferred"]
+    assert again["edit"] == resolved["edit"]
+    assert again["title"] == "Fix: add(2, 3) -> -1 (editloop): syntax, static, doctests 1/1 passed"
+    editor.apply(again["edit"])
+    assert editor.texts[uri] == ADD.replace("a - b", "a + b")
+
+
+async def test_only_what_failed_as_a_test_before_makes_a_fix_preferred(
+    editor: Editor, script: Script, place: Place
+) -> None:
+    script(MEAN_FIX)
+    uri = editor.open(place(), MEAN)
+    [action, *_] = await editor.menu(uri, UNDEFINED["range"], [UNDEFINED])
+    await editor.request("codeAction/resolve", action)
+    [again, *_] = await editor.menu(uri, UNDEFINED["range"], [UNDEFINED])
+    assert "edit" in again
+    assert not again.get("isPreferred")  # the doctest could not run before, so it did not fail
+
+
+async def test_the_menu_is_empty_where_nothing_is_wrong(editor: Editor, place: Place) -> None:
+    uri = editor.open(place(), ADD)
+    await editor.diagnosed(uri)
+    assert await editor.menu(uri, span(5, 8)) == []
+    titles = [action["title"] for action in await editor.menu(uri, span(5, 4, 10))]
+    assert titles == [
+        "Fix this code: selection (editloop)",
+        "Fix this code: function add (editloop)",
+        "Fix this code: file (editloop)",
+    ]
+    assert await editor.menu(uri, span(0), only=["source"]) == []
+    assert await editor.menu("file:///not/open.py", span(0)) == []
+
+
+async def test_our_own_diagnostics_stand_in_for_an_empty_context(
+    editor: Editor, place: Place
+) -> None:
+    uri = editor.open(place(), MEAN)
+    [own] = await editor.diagnosed(uri)
+    assert own["code"] == "F821"
+    assert own["range"] == span(5, 29, 34)
+    [action, *_] = await editor.menu(uri, span(5, 2))
+    assert action["diagnostics"] == [own]
+    [everything] = await editor.menu(uri, span(0), only=["source.fixAll.editloop"])
+    assert everything["title"] == "Fix all verified (editloop)"
+    assert everything["kind"] == "source.fixAll.editloop"
+
+
+@pytest.mark.parametrize("kind", ["selection", "function", "file", "all"])
+async def test_every_kind_of_target(
+    editor: Editor, script: Script, place: Place, kind: str
+) -> None:
+    script(ADD_FIX)
+    uri = editor.open(place(), ADD)
+    done = await editor.fix(uri, kind, range=span(5, 0, 4))
+    assert done["status"] == "fixed"
+    assert done["applied"]
+    assert editor.texts[uri] == ADD.replace("a - b", "a + b")
+    assert editor.undo[-1] == "editloop: syntax, static, doctests 1/1 passed"
+
+
+async def test_the_report_says_what_was_checked(
+    editor: Editor, script: Script, place: Place
+) -> None:
+    script(ADD_FIX)
+    uri = editor.open(place("sums.py"), ADD)
+    done = await editor.fix(uri, apply=False)
+    assert not done["applied"]
+    assert editor.texts[uri] == ADD
+    told = await editor.command("editloop.showLastReport", {"uri": uri})
+    report = told["report"]
+    assert report == done["report"]
+    assert report["before"][-1] == {"name": "doctests", "good": 0, "total": 1}
+    assert report["after"][-1] == {"name": "doctests", "good": 1, "total": 1}
+    assert report["commands"] == [ADD_FIX]
+    assert "-    return a - b\n+    return a + b\n" in report["diff"]
+    assert report["proven"]
+    for part in ("# sums.py: fixed", "```diff", ADD_FIX, "level ", "add(2, 3) -> -1, expected 5"):
+        assert part in told["markdown"]
+    assert editor.messages()[-1].startswith("sums.py: fixed; syntax, static, doctests 1/1 passed")
+
+
+async def test_alternatives_can_be_chosen(editor: Editor, script: Script, place: Place) -> None:
+    script()
+    source = ADD.replace("a - b", "a + b + 1")
+    uri = editor.open(place(), source)
+    done = await editor.fix(uri, apply=False)
+    assert done["alternatives"], "removing `+ 1` is not the only way"
+    other = done["alternatives"][0]
+    assert other["label"] == "editloop: syntax, static, doctests 1/1 passed"
+    assert other["diff"] != done["report"]["diff"]
+    missing = await editor.command("editloop.applyAlternative", {"uri": uri, "index": 99})
+    assert missing == {"applied": False, "reason": "there is no such alternative"}
+    chosen = await editor.command("editloop.applyAlternative", {"uri": uri, "index": 0})
+    assert chosen["applied"]
+    assert editor.texts[uri] != source
+
+
+async def test_fixing_all_goes_on_after_a_failure(
+    editor: Editor, script: Script, place: Place
+) -> None:
+    script()
+    filler = "\n".join(f"x{n} = {n}" for n in range(90))
+    source = (
+        f"{ADD}\n\n{filler}\n\n\ndef lost():\n    return [nowhere] + [elsewhere] + [beyond]\n\n\n"
+        "def last(values):\n    total = 0\n    for value in values:\n        total += valu\n"
+        "    return total\n"
+    )
+    uri = editor.open(place(), source)
+    editor.configure(runCode="always", budget=1)
+    done = await editor.fix(uri, "all")
+    editor.configure(runCode="always")
+    assert done["status"] == "fixed"
+    assert "a + b" in editor.texts[uri] or "a- -b" in editor.texts[uri]
+    assert "total += value\n" in editor.texts[uri]
+    assert "[nowhere]" in editor.texts[uri] or "nowhere" not in editor.texts[uri]
+    assert any("fixed by" in note for note in done["report"]["notes"])
+
+
+async def test_nothing_wrong_is_said_in_one_line(
+    editor: Editor, script: Script, place: Place
+) -> None:
+    uri = editor.open(place(), ADD.replace("-", "+"))
+    done = await editor.fix(uri)
+    assert (done["status"], done["applied"]) == ("nothing wrong", False)
+    assert editor.messages()[-1] == "sample.py: nothing to fix: every check passes"
+    foreign = {"range": span(5, 4, 9), "message": "Type mismatch", "source": "Pyright"}
+    [action, *_] = await editor.menu(uri, span(5, 4), [foreign])
+    assert "edit" not in await editor.request("codeAction/resolve", action)
+    assert editor.messages()[-1] == (
+        "sample.py: nothing to fix: every check of editloop passes; it cannot check this "
+        "diagnostic itself"
+    )
+
+
+async def test_a_hint_that_was_asked_about_has_to_be_gone(
+    editor: Editor, script: Script, place: Place
+) -> None:
+    script("### DELL 1")
+    uri = editor.open(place(), "import os\n\nprint(1)\n")
+    [hint] = await editor.diagnosed(uri)
+    assert (hint["code"], hint["severity"], hint["tags"]) == ("F401", 3, [1])
+    [action, *_] = await editor.menu(uri, hint["range"])
+    resolved = await editor.request("codeAction/resolve", action)
+    editor.apply(resolved["edit"])
+    assert editor.texts[uri] == "\nprint(1)\n"
+
+
+async def test_no_fix_within_the_budget(editor: Editor, script: Script, place: Place) -> None:
+    from .samples import ENDLESS
+
+    uri = editor.open(place(), ENDLESS)
+    editor.configure(runCode="always", budget=0.3)
+    done = await editor.fix(uri)
+    editor.configure(runCode="always")
+    assert (done["status"], done["applied"]) == ("not found", False)
+    assert editor.messages()[-1].startswith("sample.py: no fix found: out of time after ")
+
+
+@pytest.mark.parametrize(
+    "source", ["", "\n", "def f(:\r\n    return '😋\u2028' + x\r\n", "x = (\n"]
+)
+async def test_odd_documents_are_answered(editor: Editor, place: Place, source: str) -> None:
+    uri = editor.open(place(), source)
+    editor.configure(runCode="always", budget=0.3)
+    done = await editor.fix(uri, "selection", range=span(7, 3, 9, last=8))
+    editor.configure(runCode="always")
+    assert done["status"] in ("fixed", "nothing wrong", "not found")
+    assert isinstance(await editor.menu(uri, span(99, 0, 5)), list)

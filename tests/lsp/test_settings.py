@@ -1,0 +1,65 @@
+"""Settings: what a client sends, what is wrong with it, and the schema."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lsp_server.settings import Settings, read, schema
+
+from .editor import ROOT, server_env
+
+
+def test_nested_and_flat_names_are_the_same() -> None:
+    nested = read({"diagnostics": {"syntax": False, "static": "off"}, "budget": 3})
+    assert nested == read({"diagnostics.syntax": False, "diagnostics.static": "off", "budget": 3.0})
+    assert nested == Settings(diagnostics_syntax=False, diagnostics_static="off", budget=3.0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "line"),
+    [
+        ({"budget": "fast"}, 'editloop.budget: "fast" is not a number; 10.0 is used'),
+        ({"budget": 0}, "editloop.budget: 0 is not between 0.1 and 600; 10.0 is used"),
+        ({"enable": 1}, "editloop.enable: 1 is not true or false; true is used"),
+        ({"alternatives": True}, "editloop.alternatives: true is not a whole number; 3 is used"),
+        (
+            {"runCode": "yes"},
+            'editloop.runCode: "yes" is not one of ask, always, never; "ask" is used',
+        ),
+        ([1], "editloop: settings have to be an object, not [1]"),
+    ],
+)
+def test_a_wrong_value_is_named_and_its_default_is_used(raw: object, line: str) -> None:
+    complaints: list[str] = []
+    assert read(raw, complaints.append) == Settings()
+    assert complaints == [line]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(st.sampled_from(["budget", "checks", "static", "model", "x"]), inner)
+        ),
+    )
+)
+def test_whatever_comes_settings_are_valid(raw: object) -> None:
+    settings = read(raw)
+    assert 0.1 <= settings.budget <= 600
+    assert isinstance(settings.model, str)
+
+
+def test_the_module_prints_the_schema() -> None:
+    command = [sys.executable, "-m", "lsp_server.settings"]
+    done = subprocess.run(command, capture_output=True, check=True, env=server_env(), cwd=ROOT)
+    printed = json.loads(done.stdout)
+    assert printed == schema()
+    assert printed["editloop.runCode"]["enum"] == ["ask", "always", "never"]
+    assert printed["editloop.checks.tests"]["default"] is True
