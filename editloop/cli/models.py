@@ -77,7 +77,7 @@ def remove(name: Annotated[str, typer.Argument(help="A name in the store.")]) ->
     from editloop.store import remove_model
 
     was_default = remove_model(name)
-    typer.echo(f"{name} removed{'; the default is the shipped model now' if was_default else ''}")
+    typer.echo(f"{name} removed{'; the shipped model is the default now' if was_default else ''}")
 
 
 def model_row(model: StoredModel) -> dict[str, Any]:

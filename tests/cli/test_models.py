@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
 
 from editloop import models
-from editloop.engine.errors import ModelNotFound
+from editloop.engine import EngineRegistry
+from editloop.engine.errors import ModelNotFound, TruncatedGguf, WrongTranscriptVersion
 from editloop.models import SHIPPED, find_model, list_models, store_folder
+from editloop.store import StoreError, add_model, remove_model, use_model
+from editloop.transcript import TRANSCRIPT_VERSION
 
 from .conftest import Cli
 
@@ -98,3 +102,84 @@ def test_list_without_a_store(cli: Cli, data_home: Path) -> None:
     assert done.returncode == 0
     assert str(data_home / "editloop" / "models") in done.stdout
     assert not data_home.exists()
+
+
+def test_add_use_remove(cli: Cli, store: Path, tiny_model: Path) -> None:
+    added = cli("models", "add", tiny_model, "--name", "mine")
+    assert (added.returncode, added.stderr) == (0, "")
+    assert (store / "mine.gguf").read_bytes() == tiny_model.read_bytes()
+    again = cli("models", "add", tiny_model, "--name", "mine")
+    assert again.returncode == 2
+    assert "mine is in the store already" in again.stderr
+    assert cli("models", "use", "mine").returncode == 0
+    assert find_model(store=store) == store / "mine.gguf"
+    outside = cli("models", "use", tiny_model)
+    assert outside.returncode == 0
+    assert find_model(store=store) == tiny_model
+    cli("models", "use", "mine")
+    removed = cli("models", "remove", "mine")
+    assert "the shipped model is the default now" in removed.stdout
+    assert list(store.iterdir()) == []
+    gone = cli("models", "remove", "mine")
+    assert gone.returncode == 2
+    assert "no model named 'mine'" in gone.stderr
+
+
+def damaged(path: Path, model: Path) -> Path:
+    path.write_bytes(model.read_bytes()[:-100])
+    return path
+
+
+def other_version(path: Path, model: Path) -> Path:
+    """The same file with another number behind the key of the version."""
+    data, key = model.read_bytes(), b"editloop.transcript_version"
+    at = data.index(key) + len(key) + 4
+    path.write_bytes(data[:at] + struct.pack("<I", 99) + data[at + 4 :])
+    return path
+
+
+def test_what_the_store_refuses(store: Path, tiny_model: Path, tmp_path: Path) -> None:
+    keep = add_model(tiny_model, "keep", store=store)
+    before = keep.read_bytes()
+    refusals: list[tuple[Path, str, type[Exception], str]] = [
+        (damaged(tmp_path / "cut.gguf", tiny_model), "keep", TruncatedGguf, "cut short"),
+        (other_version(tmp_path / "v.gguf", tiny_model), "keep", WrongTranscriptVersion, "99"),
+        (tmp_path / "nowhere.gguf", "keep", ModelNotFound, "no model file"),
+        (tiny_model, "../evil", StoreError, "cannot name a model"),
+        (tiny_model, "a/b", StoreError, "cannot name a model"),
+        (tiny_model, "shipped", StoreError, "taken by editloop itself"),
+        (tiny_model, "default", StoreError, "taken by editloop itself"),
+        (tiny_model, "", StoreError, "cannot name a model"),
+    ]
+    for path, name, error, message in refusals:
+        with pytest.raises(error, match=message):
+            add_model(path, name, replace=True, store=store)
+    with pytest.raises(WrongTranscriptVersion):
+        use_model(str(tmp_path / "v.gguf"), store)
+    assert [p.name for p in store.iterdir()] == ["keep.gguf"]
+    assert keep.read_bytes() == before
+
+
+def test_only_what_is_in_the_store_is_removed(store: Path, tiny_model: Path) -> None:
+    with pytest.raises(StoreError, match="is not in the store"):
+        remove_model(str(tiny_model), store)
+    assert tiny_model.is_file()
+    if SHIPS:
+        with pytest.raises(StoreError, match="the shipped model is part of the installation"):
+            remove_model("shipped", store)
+        use_model("shipped", store)
+        assert find_model(store=store) == SHIPPED
+
+
+def test_a_loaded_model_that_was_replaced_is_loaded_anew(store: Path, tiny_model: Path) -> None:
+    """What a running server does at each job: find the file, ask the registry for its engine."""
+    registry = EngineRegistry(transcript_version=TRANSCRIPT_VERSION, n_threads=1)
+    add_model(tiny_model, "mine", store=store)
+    first = registry.get(find_model("mine", store=store))
+    assert registry.get(find_model("mine", store=store)) is first
+    add_model(tiny_model, "mine", replace=True, store=store)
+    second = registry.get(find_model("mine", store=store))
+    assert second is not first
+    assert second.tokenize("x = 1")
+    assert registry.loaded() == [(store / "mine.gguf").resolve()]
+    registry.free_all()
