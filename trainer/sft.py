@@ -126,7 +126,7 @@ def _arguments(run: RunFolder, settings: SftSettings) -> SFTConfig:
         optim="adamw_torch",
         max_grad_norm=1.0,
         bf16=cuda,
-        gradient_checkpointing=cuda,
+        activation_checkpointing=cuda,
         use_cpu=not cuda,
         seed=settings.seed,
         logging_steps=settings.log_steps,

@@ -104,15 +104,15 @@ def test_rates_follow_the_budget() -> None:
 
 
 def test_training_learns(rows: Rows, encoder: EpisodeEncoder, tmp_path: Path) -> None:
-    trainer = make_trainer(tmp_path, encoder, replace(SETTINGS, steps=60, checkpoint_seconds=1e9))
+    trainer = make_trainer(tmp_path, encoder, replace(SETTINGS, steps=30, checkpoint_seconds=1e9))
     before = evaluate(trainer.model, rows, 1024, trainer.pad)
     trainer.train(rows, dev=rows)
     logged = read_metrics(tmp_path)
     assert logged[-1]["dev"]["loss"] < 0.6 * before.loss
     assert logged[-1]["dev"]["line"] > 0.9
-    assert [row["step"] for row in logged] == [10, 20, 30, 40, 50, 60, 60]
+    assert [row["step"] for row in logged] == [10, 20, 30, 30]
     assert logged[0]["tokens_per_second"] > 0
-    assert logged[-2]["accuracy"] > logged[0]["accuracy"]
+    assert logged[-2]["accuracy"] > 0.9
 
 
 def test_no_rows_are_refused(rows: Rows, encoder: EpisodeEncoder, tmp_path: Path) -> None:
