@@ -10,7 +10,7 @@ interface ModelItem extends vscode.QuickPickItem {
   readonly model: Model;
 }
 
-/** Lets the person choose; the choice is kept in the setting `editloop.model`. */
+/** Lets the person choose among the models of this machine. */
 export async function chooseModel(session: Session): Promise<void> {
   const models = await session.execute<Model[]>(Command.listModels);
   const choice = await vscode.window.showQuickPick(models.map(modelItem), {
@@ -54,21 +54,22 @@ export async function trainOnWorkspace(session: Session): Promise<void> {
   const result = await withPercentProgress(`Training ${name}`, (token, onProgress) =>
     orCancelled(session.execute<TrainResult>(Command.train, request, token, onProgress)),
   );
-  if (!result) {
-    void vscode.window.showInformationMessage("Training stopped. The same command takes it up again.");
-  } else if (result.exit !== 0) {
-    throw new UserError(`Training failed: ${result.summary}`);
-  } else if (await vscode.window.showInformationMessage(result.summary, `Use ${name}`)) {
+  // How it came out is said by the server.
+  if (result?.exit === 0 && (await vscode.window.showInformationMessage(`Fix with ${name} from now on?`, "Yes"))) {
     await useModel(session, name);
   }
 }
 
+/** Makes a model the default of this machine; a setting that names one has to follow, since it comes first. */
 async function useModel(session: Session, name: string): Promise<void> {
   await session.execute(Command.useModel, { name });
   const settings = vscode.workspace.getConfiguration("editloop");
-  const local = settings.inspect<string>("model")?.workspaceValue !== undefined;
-  const target = local ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global;
-  await settings.update("model", name, target);
+  const values = settings.inspect<string>("model");
+  if (values?.workspaceValue) {
+    await settings.update("model", name, vscode.ConfigurationTarget.Workspace);
+  } else if (values?.globalValue) {
+    await settings.update("model", name, vscode.ConfigurationTarget.Global);
+  }
 }
 
 function modelItem(model: Model): ModelItem {

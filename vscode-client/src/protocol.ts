@@ -75,8 +75,9 @@ export interface TrainRequest {
 }
 
 export interface TrainResult {
+  /** 0 where a model was trained; -1 where it was stopped. */
   readonly exit: number;
-  readonly summary: string;
+  readonly reason: string;
 }
 
 export interface ServerStatus {

@@ -40,7 +40,7 @@ function view({ phase, status }: Session): View {
     return { text: "$(loading~spin) editloop", tooltip: "The server starts.", command: "editloop.showLogs" };
   }
   const about = [
-    `Model: ${status.model || "none"} (${status.modelState})`,
+    `Model: ${status.model} (${status.modelState})`,
     `Sandbox: level ${status.sandbox}, ${status.sandboxText}`,
   ].join("\n\n");
   if (status.busy) {
@@ -52,7 +52,7 @@ function view({ phase, status }: Session): View {
     };
   }
   return {
-    text: `$(wrench) ${status.model || "no model"} · ${status.sandbox}`,
+    text: `$(wrench) ${status.model || "editloop"}${status.sandbox && ` · ${status.sandbox}`}`,
     tooltip: about,
     command: "editloop.showMenu",
     warn: status.modelState === "missing" || status.modelState === "failed",
