@@ -14,6 +14,9 @@ from typing import IO, TypeVar
 
 from rich.progress import Progress
 
+SAVE_SECONDS = 2.0
+"""A kill costs the work of this time."""
+
 
 class StreamError(Exception):
     """An output cannot be gone on with."""
@@ -43,8 +46,11 @@ def stream(
     """
     ledger = next(iter(outputs.values())).with_suffix(".progress.json")
     ledger.parent.mkdir(parents=True, exist_ok=True)
-    key = hashlib.sha256(f"{name} {len(items)} {arguments!r}".encode()).hexdigest()
-    done = _restore(ledger, outputs, key)
+    what = hashlib.sha256(f"{name} {len(items)} {arguments!r}".encode()).hexdigest()
+    done = _restore(ledger, outputs, what)
+    if items and done == len(items):
+        return 0, True
+    saved = time.monotonic()
     deadline = time.monotonic() + 60 * minutes if minutes else None
     files = {key: path.open("a", encoding="utf-8") for key, path in outputs.items()}
     count = 0
@@ -58,11 +64,12 @@ def stream(
                     files[key].writelines(f"{line}\n" for line in lines)
                 done += 1
                 progress.advance(bar)
-                if done % 50 == 0:
-                    _save(ledger, key, done, files, outputs)
+                if time.monotonic() - saved > SAVE_SECONDS:
+                    _save(ledger, what, done, files, outputs)
+                    saved = time.monotonic()
                 if deadline and time.monotonic() > deadline:
                     break
-        _save(ledger, key, done, files, outputs)
+        _save(ledger, what, done, files, outputs)
     finally:
         for file in files.values():
             file.close()
@@ -70,17 +77,17 @@ def stream(
 
 
 def _save(
-    ledger: Path, key: str, done: int, files: Mapping[str, IO[str]], outputs: Mapping[str, Path]
+    ledger: Path, what: str, done: int, files: Mapping[str, IO[str]], outputs: Mapping[str, Path]
 ) -> None:
     for file in files.values():
         file.flush()
     sizes = {key: path.stat().st_size for key, path in outputs.items()}
     part = ledger.with_suffix(".part")
-    part.write_text(json.dumps({"items": done, "bytes": sizes, "key": key}))
+    part.write_text(json.dumps({"items": done, "bytes": sizes, "work": what}))
     os.replace(part, ledger)
 
 
-def _restore(ledger: Path, outputs: Mapping[str, Path], key: str) -> int:
+def _restore(ledger: Path, outputs: Mapping[str, Path], what: str) -> int:
     """Cut the outputs to what is known to be whole; returns the items done.
 
     Raises StreamError for outputs of other settings or items, and for those that were shortened.
@@ -90,7 +97,7 @@ def _restore(ledger: Path, outputs: Mapping[str, Path], key: str) -> int:
             path.unlink(missing_ok=True)
         return 0
     row = json.loads(ledger.read_text())
-    if row.get("key", key) != key:
+    if row.get("work", what) != what:
         raise StreamError(
             f"{ledger} is of other settings or other data: remove it to begin again, "
             "or choose another output"
