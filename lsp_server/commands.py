@@ -10,7 +10,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from lsp_server.applying import apply
 from lsp_server.debug import describe
-from lsp_server.fixing import FixResult, Stale, edit_of, find_fix
+from lsp_server.fixing import FixResult, Stale, edit_of, find_fix, stale_line
 from lsp_server.reports import markdown
 from lsp_server.server import EditloopServer
 from lsp_server.targets import TargetError, parse
@@ -29,10 +29,11 @@ async def fix(ls: EditloopServer, argument: Argument, token: Token) -> dict[str,
         raise JsonRpcInvalidParams(str(error)) from error
     result = await find_fix(ls, target, token)
     row = _row(ls, result)
-    if result.fixes and argument.get("apply", True) is not False:
-        row |= await _apply(ls, result, 0)
-    if not row["applied"] and argument.get("apply", True) is not False:
-        ls.show(row["report"]["line"] if row["status"] != "stale" else row["reason"])
+    if argument.get("apply", True) is not False:
+        if result.fixes:
+            row |= await _apply(ls, result, 0)
+        if not row["applied"]:
+            ls.show(row["reason"] if result.fixes else result.report.line)
     return row
 
 
@@ -114,7 +115,7 @@ def _row(ls: EditloopServer, result: FixResult) -> dict[str, Any]:
     try:
         edits = [edit_of(ls, result, n) for n in range(len(result.fixes))]
     except Stale as stale:
-        return row | {"status": "stale", "reason": f"{report.name}: {stale}"}
+        return row | {"status": "stale", "reason": stale_line(result, stale)}
     if edits:
         row["edit"] = edits[0]
         pairs = zip(result.fixes[1:], edits[1:], strict=True)
@@ -129,7 +130,7 @@ async def _apply(ls: EditloopServer, result: FixResult, index: int) -> dict[str,
     try:
         edit = edit_of(ls, result, index)
     except Stale as stale:
-        return {"applied": False, "status": "stale", "reason": f"{result.text.name}: {stale}"}
+        return {"applied": False, "status": "stale", "reason": stale_line(result, stale)}
     applied, reason = await apply(ls, result.text.uri, edit, result.fixes[index].label)
     return {"applied": applied, "reason": reason or result.report.reason}
 

@@ -79,6 +79,11 @@ class Documents:
     def get(self, uri: str) -> Document | None:
         return self._open.get(uri)
 
+    def failing_lines(self, uri: str) -> list[int]:
+        """The lines that failing tests of a document are about."""
+        document = self._open.get(uri)
+        return [d.range.start.line for d in document.tests] if document else []
+
     def open(self, text: Text) -> Document:
         document = self._open[text.uri] = Document(text)
         return document

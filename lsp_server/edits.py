@@ -22,16 +22,20 @@ Hunk = Mapping[str, Any]
 
 def shift(old: Sequence[Line], new: Sequence[Line], first: int, stop: int) -> int | None:
     """How many lines the lines ``first`` to ``stop`` (exclusive) have moved down; None where they
-    themselves are changed or next to what is.
+    themselves have changed.
 
-    Changes are taken as one block, from the first changed line to the last.
+    They have not where all changes are before or after them, or where their text is there once.
     """
     head = _common(old, new)
     if stop <= head:
         return 0
     limit = min(len(old), len(new)) - head
     tail = _common(old[::-1][:limit], new[::-1][:limit])
-    return len(new) - len(old) if first >= len(old) - tail else None
+    if first >= len(old) - tail:
+        return len(new) - len(old)
+    block = tuple(old[first:stop])
+    before, now = _places(old, block), _places(new, block)
+    return now[0] - first if len(before) == len(now) == 1 else None
 
 
 def workspace_edit(
@@ -78,3 +82,10 @@ def _common(a: Sequence[Line], b: Sequence[Line]) -> int:
             break
         count += 1
     return count
+
+
+def _places(lines: Sequence[Line], block: tuple[Line, ...]) -> list[int]:
+    """Where the block begins."""
+    size = len(block)
+    starts = range(len(lines) - size + 1) if size else ()
+    return [n for n in starts if lines[n] == block[0] and tuple(lines[n : n + size]) == block]

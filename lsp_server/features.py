@@ -13,9 +13,11 @@ from lsp_server import actions, commands
 from lsp_server.cells import SCHEME
 from lsp_server.client import describe
 from lsp_server.documents import Text, changed
-from lsp_server.fixing import Stale, edit_of, find_fix
+from lsp_server.fixing import Stale, edit_of, find_fix, stale_line
 from lsp_server.server import EditloopServer
+from lsp_server.settings import Settings
 from lsp_server.targets import TargetError, parse
+from lsp_server.workers import WorkerError
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +60,20 @@ async def initialized(ls: EditloopServer, _: types.InitializedParams) -> None:
     settings = await ls.configuration.of("")
     set_log_level(settings.log_level)
     ls.status.changed()
-    if settings.enable and settings.load_model == "startup":
-        await ls.fixer.request("load", {"model": settings.model})
+    if settings.enable:
+        await warm_up(ls, settings)
+
+
+async def warm_up(ls: EditloopServer, settings: Settings) -> None:
+    """Start the workers, so that the first fix need not wait for them."""
+    try:
+        await ls.checker.request("ping")
+        if settings.load_model == "startup":
+            await ls.fixer.request("load", {"model": settings.model})
+        else:
+            await ls.fixer.request("ping")
+    except WorkerError as error:
+        log.warning("%s", error)
 
 
 def did_open(ls: EditloopServer, params: types.DidOpenTextDocumentParams) -> None:
@@ -145,7 +159,7 @@ async def resolve(ls: EditloopServer, params: types.CodeAction) -> types.CodeAct
     try:
         params.edit = edit_of(ls, result)
     except Stale as stale:
-        ls.show(f"{result.text.name}: the fix was not applied: {stale}")
+        ls.show(stale_line(result, stale))
     return params
 
 

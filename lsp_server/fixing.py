@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from lsp_server.documents import Document, Text
+from lsp_server.documents import Text
 from lsp_server.edits import Hunk, shift, workspace_edit
 from lsp_server.fixall import fix_all
 from lsp_server.jobs import Job, JobCancelled
@@ -50,6 +50,11 @@ class Stale(Exception):
     """The document was changed where the edit is; the message says so."""
 
 
+def stale_line(result: FixResult, stale: Stale) -> str:
+    """One line for a person."""
+    return f"{result.text.name}: the fix was not applied: {stale}"
+
+
 async def find_fix(
     server: EditloopServer, target: Target, token: types.ProgressToken | None = None
 ) -> FixResult:
@@ -61,12 +66,12 @@ async def find_fix(
     text = document.text
     if target.version is not None and target.version != text.version:
         return _failed(target, text, "stale", "the document has changed since the action was shown")
-    opened, known = document, document.results.get(target.key)
+    known = document.results.get(target.key)
     if known is not None:
         return known
 
     async def work(job: Job) -> FixResult:
-        return await _work(server, job, target, opened, token)
+        return await _work(server, job, target, text, token)
 
     try:
         result = await server.jobs.run(target.uri, target.key, work)
@@ -107,17 +112,17 @@ async def _work(
     server: EditloopServer,
     job: Job,
     target: Target,
-    document: Document,
+    text: Text,
     token: types.ProgressToken | None,
 ) -> FixResult:
-    text = document.text
     progress = WorkDone(server, token)
     job.token = progress.token
     settings = await server.configuration.of(text.uri)
     progress.begin(title(target))
     try:
         level, why = await server.trust.level(text.uri, settings)
-        order = fix_job(target, document, settings, level)
+        failing = server.documents.failing_lines(text.uri)
+        order = fix_job(target, text, failing, settings, level)
 
         async def step(order: FixJob) -> Mapping[str, Any]:
             return await _step(server, job, progress, order)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lsp_server.cells import NOTE, as_python
-from lsp_server.documents import Document, Text
+from lsp_server.documents import Text
 from lsp_server.settings import Settings
 from lsp_server.targets import Target
 from lsp_server.wire import FixJob
 
 
-def fix_job(target: Target, document: Document, settings: Settings, level: str | None) -> FixJob:
-    """The job of one search; places past the end of the document are moved to its end."""
-    text = document.text
+def fix_job(
+    target: Target, text: Text, failing: Sequence[int], settings: Settings, level: str | None
+) -> FixJob:
+    """The job of one search; places past the end of the document are moved to its end.
+
+    ``failing``: the lines that failing tests are about.
+    """
     last = max(len(text.lines) - 1, 0)
     line: int | None = None
     lines: tuple[int, int] | None = None
@@ -19,7 +25,8 @@ def fix_job(target: Target, document: Document, settings: Settings, level: str |
         case "diagnostic" | "function":
             line = min(target.place[0], last)
         case "tests":
-            line = _failing_line(target, document)
+            near = [min(number, last) for number in failing]
+            line = min(near, key=lambda number: abs(number - target.place[0]), default=None)
         case "selection":
             first, stop = target.lines
             lines = min(first, last), min(stop, last + 1)
@@ -44,9 +51,3 @@ def fix_job(target: Target, document: Document, settings: Settings, level: str |
 def note(text: Text, why_no_code: str) -> str:
     """What was not checked, "" where nothing was left out."""
     return NOTE if text.cell else why_no_code
-
-
-def _failing_line(target: Target, document: Document) -> int | None:
-    """Of the failing test nearest to the place that was asked about."""
-    lines = [diagnostic.range.start.line for diagnostic in document.tests]
-    return min(lines, key=lambda line: abs(line - target.place[0]), default=None)

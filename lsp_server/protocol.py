@@ -39,6 +39,8 @@ class Protocol(LanguageServerProtocol):
         if not isinstance(data, dict) or data.get("jsonrpc") != "2.0":
             self._refuse(_id(data), INVALID_REQUEST, "this is not a JSON-RPC 2.0 message")
             return
+        if self._shutdown and "method" not in data:
+            return  # an answer to a request of ours that nobody waits for
         refusal = self._out_of_order(data)
         if refusal is not None:
             if "id" in data:

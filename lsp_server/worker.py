@@ -71,6 +71,8 @@ class Worker:
                 return lambda params: bench.has_tests(params["text"], params["path"])
             case "tests":
                 return lambda params: bench.tests(TestsJob(**params), cancel)
+            case "ping":
+                return lambda params: None
             case "load":
                 return lambda params: bench.load(params["model"])
             case "use":

@@ -78,5 +78,7 @@ def test_lines_that_were_left_alone_are_found_where_they_are_now(
 
 
 def test_lines_that_were_changed_are_not_found() -> None:
-    old, new = split_lines("a\nb\nc\n"), split_lines("a\nB\nc\nd\n")
-    assert [shift(old, new, n, n + 1) for n in range(3)] == [0, None, None]
+    old, new = split_lines("a\nb\nc\nx\nx\n"), split_lines("a\nB\nc\nx\nx\nd\nx\n")
+    assert [shift(old, new, n, n + 1) for n in range(5)] == [0, None, 0, None, 2]
+    assert shift(old, new, 0, 2) is None
+    assert shift(old, (), 0, 1) is None
