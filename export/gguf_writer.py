@@ -177,7 +177,8 @@ def _write(writer: gguf.GGUFWriter, jobs: Sequence[Job], progress: Progress | No
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     for done, job in enumerate(jobs, 1):
-        writer.write_tensor_data(job)
+        data: Any = job  # not an array, but all that is asked of one
+        writer.write_tensor_data(data)
         if progress is not None:
             progress(done, len(jobs))
     for stream in writer.fout or ():

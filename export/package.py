@@ -19,11 +19,11 @@ from .errors import ExportError, UnsupportedTokenizer
 from .gguf_writer import QUANTS, Value, write_gguf
 from .measure import Measures, measure
 from .quantize import K_QUANTS, fallbacks, quantize
-from .repair_score import TASKS
+from .repair_score import TASKS, RepairScore
 from .report import Quantized, Report
 from .source import Source, describe
 
-__all__ = ["ALL_QUANTS", "Options", "export_model"]
+__all__ = ["ALL_QUANTS", "Options", "export_model", "judge"]
 
 ALL_QUANTS = (*QUANTS, *K_QUANTS)
 _STAGING = ".export-"
@@ -65,7 +65,8 @@ def export_model(source: Source, options: Options, tell: Tell = lambda _: None) 
             raise UnsupportedTokenizer(found.tokenizer_differs)
         files = []
         for quant, target in options.targets.items():
-            file = _judged(_described(quant, target, parts[quant], found), found, options.force)
+            described = _described(quant, target, parts[quant], found)
+            file = judge(described, found.repair.get("f16"), force=options.force)
             if file.written:
                 os.replace(parts[quant], target)
             files.append(file)
@@ -114,21 +115,19 @@ def _described(quant: str, target: Path, part: Path, found: Measures) -> Quantiz
     )
 
 
-def _judged(file: Quantized, found: Measures, force: bool) -> Quantized:
-    """With what is wrong with it, and whether it is written."""
+def judge(file: Quantized, best: RepairScore | None, *, force: bool = False) -> Quantized:
+    """With what is wrong with it and whether it is written; ``best`` is what F16 repairs."""
     reason = ""
-    least = _AGREEMENT.get(file.quant, 0.0)
-    if file.logits is not None and file.logits.agreement < least:
+    if file.logits is not None and file.logits.agreement < _AGREEMENT.get(file.quant, 0.0):
         reason = f"only {file.logits.agreement:.0%} of positions have the checkpoint's best token"
-    best, repair = found.repair.get("f16"), file.repair
-    if best is not None and repair is not None:
+    elif best is not None and file.repair is not None:
         for name, whole, left in (
-            ("search", best.search, repair.search),
-            ("plain loop", best.greedy, repair.greedy),
+            ("search", best.search, file.repair.search),
+            ("plain loop", best.greedy, file.repair.greedy),
         ):
             # of a few tasks some change by chance
             if left < whole - max(2, whole // 4):
-                reason = f"the {name} repairs {left} of {repair.tasks} tasks, with f16 {whole}"
+                reason = f"the {name} repairs {left} of {file.repair.tasks} tasks, with f16 {whole}"
     return replace(file, reason=reason, written=force or not reason)
 
 

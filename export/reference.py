@@ -67,7 +67,7 @@ def _load(folder: Path, lora: Path | None) -> Any:
     free = free_memory()
     needed = 4.5 * sum(np.prod(tensor.shape) for tensor in Checkpoint(folder).values())
     dtype = torch.float32 if free is None or needed < free else "auto"
-    model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype)
+    model: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype)
     if lora is not None:
         from peft import PeftModel
 
@@ -98,8 +98,9 @@ def _row(model: Any, ids: list[int], rows: int, stop: int | None, new_tokens: in
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Neither warnings nor progress bars of the libraries about themselves."""
-    from transformers.utils import logging
+    from transformers.utils import logging as untyped
 
+    logging: Any = untyped
     level = logging.get_verbosity()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

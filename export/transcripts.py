@@ -15,6 +15,8 @@ from editloop.transcript import Finding, Transcript, chat, compact, observe
 
 from .errors import ExportError
 
+_CHARACTERS = 20_000
+
 __all__ = ["TranscriptEncoder", "episodes", "python_files"]
 
 
@@ -87,7 +89,7 @@ class TranscriptEncoder:
 
 
 def python_files(limit: int) -> Iterator[tuple[str, str]]:
-    """(name, text) of files of the standard library in a fixed order.
+    """(name, the first 20,000 characters) of files of the standard library in a fixed order.
 
     An interpreter without sources gives this distribution's own.
     """
@@ -96,4 +98,4 @@ def python_files(limit: int) -> Iterator[tuple[str, str]]:
     paths = [*sorted(library.glob("*.py")), *sorted(library.glob("[a-z]*/*.py"))]
     for path in (paths or sorted(own.rglob("*.py")))[:limit]:
         with path.open(encoding="utf-8", errors="replace", newline="") as file:
-            yield path.name, file.read()
+            yield path.name, file.read(_CHARACTERS)

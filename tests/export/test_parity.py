@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import pytest
 
 from export import write_gguf
-from export.parity import logit_parity, token_parity
-from export.testing import ModelSize, make_checkpoint, make_tokenizer, stdlib_texts
+from export.parity import compare, open_engine, token_parity
+from export.reference import compute_reference
+from export.testing import ModelSize, make_checkpoint, make_tokenizer
+from export.transcripts import python_files
 
 EDGES = [
     "",
@@ -41,10 +42,10 @@ def test_token_ids(folder: Path, style: str) -> None:
     tokenizer = make_tokenizer(folder / f"{style}.json", style=style)
     checkpoint = make_checkpoint(folder / f"tokens-{style}", ModelSize(), tokenizer)
     gguf = write_gguf(checkpoint, folder / f"tokens-{style}.gguf")
-    texts = [*stdlib_texts(200), *EDGES]
+    texts = [*python_files(200), *((repr(text), text) for text in EDGES)]
     report = token_parity(tokenizer, gguf, texts)
-    assert report.texts > 150 + len(EDGES)
-    assert report.tokens > 500_000
+    assert report.texts == 200 + len(EDGES)
+    assert report.tokens > 300_000
     assert report.differing == []
 
 
@@ -54,15 +55,17 @@ def test_token_ids(folder: Path, style: str) -> None:
 BOUNDS = {"f32": (0.02, 0.985), "f16": (0.03, 0.98), "q8_0": (0.5, 0.9)}
 
 
-@pytest.mark.parametrize("quant", BOUNDS)
 @pytest.mark.parametrize("shape", ["llama", "llama-biased", "qwen2", "qwen3"])
-def test_logits(checkpoints: dict[str, Path], folder: Path, shape: str, quant: str) -> None:
-    gguf = write_gguf(checkpoints[shape], folder / f"{shape}-{quant}.gguf", quant=quant)
+def test_logits(checkpoints: dict[str, Path], folder: Path, shape: str) -> None:
     prompts = [[5 + (i * 31 + k * 977) % 1490 for i in range(120)] for k in range(4)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # transformers and torch about themselves
-        report = logit_parity(checkpoints[shape], gguf, prompts)
-    largest, agreement = BOUNDS[quant]
-    assert report.positions == 480
-    assert report.largest_difference < largest
-    assert report.agreement >= agreement
+    reference, dtype = compute_reference(checkpoints[shape], prompts, stop=2, new_tokens=4)
+    assert dtype == "float32"
+    for quant, (largest, agreement) in BOUNDS.items():
+        gguf = write_gguf(checkpoints[shape], folder / f"{shape}-{quant}.gguf", quant=quant)
+        with open_engine(gguf, 128) as engine:
+            report = compare(engine, reference, stop=2)
+        assert report.positions == 480
+        assert report.largest_difference < largest
+        assert report.agreement >= agreement
+        if quant == "f32":
+            assert report.greedy == report.rows == 4

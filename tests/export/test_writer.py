@@ -15,7 +15,7 @@ import pytest
 
 from editloop.engine import read_info
 from export import UnsupportedModel, UnsupportedTokenizer, WrongCheckpoint, write_gguf
-from export.cli import main, parse_meta
+from export.cli import main, parse_meta, parse_quants
 from export.safetensors import Checkpoint
 
 TOKENIZER = "tokenizer.json"
@@ -150,6 +150,10 @@ def cut_weights(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1000])
 
 
+def wrong_index(folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {}}))
+
+
 def no_tokenizer(folder: Path) -> None:
     (folder / TOKENIZER).unlink()
 
@@ -165,6 +169,7 @@ REFUSALS = [
     (no_weights, WrongCheckpoint, "no model.safetensors in"),
     (cut_weights, WrongCheckpoint, "is cut short"),
     (no_tokenizer, WrongCheckpoint, "no tokenizer.json in"),
+    (wrong_index, WrongCheckpoint, "names no files"),
 ]
 
 
@@ -183,7 +188,7 @@ def test_refusals_leave_nothing(
         write_gguf(copy, out)
     assert "\n" not in str(caught.value)
     assert not out.parent.exists() or list(out.parent.iterdir()) == []
-    assert main([str(copy), "-o", str(out)]) == 2
+    assert main([str(copy), "-o", str(out), "--no-parity"]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -199,7 +204,8 @@ def test_an_old_file_survives_a_failure(copy: Path, tmp_path: Path) -> None:
 def test_command(copy: Path, tmp_path: Path) -> None:
     out = tmp_path / "m.gguf"
     meta = ["--meta", "editloop.transcript_version=4", "--meta", "editloop.base_model=tiny one"]
-    command = [sys.executable, "-m", "export", str(copy), "-o", str(out), "--quant", "f16", *meta]
+    options = ["-o", str(out), "--quant", "f16", "--no-parity"]
+    command = [sys.executable, "-m", "export", str(copy), *options, *meta]
     done = subprocess.run(
         command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
     )
@@ -214,8 +220,10 @@ def test_meta_values() -> None:
     assert parse_meta("a=true") == ("a", True)
     assert parse_meta("a=b=c") == ("a", "b=c")
     assert parse_meta("a=[1]") == ("a", "[1]")
+    assert parse_quants("q8_0,Q4_K_M,q8_0") == ["q8_0", "q4_k_m"]
     with pytest.raises(Exception, match="is not KEY=VALUE"):
         parse_meta("a")
-    with pytest.raises(SystemExit) as caught:
-        main(["x", "-o", "y", "--quant", "q2"])
-    assert caught.value.code == 2
+    for quants in ("q2", ","):
+        with pytest.raises(SystemExit) as caught:
+            main(["x", "-o", "y", "--quant", quants])
+        assert caught.value.code == 2
