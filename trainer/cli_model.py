@@ -92,7 +92,9 @@ def scratch(
         Path | None, typer.Option(exists=True, help="Checkpoint to begin from.")
     ] = None,
     dev: Annotated[Path | None, typer.Option(exists=True, help="Held-out rows.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Budget in minutes.")] = 60.0,
+    minutes: Annotated[
+        float | None, typer.Option(help="Budget in minutes; 60 where no steps are given.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Budget in steps.")] = None,
     width: int = 256,
     layers: int = 6,
@@ -110,14 +112,15 @@ def scratch(
     """Train a small decoder; goes on by itself when the folder holds a checkpoint."""
     import torch
 
-    from trainer.progress import open_tensorboard
+    from trainer.progress import open_tensorboard, quiet_libraries
     from trainer.run import RunFolder
     from trainer.scratch import ModelShape, ScratchTrainer, Settings
 
+    quiet_libraries()
     if threads:
         torch.set_num_threads(threads)
     settings = Settings(
-        minutes=minutes,
+        minutes=60.0 if minutes is None and steps is None else minutes,
         steps=steps,
         batch_tokens=batch_tokens,
         matrix_rate=matrix_rate,

@@ -65,11 +65,12 @@ def sft(
     import torch
 
     from trainer.encode import load_base
-    from trainer.progress import TrainingBar, open_tensorboard
+    from trainer.progress import TrainingBar, open_tensorboard, quiet_libraries
     from trainer.run import RunFolder
     from trainer.sft import fine_tune
     from trainer.sft_trainer import SftSettings
 
+    quiet_libraries()
     if threads:
         torch.set_num_threads(threads)
     settings = SftSettings(

@@ -1,4 +1,4 @@
-"""One progress bar for all training: what is done, the time so far, and the time left."""
+"""One progress bar for all training: what is done, and the time left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from rich.progress import (
     Progress,
     TaskProgressColumn,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from torch.utils.tensorboard import SummaryWriter
@@ -19,7 +18,13 @@ from torch.utils.tensorboard import SummaryWriter
 from trainer.run import RunFolder
 
 console = Console(stderr=True)
-_SHOWN = ("loss", "accuracy", "reward", "solved", "tokens_per_second")
+_SHOWN = {
+    "loss": "loss {:.3f}",
+    "accuracy": "right {:.0%}",
+    "reward": "reward {:.2f}",
+    "solved": "solved {:.0%}",
+    "tokens_per_second": "{:.0f} tok/s",
+}
 
 
 class TrainingBar:
@@ -28,19 +33,18 @@ class TrainingBar:
     def __init__(self, console: Console = console) -> None:
         self._bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=16),
             TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
             TimeRemainingColumn(),
+            TextColumn("left"),
             console=console,
         )
         self._task = self._bar.add_task("training", total=1.0)
 
     def update(self, spent: float, row: dict[str, Any]) -> None:
         """``row``: the last line of the metrics."""
-        parts = [f"{name} {row[name]:.4g}" for name in _SHOWN if name in row]
-        text = f"step {row.get('step', 0)} {', '.join(parts)}"
+        parts = [form.format(row[name]) for name, form in _SHOWN.items() if name in row]
+        text = " ".join([f"step {row.get('step', 0)}", *parts])
         self._bar.update(self._task, completed=min(spent, 1.0), description=text)
 
     def __enter__(self) -> Self:
@@ -54,6 +58,16 @@ class TrainingBar:
         trace: TracebackType | None,
     ) -> None:
         self._bar.stop()
+
+
+def quiet_libraries() -> None:
+    """Their own bars and notes on loading; errors and warnings stay."""
+    import datasets
+    from transformers.utils import logging
+
+    datasets.disable_progress_bars()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
 
 
 def open_tensorboard(run: RunFolder) -> None:

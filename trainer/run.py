@@ -179,6 +179,7 @@ class RunFolder:
                 if folder not in complete:
                     shutil.rmtree(folder, ignore_errors=True)
             self._rewind(found.step if found else 0)
+        self.last = {"step": found.step} if found else {}
         return found
 
     @contextmanager

@@ -8,6 +8,7 @@ and, where it is installed, flash attention (not tested there).
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
@@ -18,7 +19,7 @@ import torch
 from datasets import Dataset  # type: ignore[import-untyped]  # it has no stubs
 from peft import LoraConfig, PeftModel
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel, PrinterCallback
 from transformers.utils.import_utils import is_flash_attn_2_available
 from trl.trainer.sft_config import SFTConfig
 
@@ -79,15 +80,19 @@ def fine_tune(
     """
     found = run.resume()
     dataset = make_dataset(rows, settings.context)
-    trainer = RunTrainer(
-        run,
-        settings,
-        model=load_model(base.folder, full=settings.full),
-        args=_arguments(run, settings),
-        train_dataset=dataset,
-        processing_class=base.tokenizer,
-        peft_config=None if settings.full else _lora(settings),
-    )
+    with warnings.catch_warnings():
+        # peft 0.21 asks transformers by an old name.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        trainer = RunTrainer(
+            run,
+            settings,
+            model=load_model(base.folder, full=settings.full),
+            args=_arguments(run, settings),
+            train_dataset=dataset,
+            processing_class=base.tokenizer,
+            peft_config=None if settings.full else _lora(settings),
+        )
+    trainer.remove_callback(PrinterCallback)
     if found is not None:
         trainer.clock.seconds, trainer.clock.tokens = found.seconds, found.tokens
     trainer.add_callback(Keeper(trainer, on_step))

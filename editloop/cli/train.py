@@ -18,7 +18,6 @@ COMMANDS = {
     "scratch": "trainer.cli_model",
     "sft": "trainer.cli_sft",
     "rlvr": "trainer.cli_rlvr",
-    "rlvr": "trainer.cli_rlvr",
     "plot": "trainer.cli_sft",
     "eval": "trainer.cli_eval:evaluate",
 }

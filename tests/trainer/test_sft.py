@@ -28,8 +28,6 @@ from trainer.sft import fine_tune, make_dataset
 from trainer.sft_trainer import SftSettings
 from trainer.testing import make_base
 
-# peft 0.21 still asks transformers by its old name.
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 OPERATORS = (("+", "-"), ("*", "+"), ("<", ">"), ("or", "and"), ("//", "/"), ("==", "!="))
 SETTINGS = SftSettings(
     steps=8, rank=8, context=256, batch=2, rate=2e-3, log_steps=1, checkpoint_seconds=0.0
