@@ -62,12 +62,12 @@ class TrainingBar:
 
 def quiet_libraries() -> None:
     """Their own bars and notes on loading; errors and warnings stay."""
-    import datasets
+    import datasets  # type: ignore[import-untyped]  # it has no stubs
     from transformers.utils import logging
 
     datasets.disable_progress_bars()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers' own
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers' own
 
 
 def open_tensorboard(run: RunFolder) -> None:
