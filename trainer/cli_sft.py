@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from trainer.cli_model import Direct, Out, console
 
@@ -60,7 +62,8 @@ def sft(
     """Fine-tune a Llama, Qwen2 or Qwen3 base; goes on by itself when the folder has a checkpoint.
 
     The base reads the compact rendering when its tokenizer has this tool's tokens, and its own chat
-    template otherwise. The result is OUT/model, a plain Hugging Face folder.
+    template otherwise. The result is OUT/model, a plain Hugging Face folder. Under torchrun or
+    accelerate launch the processes share each step.
     """
     import torch
 
@@ -70,6 +73,7 @@ def sft(
     from trainer.sft import fine_tune
     from trainer.sft_trainer import SftSettings
 
+    first = int(os.environ.get("RANK", "0")) == 0
     quiet_libraries()
     if threads:
         torch.set_num_threads(threads)
@@ -104,12 +108,13 @@ def sft(
         resolved,
         data=files,
         budget=("minutes", "steps", "epochs", "checkpoint_seconds", "log_steps", "report_to"),
+        writes=first,
     )
-    if report_to is Reporter.tensorboard:
+    if first and report_to is Reporter.tensorboard:
         open_tensorboard(run)
     rows = _rows(data, loaded, context, direct)
     held_out = _rows([dev], loaded, context, direct) if dev else None
-    with TrainingBar(console) as bar:
+    with TrainingBar(console if first else Console(quiet=True)) as bar:
         resumed = fine_tune(
             run,
             loaded,
@@ -118,7 +123,9 @@ def sft(
             dev=held_out,
             on_step=lambda spent: bar.update(spent, run.last),
         )
-    console.print(f"{run.model}: {'resumed, ' if resumed else ''}step {run.last.get('step', 0)}")
+    if first:
+        again = "resumed, " if resumed else ""
+        console.print(f"{run.model}: {again}step {run.last.get('step', 0)}")
 
 
 def _rows(paths: list[Path], base: Base, context: int, direct: bool) -> Rows:

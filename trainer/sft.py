@@ -135,6 +135,7 @@ def _arguments(run: RunFolder, settings: SftSettings) -> SFTConfig:
         use_cpu=not cuda,
         seed=settings.seed,
         logging_steps=settings.log_steps,
+        ddp_find_unused_parameters=False,
         save_strategy="no",  # the run's own clock asks for checkpoints
         report_to=settings.report_to if settings.report_to in ("trackio", "wandb") else "none",
         disable_tqdm=True,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from accelerate.utils import broadcast  # type: ignore[import-untyped]  # it has no stubs
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -108,16 +111,13 @@ class RunTrainer(SFTTrainer):
         """None: the run folder says what there is to say."""
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        step = self.state.global_step
-        if self.run.holds(step):
-            return
-        save = super()._save_checkpoint
-        if not self.args.should_save:
-            save(model, trial)  # type: ignore[no-untyped-call]  # trl's
-            return
+        save, clock = super()._save_checkpoint, self.clock
         # transformers chooses the folder's name: it is the run's.
-        with self.run.checkpoint(step, self.clock.seconds, self.clock.tokens):
+        folder = self.run.checkpoint(self.state.global_step, clock.seconds, clock.tokens)
+        with folder if self.args.should_save else nullcontext():
+            self.accelerator.wait_for_everyone()
             save(model, trial)  # type: ignore[no-untyped-call]  # trl's
+            self.accelerator.wait_for_everyone()
 
 
 class Keeper(TrainerCallback):
@@ -125,7 +125,7 @@ class Keeper(TrainerCallback):
 
     def __init__(self, trainer: RunTrainer, on_step: OnStep) -> None:
         self._trainer, self._on_step = trainer, on_step
-        self._saved = time.monotonic()
+        self._saved = trainer.clock.seconds
         self._logged = trainer.clock.tokens, trainer.clock.seconds
 
     def on_train_begin(
@@ -136,14 +136,18 @@ class Keeper(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        self._trainer.clock.tick()
-        spent = self._trainer.clock.spent(state.global_step)
-        late = time.monotonic() - self._saved >= self._trainer.settings.checkpoint_seconds
+        clock, processes = self._trainer.clock, self._trainer.accelerator.num_processes
+        clock.tick()
+        if processes > 1:  # one clock for all: the rate and the end depend on it
+            told = torch.tensor(clock.seconds, device=self._trainer.accelerator.device)
+            clock.seconds = float(broadcast(told))
+        spent = clock.spent(state.global_step)
+        late = clock.seconds - self._saved >= self._trainer.settings.checkpoint_seconds
         if spent >= 1.0:
             control.should_training_stop = control.should_log = True
         if late or spent >= 1.0:
             control.should_save = True
-            self._saved = time.monotonic()
+            self._saved = clock.seconds
         self._on_step(spent)
 
     def on_save(
