@@ -205,4 +205,6 @@ class _Progress:
 
     def save(self, out: Path) -> None:
         row = {"files": self.files, "bytes": out.stat().st_size}
-        out.with_suffix(".progress.json").write_text(json.dumps(row))
+        part = out.with_suffix(".progress.part")
+        part.write_text(json.dumps(row))
+        os.replace(part, out.with_suffix(".progress.json"))

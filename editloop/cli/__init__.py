@@ -31,7 +31,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "models": ("editloop.cli.models:app", "The models on this machine."),
     "doctor": ("editloop.cli.doctor:doctor", "What works here, and what to do about the rest."),
     "train": ("editloop.cli.train:app", "Corpus, tasks, demonstrations, training."),
-    "export": ("editloop.cli.export:export", "Write a checkpoint as a GGUF file."),
+    "export": ("editloop.cli.export:export", "Write a checkpoint as GGUF files, and compare."),
+    "train-and-export": (
+        "editloop.cli.train_and_export:train_and_export",
+        "From your source to a model in the store, in one command.",
+    ),
 }
 """Name: (module:attribute, line of help). The attribute is a function or a ``typer.Typer``."""
 

@@ -1,0 +1,106 @@
+"""Which steps of a workflow are done, with what inputs: ``workflow.json`` in the work folder.
+
+A step is known by a key, the hash of its commands and of what it reads. One that is done under
+another key is stale: its outputs are removed before it runs again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from editloop.cli import CliError
+
+_VERSION = 1
+
+
+class Ledger:
+    """The record of a work folder. Every change is on the disk before the method returns."""
+
+    def __init__(self, work: Path) -> None:
+        self._path = work / "workflow.json"
+        self._rows: dict[str, dict[str, Any]] = {}
+        if self._path.exists():
+            try:
+                saved = json.loads(self._path.read_text(encoding="utf-8"))
+                if saved["version"] != _VERSION:
+                    raise ValueError(f"version {saved['version']}")
+                self._rows = saved["steps"]
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise CliError(f"{self._path} cannot be read ({error}): remove {work}") from error
+
+    def is_done(self, name: str, key: str) -> bool:
+        row = self._rows.get(name, {})
+        return bool(row.get("done")) and row["key"] == key
+
+    @property
+    def started(self) -> bool:
+        """Whether any step was begun here."""
+        return bool(self._rows)
+
+    def begin(self, name: str, key: str, minutes: float, outputs: Iterable[Path]) -> float:
+        """The minutes of a step: those that it was given first, when it goes on.
+
+        A step that was begun with another key loses its outputs.
+        """
+        row = self._rows.get(name)
+        if row is not None and row["key"] == key:
+            return float(row["minutes"])
+        for path in outputs:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        self._rows[name] = {"key": key, "minutes": minutes, "seconds": 0.0, "done": False}
+        self._save()
+        return minutes
+
+    def spend(self, name: str, seconds: float) -> None:
+        """Add wall seconds to a step, so that a budget holds over interruptions."""
+        self._rows[name]["seconds"] += seconds
+        self._save()
+
+    def finish(self, name: str) -> None:
+        self._rows[name]["done"] = True
+        self._save()
+
+    def seconds(self, name: str) -> float:
+        return float(self._rows.get(name, {}).get("seconds", 0.0))
+
+    @property
+    def spent(self) -> float:
+        """Seconds of all steps."""
+        return sum(float(row["seconds"]) for row in self._rows.values())
+
+    def _save(self) -> None:
+        part = self._path.with_suffix(".part")
+        with part.open("w", encoding="utf-8") as file:
+            json.dump({"version": _VERSION, "steps": self._rows}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, self._path)
+
+
+def file_digest(path: Path) -> str:
+    """Of a file's bytes; of a folder's names, sizes and times; "" of what is not there."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    if not path.is_dir():
+        return ""
+    found = sorted(p for p in path.rglob("*") if p.is_file())
+    return listing_digest(path, found)
+
+
+def listing_digest(root: Path, files: Iterable[Path]) -> str:
+    """Of names, sizes and times of modification."""
+    made = hashlib.sha256()
+    for path in files:
+        about = path.stat()
+        made.update(f"{path.relative_to(root)} {about.st_size} {about.st_mtime_ns}\n".encode())
+    return made.hexdigest()

@@ -1,0 +1,330 @@
+"""The steps of a workflow as commands of ``editloop``, with the files that they read and write."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from editloop.cli.workflow.ledger import file_digest, listing_digest
+from editloop.cli.workflow.options import Options, source_files
+
+Command = list[str | Path]
+_LONG = 10.0
+"""Minutes from which on a model of the middle size is worth its time, and scores their tasks."""
+_LONGER = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``commands`` of the minutes that the step gets; ``weight`` is its share of what is left.
+
+    ``outputs`` are removed when the step begins anew. ``own_clock``: it counts its minutes itself
+    over interruptions. ``needs``: what has to be true, or the step is left out.
+    """
+
+    name: str
+    title: str
+    weight: float
+    commands: Callable[[float], Sequence[Command]]
+    inputs: tuple[Path, ...] = ()
+    outputs: tuple[Path, ...] = ()
+    own_clock: bool = False
+    salt: str = ""
+    needs: Callable[[], bool] = lambda: True
+
+    def key(self) -> str:
+        """Of the commands, minutes apart, and of all that they read."""
+        commands = [[str(word) for word in command] for command in self.commands(1.0)]
+        digests = [file_digest(path) for path in self.inputs]
+        text = json.dumps([self.name, commands, digests, self.salt])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Plan:
+    """The steps for some options. Paths are attributes, so that steps can name each other's.
+
+    What is exported depends on which steps there were: ask for ``steps`` again before each.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options, self.work = options, options.work
+        self.corpus = self.work / "corpus.jsonl"
+        self.tests = self.work / "tests.jsonl"
+        self.demos = self.work / "demos.jsonl"
+        self.dev_demos = self.work / "demos.dev.jsonl"
+        self.held_out = self.work / "held-out.jsonl"
+        self.tasks = self.work / "tasks.jsonl"
+        self.tokenizer = self.work / "tokenizer.json"
+        self.taught = self.work / "taught"
+        self.practised = self.work / "practised"
+        self.before = self.work / "before.json"
+        self.after = self.work / "after.json"
+        self.result = self.work / f"{options.name}.gguf"
+        self.long = options.minutes >= _LONG
+        roots = ((root, source_files(root)) for root in options.corpus)
+        self._sources = "".join(listing_digest(root.parent, files) for root, files in roots)
+
+    def steps(self) -> list[Step]:
+        data = [self._corpus(), self._tests(), self._demos(), self._tasks()]
+        taught = self._scratch() if self.options.base is None else self._fine_tuning()
+        return [*data, *self._before(), *taught, self._practice(), *self._finish()]
+
+    def _corpus(self) -> Step:
+        roots = self.options.corpus
+        return Step(
+            "corpus",
+            "collecting functions",
+            6,
+            lambda m: [run("train corpus", *roots, "--out", self.corpus, *time(m))],
+            outputs=(self.corpus, self.corpus.with_suffix(".progress.json")),
+            salt=self._sources,
+        )
+
+    def _tests(self) -> Step:
+        return Step(
+            "tests",
+            "recording what functions answer",
+            6,
+            lambda m: [run("train record", self.corpus, "--out", self.tests, *time(m))],
+            inputs=(self.corpus,),
+            outputs=(self.tests, self.tests.with_suffix(".progress.json")),
+        )
+
+    def _demos(self) -> Step:
+        data = run("train demos", self.corpus, "--tests", self.tests)
+        suffixes = ("", ".dev", ".families", ".progress")
+        made = [self.demos.with_suffix(f"{s}.json{'' if 'p' in s else 'l'}") for s in suffixes]
+        return Step(
+            "demonstrations",
+            "breaking functions and undoing it",
+            15,
+            lambda m: [[*data, "--out", self.demos, *time(m)]],
+            inputs=(self.corpus, self.tests),
+            outputs=tuple(made),
+        )
+
+    def _tasks(self) -> Step:
+        def command(out: Path, minutes: float, *rest: str) -> Command:
+            return run("train tasks", self.corpus, self.tests, "--out", out, *rest, *time(minutes))
+
+        both = (self.held_out, self.tasks)
+        return Step(
+            "tasks",
+            "making tasks to practise and to be judged by",
+            5,
+            lambda m: [
+                command(self.held_out, m / 2, "--split", "dev", "--each", "8", "--plain", "1"),
+                command(self.tasks, m / 2, "--split", "train", "--each", "2"),
+            ],
+            inputs=(self.corpus, self.tests),
+            outputs=(*both, *(path.with_suffix(".progress.json") for path in both)),
+        )
+
+    def _scratch(self) -> list[Step]:
+        modules, episodes, dev = (self.work / f"{n}.npz" for n in ("modules", "demos", "dev"))
+        language = self.work / "language"
+        shape, vocabulary = _shape(self.options.minutes)
+        encode = run("train rows --tokenizer", self.tokenizer)
+        train = run("train scratch --batch-tokens 4096 --tokenizer", self.tokenizer)
+        whole = run("--observation-weight 1 --observation-share 0.5 --decay-from 1")
+        tool = run("--observation-weight 0.2 --decay-from 0.25 --init", language / "model")
+        return [
+            Step(
+                "tokenizer",
+                "training the tokenizer",
+                1,
+                lambda m: [
+                    run("train tokenizer", self.corpus, "-o", self.tokenizer, *vocabulary),
+                ],
+                inputs=(self.corpus,),
+                outputs=(self.tokenizer,),
+            ),
+            Step(
+                "rows",
+                "encoding",
+                3,
+                lambda m: [
+                    [*encode, self.corpus, "-o", modules, "--max-tokens", "768"],
+                    [*encode, self.demos, "-o", episodes, *run("--short 300 --long-share 0.12")],
+                    [*encode, self.dev_demos, "-o", dev],
+                ],
+                inputs=(self.tokenizer, self.corpus, self.demos, self.dev_demos),
+                outputs=(modules, episodes, dev),
+            ),
+            Step(
+                "language",
+                "learning Python",
+                18,
+                lambda m: [
+                    [*train, modules, "-o", language, *shape, *whole, *time(m)],
+                ],
+                inputs=(modules, self.tokenizer),
+                outputs=(language,),
+                own_clock=True,
+            ),
+            Step(
+                "tool",
+                "learning to repair",
+                30,
+                lambda m: [
+                    [*train, episodes, "-o", self.taught, *tool, *time(m)],
+                ],
+                inputs=(episodes, self.tokenizer, language / "model" / "model.safetensors"),
+                outputs=(self.taught,),
+                own_clock=True,
+            ),
+        ]
+
+    def _fine_tuning(self) -> list[Step]:
+        base = self._base()
+        tune = run("train sft --epochs 1000", self.demos, "--base", base)
+        return [
+            Step(
+                "tool",
+                "learning to repair",
+                50,
+                lambda m: [[*tune, "-o", self.taught, *time(m)]],
+                inputs=(self.demos, base),
+                outputs=(self.taught,),
+                own_clock=True,
+            )
+        ]
+
+    def _practice(self) -> Step:
+        model = self.taught / "model"
+        few = run("" if self.long else "--groups 4 --generations 2")
+        return Step(
+            "practice",
+            "practising with the sandbox as the judge",
+            10,
+            lambda m: [["train", "rlvr", model, self.tasks, "-o", self.practised, *time(m)]],
+            inputs=(self.tasks, model / "model.safetensors"),
+            outputs=(self.practised,),
+            own_clock=True,
+            needs=lambda: _rows(self.tasks) >= 8,
+        )
+
+    def _before(self) -> list[Step]:
+        if self.options.base is None:
+            return [self._score("before", "the score of uniform order", self.before, None)]
+        base, draft = self._base(), self.work / "base.gguf"
+        return [
+            self._draft("base", base, draft),
+            self._score("before", "the score of the base", self.before, draft),
+        ]
+
+    def _finish(self) -> list[Step]:
+        draft = self.work / "draft.gguf"
+
+        def last(_: float) -> Sequence[Command]:
+            return [
+                [
+                    *run("export", self.trained, "-o", self.result, "--name", self.options.name),
+                    *run("--limit 12" if self.long else "--limit 2"),
+                    *(word for pair in self._scores() for word in ("--meta", pair)),
+                ]
+            ]
+
+        return [
+            self._draft("draft", self.trained, draft),
+            self._score("after", "the score of the model", self.after, draft),
+            Step(
+                "export",
+                "exporting and comparing",
+                4,
+                last,
+                inputs=(self._weights(self.trained), self.after),
+                outputs=(self.result,),
+            ),
+        ]
+
+    def _draft(self, name: str, model: Path, draft: Path) -> Step:
+        return Step(
+            name,
+            "writing a first file",
+            1,
+            lambda _: [run("export --no-parity", model, "-o", draft)],
+            inputs=(self._weights(model),),
+            outputs=(draft,),
+        )
+
+    def _score(self, name: str, title: str, summary: Path, model: Path | None) -> Step:
+        out = self.work / f"{name}.jsonl"
+        effort = "--limit 32 --budget 3" if self.long else "--limit 6 --budget 1"
+        who = run("--policy uniform") if model is None else run("--model", model)
+        what = run(effort, "--jobs", str(_cores()), "--summary", summary, "--out", out)
+        return Step(
+            name,
+            title,
+            4,
+            lambda _: [[*run("bench", self.held_out), *who, *what]],
+            inputs=(self.held_out, *(() if model is None else (model,))),
+            outputs=(summary, out, out.with_name(f"{out.name}.settings.json")),
+            needs=lambda: _rows(self.held_out) > 0,
+        )
+
+    @property
+    def trained(self) -> Path:
+        """The last model: of the practice where there was one."""
+        practised = self.practised / "model"
+        return practised if practised.is_dir() else self.taught / "model"
+
+    def _base(self) -> Path:
+        assert self.options.base is not None
+        return self.options.base
+
+    def _weights(self, model: Path) -> Path:
+        return model / "model.safetensors"
+
+    def _scores(self) -> list[str]:
+        """KEY=VALUE of what the model scored, for the file itself."""
+        found = score(self.after)
+        return [f"editloop.eval.{key}={value}" for key, value in found.items()]
+
+
+def run(text: str, *words: str | Path) -> Command:
+    """A command; the words of ``text``, then the others as they are."""
+    return [*text.split(), *words]
+
+
+def time(minutes: float) -> list[str]:
+    return ["--minutes", f"{minutes:.3f}"]
+
+
+def score(summary: Path) -> dict[str, Any]:
+    """Share of the held-out tasks that the search and one plain episode solve; {} if unknown."""
+    row = json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else {}
+    done = row.get("done", 0)
+    if not done:
+        return {}
+    found = {"tasks": done, "search": round(row["solved"] / done, 4), "pass_at_1": row["pass_at_1"]}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _shape(minutes: float) -> tuple[list[str], list[str]]:
+    """(options of the decoder, option of the vocabulary) that the minutes can train."""
+    if minutes < _LONG:
+        width, layers, hidden, vocabulary = 128, 2, 384, 2048
+    elif minutes < _LONGER:
+        width, layers, hidden, vocabulary = 192, 4, 576, 4096
+    else:
+        width, layers, hidden, vocabulary = 256, 6, 768, 4096
+    shape = {"width": width, "layers": layers, "hidden": hidden, "kv-heads": 1}
+    options = [word for name, value in shape.items() for word in (f"--{name}", str(value))]
+    return options, ["--vocabulary", str(vocabulary)]
+
+
+def _rows(path: Path) -> int:
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1

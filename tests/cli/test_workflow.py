@@ -1,0 +1,155 @@
+"""From source to a model in the store in one command: killed, stopped, repeated, and refused."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import export
+from editloop.cli.workflow.ledger import Ledger
+from editloop.cli.workflow.options import make_options
+from editloop.cli.workflow.plan import Plan
+from editloop.engine import read_info
+
+from .conftest import ROOT, Cli, environment
+
+FUNCTIONS = Path(export.__file__).parent / "data" / "functions.py"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place for the store, the work folder and a small corpus.
+
+    Which functions are held out depends on the name of their folder; of this one some are.
+    """
+    folder = tmp_path_factory.mktemp("workflow")
+    (folder / "tools58").mkdir()
+    shutil.copy(FUNCTIONS, folder / "tools58")
+    return folder
+
+
+def command(home: Path, **changes: str) -> list[str]:
+    options = {"name": "mine", "corpus": str(home / "tools58"), "minutes": "0.3"}
+    options |= {"work": str(home / "work"), "progress": "json", **changes}
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return [sys.executable, "-m", "editloop", "train-and-export", "--no-library", *words]
+
+
+def run(home: Path, *, stop_at: str = "", by: int = signal.SIGKILL, **changes: str) -> Any:
+    """(exit code, last object that was printed); a signal hits it when a step begins."""
+    process = subprocess.Popen(
+        command(home, **changes),
+        env={**environment(home / "data"), "OMP_NUM_THREADS": "1"},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    row: dict[str, Any] = {}
+    for line in process.stdout:
+        row = json.loads(line)
+        if stop_at and row.get("step") == stop_at and row["fraction"] > 0:
+            process.send_signal(by)
+            stop_at = ""
+    _, errors = process.communicate()
+    assert "Traceback" not in errors
+    return process.returncode, row
+
+
+def test_killed_three_times_it_still_ends_right(home: Path) -> None:
+    steps = ["demonstrations", "tasks", "language", "tool", "practice", "after", "export"]
+    chosen = sorted(random.Random(0).sample(steps, 3), key=steps.index)
+    for step in chosen:
+        code, row = run(home, stop_at=step)
+        assert (code, row["step"]) == (-signal.SIGKILL, step)
+        assert not (home / "data").exists()
+    code, row = run(home)
+    assert code == 0, row
+    assert (row["done"], row["name"]) == (True, "mine")
+    info = read_info(row["path"])
+    assert info.path == home / "data" / "editloop" / "models" / "mine.gguf"
+    assert row["size"] == info.file_size
+    assert (info.rendering, info.base_model, info.transcript_version) == ("compact", "scratch", 1)
+    assert info.eval.keys() == {"tasks", "search", "pass_at_1"}
+    assert row["before"]["tasks"] == row["after"]["tasks"] == info.eval["tasks"] > 0
+    again, repeated = run(home)
+    assert (again, repeated) == (0, row)
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(tmp_path: Path, home: Path, by: int) -> None:
+    code, row = run(home, stop_at="corpus", by=by, work=str(tmp_path / "work"), minutes="5")
+    assert code == 130
+    assert row == {"error": "stopped in the step corpus; the same command goes on"}
+    rows = json.loads((tmp_path / "work" / "workflow.json").read_text())["steps"]
+    assert not rows["corpus"]["done"]
+
+
+def test_bad_input_is_one_line(cli: Cli, home: Path, store: Path, tiny_model: Path) -> None:
+    shutil.copy(tiny_model, store / "taken.gguf")
+    source = str(home / "tools58")
+    empty = home / "empty"
+    empty.mkdir()
+    for words, message in (
+        (["--name", "a/b", "--corpus", source], "cannot name a model"),
+        (["--name", "x", "--corpus", "no-such-thing"], "neither a folder here nor"),
+        (["--name", "x", "--corpus", str(empty), "--no-library"], "no Python source in"),
+        (["--name", "x", "--corpus", source, "--minutes", "0"], "a positive number"),
+        (["--name", "x", "--corpus", source, "--base", str(empty)], "is not a checkpoint"),
+        (["--name", "x", "--corpus", source, "--base", "gone"], "is not a folder"),
+        (["--name", "taken", "--corpus", source], "taken is in the store already"),
+    ):
+        done = cli("train-and-export", *words, "--progress", "json", "--work", home / "nowhere")
+        assert done.returncode == 2, done
+        assert message in json.loads(done.stdout)["error"]
+        assert done.stderr.count("\n") == 1
+    assert not (home / "nowhere" / "workflow.json").exists()
+
+
+def test_corpus_names_a_folder_a_file_or_a_package(home: Path) -> None:
+    def roots(*corpus: str, library: bool = False) -> list[str]:
+        options = make_options(corpus, "scratch", 1, "x", None, library=library)
+        return [path.name for path in options.corpus]
+
+    assert roots(str(home / "tools58"), "textwrap", "json") == ["tools58", "textwrap.py", "json"]
+    assert roots(str(FUNCTIONS), str(FUNCTIONS)) == ["functions.py"]
+    assert len(roots(str(home / "tools58"), library=True)) == 2
+    assert roots("trl", library=True) == ["trl"]
+
+
+def test_a_step_is_done_anew_when_what_it_reads_has_changed(home: Path, tmp_path: Path) -> None:
+    """What depends on a change and nothing else; the results of a stale step are gone first."""
+    source = Path(shutil.copytree(home / "tools58", tmp_path / "source"))
+
+    def steps() -> dict[str, str]:
+        options = make_options([str(source)], "scratch", 9, "x", tmp_path / "w", library=False)
+        return {step.name: step.key() for step in Plan(options).steps()}
+
+    (tmp_path / "w").mkdir()
+    before = steps()
+    (source / "more.py").write_text("def double(number):\n    return number * 2\n")
+    changed = {name for name, key in steps().items() if key != before[name]}
+    assert changed == {"corpus"}
+    (tmp_path / "w" / "tests.jsonl").write_text("{}\n")
+    changed = {name for name, key in steps().items() if key != before[name]}
+    assert changed == {"corpus", "demonstrations", "tasks"}
+
+    ledger, output = Ledger(tmp_path / "w"), tmp_path / "w" / "out.jsonl"
+    ledger.begin("corpus", "one", 2.0, [output])
+    output.write_text("half")
+    assert ledger.begin("corpus", "one", 1.0, [output]) == 2.0
+    ledger.finish("corpus")
+    assert output.exists()
+    assert Ledger(tmp_path / "w").is_done("corpus", "one")
+    assert Ledger(tmp_path / "w").begin("corpus", "two", 1.0, [output]) == 1.0
+    assert not output.exists()
+    assert not Ledger(tmp_path / "w").is_done("corpus", "one")
