@@ -6,6 +6,7 @@ shown to a person and never a reward in training.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -59,6 +60,7 @@ def find_python(root: Path) -> str | None:
     return None
 
 
+@functools.cache
 def _has_pytest(python: str) -> bool:
     probe = [python, "-c", "import pytest"]
     return subprocess.run(probe, capture_output=True, check=False).returncode == 0

@@ -88,8 +88,9 @@ class Protocol(LanguageServerProtocol):
             log.warning("a malformed %s was ignored", method)
 
     def _refuse(self, number: int | str | None, code: int, message: str) -> None:
-        error = types.ResponseError(code=code, message=message)
-        self._send_data(types.ResponseErrorMessage(id=number, error=error))
+        # As plain data: the converter leaves out an id of None, and JSON-RPC wants it as null.
+        error = {"code": code, "message": message}
+        self._send_data({"jsonrpc": "2.0", "id": number, "error": error})
 
     @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
     async def lsp_workspace__execute_command(  # type: ignore[override]  # was a generator

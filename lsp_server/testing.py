@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,9 @@ from editloop.checks.plans import plan_doctests
 from editloop.checks.testruns import NOT_RUN, run_plan
 from editloop.region import Definition, definitions
 from editloop.sandbox import SandboxPool
-from editloop.suites import find_suites, suite_check
+from editloop.suites import SuiteCheck, find_suites
 from editloop.text import Snapshot
 from editloop.verify import outcome_findings
-from lsp_server.wire import TestsJob
 
 _CPU_SECONDS, _WALL_SECONDS = 5.0, 20.0
 
@@ -28,18 +27,11 @@ def has_tests(text: str, path: str | None) -> bool:
     return ">>>" in text or bool(path and find_suites(Path(path)))
 
 
-def failures(job: TestsJob, pool: SandboxPool, cancel: threading.Event) -> list[dict[str, Any]]:
-    """Objects with ``code`` ("doctest" or "pytest"), ``message`` and ``line`` (0-based)."""
-    found = list(_doctests(job.text, pool, cancel))
-    if job.suites and job.path and not cancel.is_set():
-        found += _suites(job.text, Path(job.path), pool, cancel)
-    return found
-
-
-def _doctests(text: str, pool: SandboxPool, cancel: threading.Event) -> Iterator[dict[str, Any]]:
+def doctest_failures(text: str, pool: SandboxPool, cancel: threading.Event) -> list[dict[str, Any]]:
+    """Objects with ``code``, ``message`` and ``line`` (0-based), that of the example."""
     plan = plan_doctests(text)
     if plan is None:
-        return
+        return []
     outcomes = run_plan(
         pool,
         text,
@@ -49,35 +41,38 @@ def _doctests(text: str, pool: SandboxPool, cancel: threading.Event) -> Iterator
         cancel=cancel,
     )
     examples = [example for group in plan.groups for example in group]
-    for example, outcome in zip(examples, outcomes, strict=True):
-        if outcome.status != "pass" and outcome.got not in (NOT_RUN, "cancelled"):
-            message = outcome_findings([outcome])[0].text
-            yield {"code": "doctest", "message": message, "line": example.line - 1}
+    return [
+        {
+            "code": "doctest",
+            "message": outcome_findings([outcome])[0].text,
+            "line": example.line - 1,
+        }
+        for example, outcome in zip(examples, outcomes, strict=True)
+        if outcome.status != "pass" and outcome.got not in (NOT_RUN, "cancelled")
+    ]
 
 
-def _suites(
-    text: str, path: Path, pool: SandboxPool, cancel: threading.Event
-) -> Iterator[dict[str, Any]]:
-    suites = find_suites(path)
-    check, _ = suite_check(path, suites, pool.level) if suites else (None, "")
-    if check is None:
-        return
+def suite_failures(
+    text: str, module: str, check: SuiteCheck, cancel: threading.Event
+) -> list[dict[str, Any]]:
+    """The same for tests; the line is where the module raised, else the function that is tested.
+
+    ``module`` is the file's name.
+    """
     report = check.report(text, cancel)
     if report.status in ("pass", "cancelled"):
-        return
+        return []
     details = dict(report.details)
     failed = [name for name, outcome in report.outcomes if outcome == "failed"]
     places = definitions(Snapshot.from_text(text))
+    found = []
     for name in failed:
         said = re.findall(r"^E\s+(.+)$", details.get(name, ""), re.MULTILINE)
-        line = _raised_at(details.get(name, ""), path.name)
-        yield {
-            "code": "pytest",
-            "message": f"{name} failed" + (f": {said[0]}" if said else ""),
-            "line": _tested_by(name, places) if line is None else line,
-        }
-    if not failed:
-        yield {"code": "pytest", "message": report.problem, "line": 0}
+        line = _raised_at(details.get(name, ""), module)
+        message = f"{name} failed" + (f": {said[0]}" if said else "")
+        line = _tested_by(name, places) if line is None else line
+        found.append({"code": "pytest", "message": message, "line": line})
+    return found or [{"code": "pytest", "message": report.problem, "line": 0}]
 
 
 def _raised_at(text: str, module: str) -> int | None:

@@ -21,12 +21,12 @@ from editloop.policy import Policy, ScriptedPolicy
 from editloop.region import MAX_LINES, Definition, definitions
 from editloop.sandbox import Level, LevelReport, SandboxPool, detect_level
 from editloop.search import Budget, Progress
-from editloop.suites import find_suites, suite_check
 from editloop.text import Snapshot
 from editloop.verify import Check
 from lsp_server.lint import lint
 from lsp_server.loaded import LoadedModel
-from lsp_server.testing import failures, has_tests
+from lsp_server.suitecache import SuiteCache
+from lsp_server.testing import doctest_failures, has_tests, suite_failures
 from lsp_server.wire import ChangeJob, CheckJob, FixJob, SuspectsJob, TestsJob
 
 WORKERS = 2
@@ -41,6 +41,7 @@ class Workbench:
         self._pools: dict[Level, SandboxPool] = {}
         self._lock = threading.Lock()
         self._model = LoadedModel(tell)
+        self._suites = SuiteCache()
 
     def fix(
         self,
@@ -52,7 +53,7 @@ class Workbench:
         started = time.monotonic()
         document = Snapshot.from_text(job.text)
         level = _level(job.level)
-        checks, notes = self._suites(job, level)
+        checks, notes = self._checks(job, level)
         request = Request(
             document,
             _code_line(document, job.line),
@@ -112,7 +113,13 @@ class Workbench:
     def tests(self, job: TestsJob, cancel: threading.Event) -> list[dict[str, Any]]:
         """Failing doctests and tests."""
         pool = self._pool(Level[job.level])
-        return [] if pool is None else failures(job, pool, cancel)
+        if pool is None:
+            return []
+        found = doctest_failures(job.text, pool, cancel)
+        check, _ = self._suites.of(job.path if job.suites else None, pool.level)
+        if check is not None and not cancel.is_set():
+            found += suite_failures(job.text, Path(job.path or "").name, check, cancel)
+        return found
 
     def use(self, name: str) -> str:
         """Make a model the default; its name."""
@@ -151,15 +158,11 @@ class Workbench:
                 self._pools[level] = SandboxPool(WORKERS, level)
             return self._pools[level]
 
-    def _suites(self, job: FixJob, level: Level) -> tuple[list[Check], list[str]]:
+    def _checks(self, job: FixJob, level: Level) -> tuple[list[Check], list[str]]:
         if level in (Level.D, Level.F):
             return [], []
-        path = Path(job.path) if job.path and job.tests else None
-        suites = find_suites(path) if path is not None and path.is_file() else []
-        if path is None or not suites:
-            return [], []
-        check, note = suite_check(path, suites, level)
-        return ([check] if check else []), [note]
+        check, note = self._suites.of(job.path if job.tests else None, level)
+        return ([check] if check else []), ([note] if note else [])
 
 
 def _level(name: str | None) -> Level:

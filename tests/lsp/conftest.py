@@ -41,7 +41,7 @@ async def editor(folder: Path, env: dict[str, str]) -> AsyncIterator[Editor]:
     assert await started.stop() == 0
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def start(env: dict[str, str]) -> AsyncIterator[Callable[..., object]]:
     """Starts servers that are ended after the test, however it went."""
     editors: list[Editor] = []

@@ -64,7 +64,7 @@ class Editor:
         self.texts: dict[str, str] = {}
         self.versions: dict[str, int] = {}
         self.notes: list[tuple[str, Json]] = []
-        self.asked: list[tuple[str, Json]] = []
+        self.asked: list[tuple[str, Any]] = []
         self.undo: list[str] = []
         self.settings: Json = {}
         self.answer: str | None = None
@@ -276,11 +276,11 @@ class Editor:
 
     def _hear(self, message: Json) -> None:
         if "method" not in message:
-            self.reply(message["id"]).set_result(message)
+            self.reply(message.get("id")).set_result(message)
         elif "id" in message:
-            self.asked.append((message["method"], message["params"]))
+            self.asked.append((message["method"], message.get("params")))
             if message["method"] not in self.silent:
-                result = self._answer(message["method"], message["params"])
+                result = self._answer(message["method"], message.get("params") or {})
                 self.send({"jsonrpc": "2.0", "id": message["id"], "result": result})
         else:
             self.notes.append((message["method"], message["params"]))

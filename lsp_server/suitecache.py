@@ -1,0 +1,38 @@
+"""The test files of modules, and what is known of them between jobs. Runs in the worker process."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from editloop.sandbox import Level
+from editloop.suites import SuiteCheck, find_suites, suite_check
+
+_KEPT = 32
+Found = tuple[SuiteCheck | None, str]
+"""As ``editloop.suites.suite_check`` has it; (None, "") for a module without test files."""
+
+
+class SuiteCache:
+    """Thread-safe. A check remembers which tests there are, which costs a start of pytest to find
+    out, so it is kept until the module or one of its test files changes on disk."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[object, ...], Found] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, path: str | None, level: Level) -> Found:
+        module = Path(path) if path else None
+        suites = find_suites(module) if module is not None and module.is_file() else []
+        if module is None or not suites:
+            return None, ""
+        states = [(str(file), file.stat().st_mtime_ns) for file in (module, *suites)]
+        key = (level, *states)
+        with self._lock:
+            if key not in self._known:
+                self._known[key] = suite_check(module, suites, level)
+            self._known.move_to_end(key)
+            while len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+            return self._known[key]

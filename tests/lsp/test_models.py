@@ -1,0 +1,92 @@
+"""Real models: the shipped one, one that is replaced while the server runs, and none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from editloop.models import SHIPPED
+
+from .conftest import Place
+from .editor import Editor, ServerError, span
+from .samples import ADD, MEAN
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def real(store: Path, folder: Path) -> AsyncIterator[Editor]:
+    """A server with no scripted policy."""
+    started = await Editor.start({"XDG_DATA_HOME": str(store), "EDITLOOP_SCRIPTED_POLICY": ""})
+    started.settings = {"runCode": "always", "budget": 30}
+    await started.initialize("visual_studio_code", [folder], trusted=True, status=True)
+    yield started
+    assert await started.stop() == 0
+
+
+def states(editor: Editor) -> list[str]:
+    told = [params["modelState"] for method, params in editor.notes if method == "editloop/status"]
+    return [state for n, state in enumerate(told) if n == 0 or told[n - 1] != state]
+
+
+async def test_the_shipped_model_fixes_and_is_loaded_once(real: Editor, place: Place) -> None:
+    uri = real.open(place("mean.py"), MEAN)
+    [own] = await real.diagnosed(uri)
+    [action, *_] = await real.menu(uri, own["range"])
+    resolved = await real.request("codeAction/resolve", action)
+    real.apply(resolved["edit"])
+    assert "/ len(values)" in real.texts[uri]
+    second = real.open(place("add.py"), ADD)
+    done = await real.fix(second)
+    assert (done["status"], done["applied"]) == ("fixed", True)
+    assert done["report"]["proven"]
+    assert done["report"]["model"] == "default"
+    assert states(real) == ["not loaded", "loading", "loaded"]
+
+
+async def test_another_default_is_used_by_the_next_fix(
+    real: Editor, store: Path, place: Place
+) -> None:
+    models = store / "editloop" / "models"
+    models.mkdir(parents=True)
+    shutil.copy(SHIPPED, models / "mine.gguf")
+    assert [row["name"] for row in await real.command("editloop.listModels")] == ["shipped", "mine"]
+    with pytest.raises(ServerError, match="no model named 'nobody'"):
+        await real.command("editloop.useModel", {"name": "nobody"})
+    assert await real.command("editloop.useModel", {"name": "mine"}) == {"model": "mine"}
+    uri = real.open(place("again.py"), ADD)
+    done = await real.fix(uri, apply=False)
+    assert done["report"]["model"] == "mine"
+    loaded = len(states(real))
+    os.utime(models / "mine.gguf", ns=(1, 1))  # as a training that wrote it anew
+    real.change(uri, f"{ADD}\n")
+    await real.fix(uri, apply=False)
+    assert states(real)[loaded:] == ["loading", "loaded"]
+
+
+async def test_a_model_that_is_not_there(real: Editor, folder: Path, place: Place) -> None:
+    uri = real.open(place(), ADD)
+    real.configure(runCode="always", model="nobody")
+    done = await real.fix(uri)
+    assert done["status"] == "error"
+    assert real.messages()[-1].startswith("sample.py: no model named 'nobody' in ")
+    assert states(real)[-1] == "missing"
+    wrong = folder / "wrong.gguf"
+    wrong.write_bytes(b"no model at all")
+    real.configure(runCode="always", model=str(wrong))
+    done = await real.fix(uri)
+    assert done["status"] == "error"
+    assert states(real)[-1] == "failed"
+    real.configure(runCode="always")
+    assert (await real.fix(uri, apply=False))["status"] == "fixed"
+    assert await real.menu(uri, span(5, 0, 3))

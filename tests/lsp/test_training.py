@@ -1,0 +1,89 @@
+"""The training command with a real child process that speaks the progress lines."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lsp_server.training import Ended, TrainingError, run, train_argv
+
+from .editor import Editor, ServerError
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CHILD = """
+import json, signal, sys, time
+def say(**what): print(json.dumps(what), flush=True)
+print("reading", file=sys.stderr, flush=True)
+print("not JSON", flush=True)
+if sys.argv[1] == "wait":
+    try:
+        say(step="corpus", index=1, of=2, fraction=0.5, message="10 files")
+        while True: time.sleep(1)
+    except KeyboardInterrupt:
+        open(sys.argv[2], "w").write("saved")
+        say(error="stopped")
+        sys.exit(130)
+say(step="corpus", index=1, of=2, fraction=0.5, message="10 files")
+if sys.argv[1] == "fail":
+    say(error="no Python file in the folder")
+    sys.exit(2)
+if sys.argv[1] == "crash":
+    raise SystemError("boom")
+say(step="export", index=2, of=2, fraction=1.0, message="")
+say(done=True, name="mine", path="/m.gguf", size=3, before={}, after={"pass@1": 0.5})
+"""
+
+
+async def play(*arguments: str) -> tuple[Ended, list[dict[str, Any]], list[str]]:
+    steps: list[dict[str, Any]] = []
+    lines: list[str] = []
+    argv = [sys.executable, "-c", CHILD, *arguments]
+    return await run(argv, steps.append, lines.append), steps, lines
+
+
+async def test_steps_and_log_reach_the_caller() -> None:
+    ended, steps, lines = await play("work")
+    assert ended.exit == 0
+    assert ended.summary["after"] == {"pass@1": 0.5}
+    assert [step["step"] for step in steps] == ["corpus", "export"]
+    assert sorted(lines) == ["not JSON", "reading"]
+
+
+async def test_errors_are_one_line() -> None:
+    ended, _, _ = await play("fail")
+    assert (ended.exit, ended.error) == (2, "no Python file in the folder")
+    ended, _, _ = await play("crash")
+    assert (ended.exit, ended.error) == (1, "SystemError: boom")
+
+
+async def test_cancel_lets_it_save(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", CHILD, "wait", str(tmp_path / "state")]
+    started = asyncio.Event()
+    task = asyncio.create_task(run(argv, lambda step: started.set(), lambda line: None))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (tmp_path / "state").read_text() == "saved"
+
+
+async def test_the_command_line(tmp_path: Path) -> None:
+    argument = {"folder": str(tmp_path), "minutes": 30, "name": "mine", "base": None}
+    argv = train_argv(argument)
+    assert argv[1:5] == ["-P", "-m", "editloop", "train-and-export"]
+    assert argv[5:] == [str(tmp_path), "--minutes", "30", "--name", "mine", "--progress", "json"]
+    for wrong in ({}, {"minutes": "x"}, {"minutes": True}, {"name": "--out"}, {"name": 3}):
+        with pytest.raises(TrainingError):
+            train_argv({"folder": str(tmp_path) if wrong else "/no/such", **wrong})
+
+
+async def test_a_wrong_folder_is_an_error_reply(editor: Editor) -> None:
+    with pytest.raises(ServerError) as error:
+        await editor.command("editloop.train", {"folder": "/no/such/folder"})
+    assert error.value.code == -32602
+    assert editor.messages()[-1] == "editloop: there is no folder '/no/such/folder' to train on"
