@@ -23,8 +23,13 @@ class Turn(Protocol):
         ...
 
     @property
-    def refused(self) -> bool:
-        """Whether the text is no command, or one that the state does not allow."""
+    def malformed(self) -> bool:
+        """Whether the text is no command at all."""
+        ...
+
+    @property
+    def edited(self) -> bool:
+        """Whether the document is another one now: a command can be impossible, or EXIT."""
         ...
 
     @property
@@ -57,14 +62,16 @@ def turn_rewards(
 ) -> list[float]:
     """Rewards of one episode; each edit after the first ``fewest`` costs, None: no edit does.
 
-    ``solved`` is paid once, so undoing and repeating a fix gains nothing.
+    ``solved`` is paid once, so undoing and repeating a fix gains nothing. A command that the state
+    does not allow costs no more than its turn: with a price on it, giving up at once is worth more
+    than trying to a model that solves little yet.
     """
     rewards = [0.0] * len(turns)
     solved, edits = False, 0
     for at, turn in enumerate(turns):
-        if turn.refused:
+        if turn.malformed:
             rewards[at] += settings.malformed
-        elif not turn.is_exit:
+        if turn.edited:
             edits += 1
             if fewest is not None and edits > fewest:
                 rewards[at] += settings.excess_edit
@@ -80,7 +87,7 @@ def edits_to_solve(turns: Sequence[Turn]) -> int | None:
     """Edits up to the first turn after which every check passes; None where there is none."""
     edits = 0
     for turn in turns:
-        edits += not (turn.refused or turn.is_exit)
+        edits += turn.edited
         if turn.verdict.passed:
             return edits
     return None

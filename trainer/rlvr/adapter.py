@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,15 @@ Play = Callable[["TurnTrainer", int], tuple[list[Row], dict[str, float]]]
 
 _Trainer: Any = GRPOTrainer
 """TRL's annotations are partial, and wrong for what an experimental ``rollout_func`` returns."""
+
+
+@contextmanager
+def known_warnings() -> Iterator[None]:
+    """Without those that cannot be helped here: peft and TRL ask transformers for gradient
+    checkpointing by its former name."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        yield
 
 
 class TurnTrainer(_Trainer):  # type: ignore[misc]  # see above
@@ -125,10 +134,7 @@ class TurnTrainer(_Trainer):  # type: ignore[misc]  # see above
         return result
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        with warnings.catch_warnings():
-            # TRL asks transformers for gradient checkpointing by its former name.
-            warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
-            batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
         worth = [torch.tensor(row.worth[1:]) for row in self._rows]
         worth_rows = pad(worth, padding_value=0, padding_side="right").to(self.args.device)
         assert worth_rows.shape == batch["completion_ids"].shape

@@ -23,6 +23,8 @@ from trainer.run import RunError
 
 _SEEN = Observation(("x",))
 NO_COMMAND = "no command"
+_BROKEN = "\n\n"
+"""Several lines, which no command has."""
 
 
 class Dialect:
@@ -85,11 +87,10 @@ class Dialect:
         return f"{head} >>>{self._plain(rest)}"
 
     def _plain(self, ids: list[int]) -> str:
-        """Text without special tokens; with them, or where it is not UTF-8, two lines: no command
-        has those."""
+        """Text without special tokens; with them, or where it is not UTF-8, it is broken."""
         text = str(self._tokenizer.decode(ids, skip_special_tokens=False))
         odd = self._spell is not None and not self._spell.keys().isdisjoint(ids)
-        return "\n" if odd or "\ufffd" in text else text
+        return _BROKEN if odd or "\ufffd" in text else text
 
 
 def _compact_names(base: Base) -> dict[int, str]:

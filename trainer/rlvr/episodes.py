@@ -42,8 +42,12 @@ class Turn:
     stop: int
 
     @property
-    def refused(self) -> bool:
-        return self.error is not None
+    def malformed(self) -> bool:
+        return self.command is None
+
+    @property
+    def edited(self) -> bool:
+        return self.error is None and not self.is_exit
 
     @property
     def is_exit(self) -> bool:

@@ -26,7 +26,7 @@ from editloop.sandbox.level import LevelReport
 from editloop.tasks import read_tasks
 from trainer.encode import Base, load_base
 from trainer.reward import RewardSettings
-from trainer.rlvr.adapter import TurnTrainer
+from trainer.rlvr.adapter import TurnTrainer, known_warnings
 from trainer.rlvr.curriculum import Curriculum
 from trainer.rlvr.dialect import Dialect
 from trainer.rlvr.episodes import Limits
@@ -121,7 +121,7 @@ def train_rlvr(
     curriculum = Curriculum(task.id for task in tasks)
     if found:
         curriculum.restore(json.loads((found.path / CURRICULUM).read_text()))
-    with Judge(workers, sandbox) as judge:
+    with Judge(workers, sandbox) as judge, known_warnings():
         player = Player(
             tasks={task.id: task for task in tasks},
             curriculum=curriculum,

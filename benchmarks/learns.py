@@ -1,0 +1,187 @@
+"""Does reinforcement learning raise the greedy solve rate on tasks that it never saw?
+
+    python benchmarks/learns.py RUN/model TRAIN_TASKS HELD_OUT_TASKS [--seeds 3] [--minutes 4]
+
+For each seed one run of ``editloop train rlvr`` from the same start. Before it, every few steps and
+after it, one greedy episode of each held-out task is played and judged by its tests; the time for
+that does not count. Prints a table and draws docs/images/rlvr.png.
+
+Exit code 1 unless every seed ends above its start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from transformers import AutoModelForCausalLM, TrainerCallback
+
+from editloop.tasks import Task, read_tasks
+from trainer.encode import load_base
+from trainer.rlvr.dialect import Dialect
+from trainer.rlvr.judge import Judge
+from trainer.rlvr.rollouts import fitting, greedy_solve_rate
+from trainer.rlvr.training import RlvrSettings, train_rlvr
+from trainer.run import read_metrics
+
+IMAGE = Path(__file__).resolve().parent.parent / "docs" / "images" / "rlvr.png"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One evaluation: greedy solve rate after ``step`` steps and ``seconds`` of training."""
+
+    step: int
+    seconds: float
+    solved: float
+
+
+class Evaluator(TrainerCallback):
+    """Plays the held-out tasks every ``every`` steps, and stops the run when its time is up."""
+
+    def __init__(self, tasks: Sequence[Task], judge: Judge, dialect: Dialect, options: Any) -> None:
+        self._tasks, self._judge, self._dialect = tasks, judge, dialect
+        self._every, self._budget = options.every, 60 * options.minutes
+        self._limits = settings_of(options, 0).limits
+        self._mark, self._seconds = 0.0, 0.0
+        self.points: list[Point] = []
+
+    def solved(self, model: Any) -> float:
+        return greedy_solve_rate(model, self._tasks, self._judge, self._dialect, self._limits)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._mark = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._seconds += time.monotonic() - self._mark
+        control.should_training_stop |= self._seconds >= self._budget
+        if state.global_step % self._every == 0 or control.should_training_stop:
+            solved = self.solved(kwargs["model"])
+            self.points.append(Point(state.global_step, round(self._seconds, 1), solved))
+        self._mark = time.monotonic()
+
+
+def settings_of(options: argparse.Namespace, seed: int) -> RlvrSettings:
+    return RlvrSettings(
+        steps=options.steps,
+        groups=options.groups,
+        turns=options.turns,
+        tokens=options.tokens,
+        rate=options.rate,
+        kl=options.kl,
+        micro=options.micro,
+        seed=seed,
+        checkpoint_seconds=1e9,
+    )
+
+
+def run_seed(options: argparse.Namespace, seed: int, console: Console) -> list[Point]:
+    """One run; the first point is the start."""
+    dialect = Dialect(load_base(options.base))
+    settings = settings_of(options, seed)
+    held_out = fitting(list(read_tasks(options.held_out)), dialect, settings.limits)
+    with Judge(options.workers) as judge:
+        evaluator = Evaluator(held_out, judge, dialect, options)
+        start = AutoModelForCausalLM.from_pretrained(options.base, dtype=torch.float32)
+        evaluator.points.append(Point(0, 0.0, evaluator.solved(start)))
+        run = train_rlvr(
+            options.base,
+            options.tasks,
+            options.out / f"seed-{seed}",
+            settings,
+            workers=options.workers,
+            callbacks=[evaluator],
+        )
+    for row in read_metrics(run.path)[:: options.every]:
+        shown = ("step", "solved", "malformed", "no_exit", "turns", "reward", "seconds")
+        console.print(" ".join(f"{name} {row[name]:.3g}" for name in shown))
+    curve = evaluator.points
+    console.print(f"seed {seed}, {len(held_out)} held-out tasks: {curve[0]} -> {curve[-1]}")
+    return curve
+
+
+def print_table(curves: dict[int, list[Point]], console: Console) -> None:
+    table = Table("seed", "start", "end", "gain", "steps", "minutes")
+    for seed, curve in curves.items():
+        first, last = curve[0], curve[-1]
+        gain = last.solved - first.solved
+        cells = [f"{first.solved:.1%}", f"{last.solved:.1%}", f"{100 * gain:+.1f} points"]
+        table.add_row(str(seed), *cells, str(last.step), f"{last.seconds / 60:.1f}")
+    console.print(table)
+    gains = [curve[-1].solved - curve[0].solved for curve in curves.values()]
+    console.print(f"mean gain {100 * statistics.mean(gains):+.1f} points")
+
+
+def draw(curves: dict[int, list[Point]], path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    for seed, curve in curves.items():
+        solved = [100 * point.solved for point in curve]
+        axes.plot([p.step for p in curve], solved, marker="o", markersize=3, label=f"seed {seed}")
+    axes.set_xlabel("steps of reinforcement learning")
+    axes.set_ylabel("held-out tasks solved greedily, %")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("base", type=Path)
+    parser.add_argument("tasks", type=Path)
+    parser.add_argument("held_out", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the runs, one a seed")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=4.0, help="of training, for each seed")
+    parser.add_argument("--steps", type=int, help="at most")
+    parser.add_argument("--every", type=int, default=10, help="steps from evaluation to evaluation")
+    parser.add_argument("--groups", type=int, default=16)
+    parser.add_argument("--turns", type=int, default=4)
+    parser.add_argument("--tokens", type=int, default=768)
+    parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--kl", type=float, default=0.01)
+    parser.add_argument("--micro", type=int, default=16)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--image", type=Path, default=IMAGE)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parse(argv)
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
+    warnings.simplefilter("ignore", FutureWarning)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    console = Console()
+    curves = {seed: run_seed(options, seed, console) for seed in range(options.seeds)}
+    rows = {seed: [asdict(point) for point in curve] for seed, curve in curves.items()}
+    (options.out / "curves.json").write_text(json.dumps(rows, indent=1))
+    print_table(curves, console)
+    draw(curves, options.image)
+    console.print(f"{options.image}")
+    return int(not all(curve[-1].solved > curve[0].solved for curve in curves.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
