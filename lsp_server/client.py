@@ -19,7 +19,7 @@ class Client:
     document_changes: bool = False
     annotations: bool = False
     pulls_diagnostics: bool = False
-    refreshes_diagnostics: bool = False
+    """It asks for diagnostics, and asks again when it is told to."""
     progress: bool = False
     configuration: bool = False
     registers_configuration: bool = False
@@ -48,8 +48,8 @@ def describe(params: types.InitializeParams) -> Client:
         action_literals=has(f"{action}.code_action_literal_support") is not None,
         document_changes=bool(has("workspace.workspace_edit.document_changes")),
         annotations=has("workspace.workspace_edit.change_annotation_support") is not None,
-        pulls_diagnostics=has("text_document.diagnostic") is not None,
-        refreshes_diagnostics=bool(has("workspace.diagnostics.refresh_support")),
+        pulls_diagnostics=has("text_document.diagnostic") is not None
+        and bool(has("workspace.diagnostics.refresh_support")),
         progress=bool(has("window.work_done_progress")),
         configuration=bool(has("workspace.configuration")),
         registers_configuration=bool(

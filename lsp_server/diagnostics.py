@@ -91,7 +91,7 @@ class Diagnostics:
         self._checks.pop(uri, None)
         if not self._server.client.pulls_diagnostics:
             self.schedule(uri, 0.0)
-        elif self._server.client.refreshes_diagnostics:
+        else:
             self._server.spawn(self._refresh())
 
     async def _refresh(self) -> None:
@@ -174,7 +174,7 @@ class Diagnostics:
         document.tests = [_failure(failure, text, self._server.encoding) for failure in failing]
         if not self._server.client.pulls_diagnostics:
             self._publish(document)
-        elif self._server.client.refreshes_diagnostics:
+        else:
             await self._refresh()
 
     def _forget_timer(self, uri: str) -> None:

@@ -163,3 +163,16 @@ async def test_a_client_that_pulls_is_never_pushed_to(
     editor.close(uri)
     assert (await editor.request("textDocument/diagnostic", document))["items"] == []
     assert pushed(editor, uri) == []
+
+
+async def test_a_client_that_cannot_be_told_to_pull_again_is_pushed_to(
+    start: Start, place: Place, folder: Path
+) -> None:
+    editor = await start()
+    client = capabilities("visual_studio_code")
+    client["textDocument"]["diagnostic"] = {"dynamicRegistration": False}
+    client["workspace"].pop("diagnostics", None)
+    told = await editor.initialize(client, [folder])
+    assert "diagnosticProvider" not in told
+    uri = editor.open(place(), ADD.replace("a - b", "a - c"))
+    assert [d["code"] for d in await editor.diagnosed(uri)] == ["F821"]
