@@ -1,4 +1,4 @@
-"""`editloop train-and-export`, ended by SIGKILL at random moments and started again until it is done.
+"""`editloop train-and-export`, killed at random moments and started again until it is done.
 
     python benchmarks/workflow.py --kills 3 --minutes 20 -- --corpus .
 

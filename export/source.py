@@ -102,13 +102,21 @@ def _has_special_tokens(folder: Path) -> bool:
 
 
 def _base(source: Source) -> str:
+    """The pretrained model at the beginning, "" where none is known."""
     if source.lora is not None:
         named = str(read_json(source.lora / CONFIG).get("base_model_name_or_path") or "")
         return Path(named).name or source.folder.name
-    settings = read_json(source.run / "settings.json") if source.run is not None else {}
-    base = str(settings.get("base") or "")
-    config = read_json(source.folder / "config.json")
-    return Path(base).name or str(config.get("_name_or_path") or "")
+    if source.run is not None:
+        return _base_of_run(source.run)
+    return str(read_json(source.folder / "config.json").get("_name_or_path") or "")
+
+
+def _base_of_run(run: Path) -> str:
+    """A run may begin with the result of another."""
+    base = Path(str(read_json(run / "settings.json").get("base") or ""))
+    if base.name == _RESULT and _is_run(base.parent):
+        return _base_of_run(base.parent)
+    return base.name
 
 
 def _recipe(run: Path) -> str:

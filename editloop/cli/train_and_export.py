@@ -116,7 +116,7 @@ def _register(plan: Plan) -> Path:
 
 
 def _summary(plan: Plan, path: Path) -> dict[str, Any]:
-    from editloop.cli.workflow.plan import score
+    from editloop.cli.workflow.results import score
 
     return {
         "done": True,

@@ -87,7 +87,8 @@ def test_killed_three_times_it_still_ends_right(home: Path) -> None:
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly(tmp_path: Path, home: Path, by: int) -> None:
-    code, row = run(home, stop_at="corpus", by=by, work=str(tmp_path / "work"), minutes="5")
+    changes = {"name": "other", "work": str(tmp_path / "work"), "minutes": "5"}
+    code, row = run(home, stop_at="corpus", by=by, **changes)
     assert code == 130
     assert row == {"error": "stopped in the step corpus; the same command goes on"}
     rows = json.loads((tmp_path / "work" / "workflow.json").read_text())["steps"]
@@ -123,7 +124,7 @@ def test_corpus_names_a_folder_a_file_or_a_package(home: Path) -> None:
     assert roots(str(home / "tools58"), "textwrap", "json") == ["tools58", "textwrap.py", "json"]
     assert roots(str(FUNCTIONS), str(FUNCTIONS)) == ["functions.py"]
     assert len(roots(str(home / "tools58"), library=True)) == 2
-    assert roots("trl", library=True) == ["trl"]
+    assert roots("torch", library=True) == ["torch"]
 
 
 def test_a_step_is_done_anew_when_what_it_reads_has_changed(home: Path, tmp_path: Path) -> None:

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from editloop.cli.workflow.ledger import file_digest, listing_digest
+from editloop.cli.workflow.ledger import listing_digest
 from editloop.cli.workflow.options import Options, source_files
+from editloop.cli.workflow.results import context_of, count_rows, score
+from editloop.cli.workflow.step import Command, Step, run, time
 
-Command = list[str | Path]
 _LONG = 10.0
 """Minutes from which on a model of the middle size is worth its time, and scores their tasks."""
 _LONGER = 90.0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """``commands`` of the minutes that the step gets; ``weight`` is its share of what is left.
-
-    ``outputs`` are removed when the step begins anew. ``own_clock``: it counts its minutes itself
-    over interruptions. ``needs``: what has to be true, or the step is left out.
-    """
-
-    name: str
-    title: str
-    weight: float
-    commands: Callable[[float], Sequence[Command]]
-    inputs: tuple[Path, ...] = ()
-    outputs: tuple[Path, ...] = ()
-    own_clock: bool = False
-    salt: str = ""
-    needs: Callable[[], bool] = lambda: True
-
-    def key(self) -> str:
-        """Of the commands, minutes apart, and of all that they read."""
-        commands = [[str(word) for word in command] for command in self.commands(1.0)]
-        digests = [file_digest(path) for path in self.inputs]
-        text = json.dumps([self.name, commands, digests, self.salt])
-        return hashlib.sha256(text.encode()).hexdigest()
+_FEWEST = 8
+"""Tasks from which on there is something to practise."""
 
 
 class Plan:
@@ -97,15 +70,14 @@ class Plan:
 
     def _demos(self) -> Step:
         data = run("train demos", self.corpus, "--tests", self.tests)
-        suffixes = ("", ".dev", ".families", ".progress")
-        made = [self.demos.with_suffix(f"{s}.json{'' if 'p' in s else 'l'}") for s in suffixes]
+        beside = (".families.jsonl", ".progress.json")
         return Step(
             "demonstrations",
             "breaking functions and undoing it",
             15,
             lambda m: [[*data, "--out", self.demos, *time(m)]],
             inputs=(self.corpus, self.tests),
-            outputs=tuple(made),
+            outputs=(self.demos, self.dev_demos, *map(self.demos.with_suffix, beside)),
         )
 
     def _tasks(self) -> Step:
@@ -174,7 +146,7 @@ class Plan:
                 lambda m: [
                     [*train, episodes, "-o", self.taught, *tool, *time(m)],
                 ],
-                inputs=(episodes, self.tokenizer, language / "model" / "model.safetensors"),
+                inputs=(episodes, self.tokenizer, language / "model"),
                 outputs=(self.taught,),
                 own_clock=True,
             ),
@@ -182,7 +154,9 @@ class Plan:
 
     def _fine_tuning(self) -> list[Step]:
         base = self._base()
-        tune = run("train sft --epochs 1000", self.demos, "--base", base)
+        context = str(min(2048, context_of(base)))
+        tune = run("train sft --epochs 1000 --batch 2 --accumulate 4", self.demos)
+        tune += run("--base", base, "--context", context)
         return [
             Step(
                 "tool",
@@ -198,15 +172,16 @@ class Plan:
     def _practice(self) -> Step:
         model = self.taught / "model"
         few = run("" if self.long else "--groups 4 --generations 2")
+        few += run("" if self.options.base is None else "--lora 32")
         return Step(
             "practice",
             "practising with the sandbox as the judge",
             10,
-            lambda m: [["train", "rlvr", model, self.tasks, "-o", self.practised, *time(m)]],
-            inputs=(self.tasks, model / "model.safetensors"),
+            lambda m: [run("train rlvr", model, self.tasks, *few, "-o", self.practised, *time(m))],
+            inputs=(self.tasks, model),
             outputs=(self.practised,),
             own_clock=True,
-            needs=lambda: _rows(self.tasks) >= 8,
+            needs=lambda: self._practises,
         )
 
     def _before(self) -> list[Step]:
@@ -238,7 +213,7 @@ class Plan:
                 "exporting and comparing",
                 4,
                 last,
-                inputs=(self._weights(self.trained), self.after),
+                inputs=(self.trained, self.after),
                 outputs=(self.result,),
             ),
         ]
@@ -249,7 +224,7 @@ class Plan:
             "writing a first file",
             1,
             lambda _: [run("export --no-parity", model, "-o", draft)],
-            inputs=(self._weights(model),),
+            inputs=(model,),
             outputs=(draft,),
         )
 
@@ -265,45 +240,26 @@ class Plan:
             lambda _: [[*run("bench", self.held_out), *who, *what]],
             inputs=(self.held_out, *(() if model is None else (model,))),
             outputs=(summary, out, out.with_name(f"{out.name}.settings.json")),
-            needs=lambda: _rows(self.held_out) > 0,
+            needs=lambda: count_rows(self.held_out) > 0,
         )
 
     @property
+    def _practises(self) -> bool:
+        return count_rows(self.tasks) >= _FEWEST
+
+    @property
     def trained(self) -> Path:
-        """The last model: of the practice where there was one."""
-        practised = self.practised / "model"
-        return practised if practised.is_dir() else self.taught / "model"
+        """The folder of the last model that is trained."""
+        return (self.practised if self._practises else self.taught) / "model"
 
     def _base(self) -> Path:
         assert self.options.base is not None
         return self.options.base
 
-    def _weights(self, model: Path) -> Path:
-        return model / "model.safetensors"
-
     def _scores(self) -> list[str]:
         """KEY=VALUE of what the model scored, for the file itself."""
         found = score(self.after)
         return [f"editloop.eval.{key}={value}" for key, value in found.items()]
-
-
-def run(text: str, *words: str | Path) -> Command:
-    """A command; the words of ``text``, then the others as they are."""
-    return [*text.split(), *words]
-
-
-def time(minutes: float) -> list[str]:
-    return ["--minutes", f"{minutes:.3f}"]
-
-
-def score(summary: Path) -> dict[str, Any]:
-    """Share of the held-out tasks that the search and one plain episode solve; {} if unknown."""
-    row = json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else {}
-    done = row.get("done", 0)
-    if not done:
-        return {}
-    found = {"tasks": done, "search": round(row["solved"] / done, 4), "pass_at_1": row["pass_at_1"]}
-    return {key: value for key, value in found.items() if value is not None}
 
 
 def _shape(minutes: float) -> tuple[list[str], list[str]]:
@@ -317,13 +273,6 @@ def _shape(minutes: float) -> tuple[list[str], list[str]]:
     shape = {"width": width, "layers": layers, "hidden": hidden, "kv-heads": 1}
     options = [word for name, value in shape.items() for word in (f"--{name}", str(value))]
     return options, ["--vocabulary", str(vocabulary)]
-
-
-def _rows(path: Path) -> int:
-    if not path.is_file():
-        return 0
-    with path.open("rb") as file:
-        return sum(1 for _ in file)
 
 
 def _cores() -> int:

@@ -16,8 +16,9 @@ from typing import IO
 
 from editloop.cli import USAGE_ERROR, CliError
 from editloop.cli.workflow.ledger import Ledger
-from editloop.cli.workflow.plan import Command, Plan, Step
+from editloop.cli.workflow.plan import Plan
 from editloop.cli.workflow.show import Show
+from editloop.cli.workflow.step import Command, Step
 
 INTERRUPTED = 130
 _POLL = 0.2
