@@ -9,9 +9,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from editloop.checks.plans import plan_asserts, plan_doctests
+from editloop.checks.plans import TestPlan, plan_asserts, plan_doctests
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
+from editloop.checks.testdoc import DocGroup
 from editloop.policy import Policy
 from editloop.region import Definition, definitions, window
 from editloop.repair import Repair, repair
@@ -19,8 +20,9 @@ from editloop.sandbox import SandboxPool
 from editloop.search import Budget, Progress
 from editloop.state import EditState
 from editloop.text import Snapshot
-from editloop.verify import Check, TestCheck, Verifier
+from editloop.verify import Check, Limits, TestCheck, Verifier
 
+_ALL_OTHERS = Limits(cpu_seconds=5.0, wall_seconds=20.0)
 _QUOTE = re.compile(r"\s+[rR]?(\"\"\"|''')")
 
 
@@ -41,6 +43,8 @@ class Request:
     alternatives: int = 3
     seed: int = 0
     lines: range | None = None
+    narrow: bool = False
+    """Look at one function alone, even in a small file: what fails elsewhere is tolerated."""
     asked: str = ""
     """The code of a hint of ruff on ``line`` that has to be gone, such as F841."""
 
@@ -75,7 +79,13 @@ def fix(
     line = request.line
     if line is None and request.function is None and request.lines is None:
         line = next((suspect.line for suspect in suspects(document, tools)), None)
-    view = window(document, line=line, function=request.function, lines=request.lines)
+    view = window(
+        document,
+        line=line,
+        function=request.function,
+        lines=request.lines,
+        narrow=request.narrow,
+    )
     inside = set(view)
     verifier = Verifier(
         document.text,
@@ -135,7 +145,9 @@ def suspects(document: Snapshot, tools: Tools) -> Iterator[Suspect]:
             yield Suspect(diagnostic.line, f"{diagnostic.code} {diagnostic.message}")
     for definition, check in _documented(document, tools):
         if not check.run(document.text, None).passed:
-            yield Suspect(definition.header, f"a doctest of {definition.name} fails")
+            name = definition.name if definition else "the module"
+            line = definition.header if definition else check.plan.groups[0][0].line - 1
+            yield Suspect(line, f"a doctest of {name} fails")
 
 
 def _asked(request: Request, tools: Tools) -> list[tuple[str, str]]:
@@ -158,26 +170,34 @@ def _doctest_checks(document: Snapshot, view: set[int], tools: Tools) -> list[Ch
         whole = TestCheck("doctests", plan, tools.pool) if plan else None
         return [whole.calibrated(document.text)] if whole else []
     inside: list[Check] = []
-    others: list[Check] = []
+    others: list[DocGroup] = []
     for definition, check in _documented(document, tools):
-        if definition.header in view and definition.stop - 1 in view:
+        shown = definition is not None and {definition.header, definition.stop - 1} <= view
+        if shown:
             inside.append(check.calibrated(document.text))
         elif check.run(document.text, None).passed:
-            others.append(check)
-    return [*inside, *others]
+            others += check.plan.groups
+    if others:
+        plan = TestPlan("doctests", groups=tuple(others))
+        rest = TestCheck("doctests", plan, tools.pool, limits=_ALL_OTHERS)
+        inside.append(rest.calibrated(document.text))
+    return inside
 
 
-def _documented(document: Snapshot, tools: Tools) -> Iterator[tuple[Definition, TestCheck]]:
-    """Functions, and classes as a whole, that have examples."""
-    if tools.pool is None:
+def _documented(document: Snapshot, tools: Tools) -> Iterator[tuple[Definition | None, TestCheck]]:
+    """Functions and classes whose own docstring has examples; None stands for the module."""
+    plan = plan_doctests(_doctest_source(document)) if tools.pool else None
+    if plan is None or tools.pool is None:
         return
-    source = _doctest_source(document)
-    for definition in definitions(document):
-        plan = None
-        if "." not in definition.name:
-            plan = plan_doctests(source, [definition.name])
-        if plan is not None:
-            yield definition, TestCheck("doctests", plan, tools.pool)
+    found = definitions(document)
+    for group in plan.groups:
+        line = group[0].line - 1
+        around = [d for d in found if d.start <= line < d.stop]
+        own = TestPlan("doctests", groups=(group,))
+        yield (
+            max(around, key=lambda d: d.start, default=None),
+            TestCheck("doctests", own, tools.pool),
+        )
 
 
 def _doctest_source(document: Snapshot) -> str:

@@ -53,11 +53,12 @@ def window(
     function: str | None = None,
     lines: range | None = None,
     max_lines: int = MAX_LINES,
+    narrow: bool = False,
 ) -> tuple[int, ...]:
     """The view on a line, a function (``f``, ``Class.method``) or given lines. Raises RegionError.
 
-    A file of at most ``max_lines`` is shown whole. A longer region shrinks to the lines around
-    ``line``; imports and signatures may add up to half of ``max_lines``.
+    A file of at most ``max_lines`` is shown whole, unless ``narrow``. A longer region shrinks to
+    the lines around ``line``; imports and signatures may add up to half of ``max_lines``.
     """
     count = len(document.lines)
     texts = [item.text for item in document.lines]
@@ -68,13 +69,13 @@ def window(
         raise RegionError(
             f"there are no lines {lines.start + 1} to {lines.stop}, the last is {count}"
         )
-    if function is None and count <= max_lines:
+    if function is None and count <= max_lines and not narrow:
         return tuple(range(count))
     found = definitions(document)
     chosen: Definition | None = None
     if function is not None:
         chosen = _named(found, function)
-        if count <= max_lines:
+        if count <= max_lines and not narrow:
             return tuple(range(count))
         region = range(chosen.start, chosen.stop)
     elif lines is not None:

@@ -124,6 +124,25 @@ class SuiteCheck:
         )
 
 
+class Regression:
+    """A Check: no test that passed with the original may fail. For a fix that is not about tests.
+
+    ``passed`` are the tests that have to pass; without any the check says nothing.
+    """
+
+    def __init__(self, suite: SuiteCheck, original: str, cancel: threading.Event | None) -> None:
+        self._suite = suite
+        outcomes = dict(suite.report(original, cancel).outcomes)
+        self.passed = frozenset(name for name, told in outcomes.items() if told == "passed")
+
+    def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
+        report = self._suite.report(source, cancel)
+        outcomes = dict(report.outcomes)
+        lost = sorted(name for name in self.passed if outcomes.get(name) != "passed")
+        findings = tuple(Finding(f"{name} passed before") for name in lost)
+        return CheckResult("pytest", len(self.passed) - len(lost), len(self.passed), findings)
+
+
 def _findings(report: PytestReport) -> tuple[Finding, ...]:
     """One for each failed test, with pytest's own word on why where there is one."""
     said = re.findall(r"^E\s+(.+)$", report.text, re.MULTILINE)

@@ -23,7 +23,7 @@ class Client:
     progress: bool = False
     configuration: bool = False
     registers_configuration: bool = False
-    answers_questions: bool = False
+    declares_questions: bool = False
     llm_tag: bool = False
     status: bool = False
     trusted: bool | None = None
@@ -55,7 +55,7 @@ def describe(params: types.InitializeParams) -> Client:
         registers_configuration=bool(
             has("workspace.did_change_configuration.dynamic_registration")
         ),
-        answers_questions=has("window.show_message") is not None,
+        declares_questions=has("window.show_message") is not None,
         llm_tag=types.CodeActionTag.LlmGenerated in tags,
         status=options.get("status") is True,
         trusted=trusted if isinstance(trusted, bool) else None,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from lsp_server.reports import merged
 from lsp_server.wire import ChangeJob, FixJob, SuspectsJob
 from lsp_server.workers import WorkerProcess
 
@@ -75,20 +76,10 @@ async def _sum(order: FixJob, done: _Sum, checker: WorkerProcess) -> Row:
         "alternatives": [],
         "before": first.get("before", ""),
         "before_checks": first.get("before_checks", []),
-        "checks": [_merged([row["checks"][0] for row in fixed])] if fixed else [],
+        "checks": [merged([check for row in fixed for check in row["checks"][0]])] if fixed else [],
         "commands": [command for row in fixed for command in row["commands"]],
         "candidates": searched,
         "turns": max((row["turns"] for row in done.rows), default=0),
         "seconds": sum(row["seconds"] for row in done.rows),
         "notes": [*dict.fromkeys(note for row in done.rows for note in row["notes"]), *done.notes],
     }
-
-
-def _merged(verdicts: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The checks of several fixes as one list: items are added up by the check's name."""
-    sums: dict[str, dict[str, Any]] = {}
-    for check in (check for verdict in verdicts for check in verdict):
-        one = sums.setdefault(check["name"], {"name": check["name"], "good": 0, "total": 0})
-        one["good"] += check["good"]
-        one["total"] += check["total"]
-    return list(sums.values())

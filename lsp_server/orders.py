@@ -10,6 +10,9 @@ from lsp_server.settings import Settings
 from lsp_server.targets import Target
 from lsp_server.wire import FixJob
 
+TEST_CODES = ("doctest", "pytest")
+"""Codes of our own diagnostics that tell of failing tests."""
+
 
 def fix_job(
     target: Target, text: Text, failing: Sequence[int], settings: Settings, level: str | None
@@ -37,6 +40,7 @@ def fix_job(
         text=(as_python(text.text) or "") if text.cell else text.text,
         path=str(text.path) if text.path else None,
         line=line,
+        narrow=target.kind in ("diagnostic", "selection", "function", "all"),
         asked=target.code if target.kind == "diagnostic" else "",
         lines=lines,
         budget=settings.budget,
@@ -44,6 +48,7 @@ def fix_job(
         model=settings.model,
         static=settings.check_static and not text.cell,
         tests=settings.check_tests or target.kind == "tests",
+        tests_may_fail=target.kind == "diagnostic" and target.code not in TEST_CODES,
         level=None if text.cell else level,
     )
 

@@ -73,12 +73,22 @@ def passed(checks: Sequence[Check]) -> bool:
 def summary(checks: Sequence[Check]) -> str:
     """``syntax, static, doctests 3/3``: counts only where they say something."""
     words = []
-    for check in checks:
+    for check in merged(checks):
         counted = check["name"] not in ("syntax", "static") or check["good"] < check["total"]
         words.append(
             f"{check['name']} {check['good']}/{check['total']}" if counted else check["name"]
         )
     return ", ".join(words)
+
+
+def merged(checks: Sequence[Check]) -> list[Check]:
+    """Checks of one name as one, in order of their first."""
+    sums: dict[str, dict[str, Any]] = {}
+    for check in checks:
+        one = sums.setdefault(check["name"], {"name": check["name"], "good": 0, "total": 0})
+        one["good"] += check["good"]
+        one["total"] += check["total"]
+    return list(sums.values())
 
 
 def markdown(report: Report) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lsprotocol import types
 
@@ -23,11 +23,16 @@ _QUESTION = (
     "(setting editloop.runCode)"
 )
 _SECONDS = 60.0
-"""How long a person may take to answer before the fix goes on without tests."""
+_LESS_SECONDS = 20.0
+"""How long a person may take to answer before the fix goes on without tests, and one whose client
+does not say that it shows questions."""
 NOT_TRUSTED = "no code was run: the workspace is not trusted"
 NEVER = "no code was run: editloop.runCode is never"
 REFUSED = "no code was run: you did not agree; set editloop.runCode to always to change that"
-CANNOT_ASK = "no code was run: set editloop.runCode to always to have doctests and tests run"
+NO_ANSWER = (
+    "no code was run: whether it may was not answered; set editloop.runCode to always or never"
+)
+Said = Literal["yes", "no", "nothing", "silence"]
 
 
 class Trust:
@@ -36,7 +41,7 @@ class Trust:
     def __init__(self, server: EditloopServer) -> None:
         self._server = server
         self.trusted: bool | None = None
-        self._answers: dict[str, asyncio.Task[bool | None]] = {}
+        self._answers: dict[str, asyncio.Task[Said]] = {}
         self._level: asyncio.Task[dict[str, str]] | None = None
         self.sandbox: dict[str, str] = {}
         """The worker's report on its self-test; empty before it ran."""
@@ -48,10 +53,9 @@ class Trust:
         if settings.run_code == "never":
             return None, NEVER
         if settings.run_code == "ask":
-            if not self._server.client.answers_questions:
-                return None, CANNOT_ASK
-            if not await self._agreed(self._server.folder_of(uri)):
-                return None, REFUSED
+            answer = await self._agreed(self._server.folder_of(uri))
+            if answer != "yes":
+                return None, REFUSED if answer == "no" else NO_ANSWER
             return await self.level(uri, replace(settings, run_code="always"))  # trust may be gone
         return await self._detected()
 
@@ -70,17 +74,20 @@ class Trust:
             return None, f"no code was run: {report['reason']}"
         return report["level"], ""
 
-    async def _agreed(self, folder: str) -> bool:
+    async def _agreed(self, folder: str) -> Said:
+        """The answer for a folder. Who closed the question is asked again another time, but not a
+        client that does not know questions."""
         task = self._answers.get(folder)
         if task is None:
             task = self._answers[folder] = asyncio.create_task(self._ask(folder))
         answer = await asyncio.shield(task)
-        if answer is None:  # no answer is no refusal: ask again another time
+        if answer == "nothing":
             self._answers.pop(folder, None)
-        return answer is True
+        return answer
 
-    async def _ask(self, folder: str) -> bool | None:
+    async def _ask(self, folder: str) -> Said:
         place = folder.rstrip("/").rpartition("/")[2] or "this workspace"
+        knows = self._server.client.declares_questions
         answer = await self._server.ask(
             types.WINDOW_SHOW_MESSAGE_REQUEST,
             types.ShowMessageRequestParams(
@@ -88,8 +95,8 @@ class Trust:
                 message=_QUESTION.format(place=place),
                 actions=[types.MessageActionItem(AGREE), types.MessageActionItem(REFUSE)],
             ),
-            seconds=_SECONDS,
+            seconds=_SECONDS if knows else _LESS_SECONDS,
         )
-        if not answer.ok or answer.result is None:
-            return None
-        return bool(answer.result.title == AGREE)
+        if answer.ok and answer.result is not None:
+            return "yes" if answer.result.title == AGREE else "no"
+        return "nothing" if knows or answer.ok else "silence"

@@ -18,6 +18,8 @@ class FixJob:
     path: str | None = None
     """The module's file, None where there is none: no test files are looked for then."""
     line: int | None = None
+    narrow: bool = False
+    """Whether what fails outside of the function around ``line`` is tolerated."""
     asked: str = ""
     """The code of the diagnostic on ``line`` that was asked about."""
     lines: tuple[int, int] | None = None
@@ -27,6 +29,8 @@ class FixJob:
     model: str = ""
     static: bool = True
     tests: bool = True
+    tests_may_fail: bool = False
+    """Whether tests that failed before may fail: the fix is not about them."""
     level: str | None = None
     """The sandbox's level; None where no code may be run."""
 

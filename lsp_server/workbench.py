@@ -21,6 +21,7 @@ from editloop.policy import Policy, ScriptedPolicy
 from editloop.region import MAX_LINES, Definition, definitions
 from editloop.sandbox import Level, LevelReport, SandboxPool, detect_level
 from editloop.search import Budget, Progress
+from editloop.suites import Regression
 from editloop.text import Snapshot
 from editloop.verify import Check
 from lsp_server.lint import lint
@@ -53,13 +54,15 @@ class Workbench:
         started = time.monotonic()
         document = Snapshot.from_text(job.text)
         level = _level(job.level)
-        checks, notes = self._checks(job, level)
+        checks, notes = self._checks(job, level, cancel)
+        line, lines = _place(document, job)
         request = Request(
             document,
-            _code_line(document, job.line),
+            line,
             budget=Budget(seconds=job.budget),
             alternatives=job.alternatives,
-            lines=None if job.lines is None else range(*job.lines),
+            lines=lines,
+            narrow=job.narrow,
             asked=job.asked,
         )
         tools = Tools(self._static if job.static else None, self._pool(level), WORKERS)
@@ -90,9 +93,8 @@ class Workbench:
         pool = self._pool(_level(job.level))
         tools = Tools(self._static if job.static else None, pool)
         found = definitions(document)
-        small = len(document.lines) <= MAX_LINES
         return [
-            {"line": s.line, "text": s.text, "scope": "" if small else _scope(s.line, found)}
+            {"line": s.line, "text": s.text, "scope": _scope(s.line, found)}
             for s in suspects(document, tools)
         ]
 
@@ -158,16 +160,37 @@ class Workbench:
                 self._pools[level] = SandboxPool(WORKERS, level)
             return self._pools[level]
 
-    def _checks(self, job: FixJob, level: Level) -> tuple[list[Check], list[str]]:
+    def _checks(
+        self, job: FixJob, level: Level, cancel: threading.Event
+    ) -> tuple[list[Check], list[str]]:
         if level in (Level.D, Level.F):
             return [], []
         check, note = self._suites.of(job.path if job.tests else None, level)
-        return ([check] if check else []), ([note] if note else [])
+        if check is None:
+            return [], [note] if note else []
+        if not job.tests_may_fail:
+            return [check], [note]
+        kept = Regression(check, job.text, cancel)
+        if kept.passed:
+            return [kept], [f"tests that passed before have to pass; {note}"]
+        return [], ["no test passed before, so tests did not count"]
 
 
 def _level(name: str | None) -> Level:
     """The level by its name; None, where no code may be run, is the level that runs none."""
     return Level.F if name is None else Level[name]
+
+
+def _place(document: Snapshot, job: FixJob) -> tuple[int | None, range | None]:
+    """The line to look at, or the lines: a selection within one function is that function."""
+    if job.lines is None:
+        return _code_line(document, job.line), None
+    first, stop = job.lines
+    for definition in definitions(document):
+        around = definition.start <= first and stop <= definition.stop
+        if around and definition.kind == "function" and definition.size <= MAX_LINES:
+            return _code_line(document, first), None
+    return None, range(first, stop)
 
 
 def _code_line(document: Snapshot, line: int | None) -> int | None:

@@ -71,6 +71,8 @@ class Editor:
         """The button to press when asked; None closes the question."""
         self.silent: set[str] = set()
         """Methods that are never answered."""
+        self.refused: set[str] = set()
+        """Methods that are answered with an error."""
         self.encoding = "utf-16"
         self._number = 0
         self._replies: dict[Any, asyncio.Future[Json]] = {}
@@ -279,7 +281,10 @@ class Editor:
             self.reply(message.get("id")).set_result(message)
         elif "id" in message:
             self.asked.append((message["method"], message.get("params")))
-            if message["method"] not in self.silent:
+            if message["method"] in self.refused:
+                error = {"code": -32601, "message": "unknown"}
+                self.send({"jsonrpc": "2.0", "id": message["id"], "error": error})
+            elif message["method"] not in self.silent:
                 result = self._answer(message["method"], message.get("params") or {})
                 self.send({"jsonrpc": "2.0", "id": message["id"], "result": result})
         else:

@@ -63,11 +63,16 @@ async def test_an_answer_that_was_not_given_is_asked_for_again(
     assert (await editor.fix(uri))["status"] == "fixed"
 
 
-async def test_a_client_that_cannot_ask_is_told_what_to_set(
+async def test_a_client_that_refuses_questions_is_asked_once(
     start: Start, place: Place, script: Script
 ) -> None:
+    script(ADD_FIX)
     editor = await start()
+    editor.refused = {QUESTION}
     await editor.initialize({})
-    done = await editor.fix(editor.open(place(), ADD))
-    assert done["status"] == "nothing wrong"
-    assert "set editloop.runCode to always" in done["reason"]
+    uri = editor.open(place(), ADD)
+    for _ in range(2):
+        done = await editor.fix(uri)
+        assert done["status"] == "nothing wrong"
+        assert "set editloop.runCode to always or never" in done["reason"]
+    assert [m for m, _ in editor.asked].count(QUESTION) == 1
