@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from editloop.tasks import Task, read_tasks
-from trainer.corruptions import Family, Module, compose, propose, training_families
+from trainer.corruptions import Family, Module, corrupt_by, training_families
 from trainer.grading import Grader
 from trainer.pieces import parse
 from trainer.tasks import as_test_functions, passes
@@ -60,9 +60,14 @@ def _reference(row: dict[str, Any], source: str) -> Task:
 
 
 def build_benchset(
-    mbpp: Path, *, number: int = 200, seed: int = 0, families: Sequence[Family] | None = None
+    mbpp: Path,
+    *,
+    number: int = 200,
+    seed: int = 0,
+    families: Sequence[Family] | None = None,
+    faults: int = 1,
 ) -> list[Task]:
-    """One corruption in each of ``number`` programs; its visible tests fail then."""
+    """``faults`` corruptions in each of ``number`` programs; its visible tests fail then."""
     chosen = list(training_families() if families is None else families)
     rng = Random(f"benchset {seed}")
     used = dict.fromkeys((f.name for f in chosen), 0)
@@ -71,25 +76,27 @@ def build_benchset(
         for program in mbpp_programs(mbpp, grader, seed):
             # Families that were used least come first, ties in random order.
             order = sorted(chosen, key=lambda f: (used[f.name], rng.random()))
-            task = next(_corrupted(program, order, rng, grader), None)
+            task = next(_corrupted(program, order, faults, rng, grader), None)
             if task is not None:
                 tasks.append(task)
-                used[dict(task.meta)["family"]] += 1
+                for name in dict(task.meta)["family"].split("+"):
+                    used[name] += 1
             if len(tasks) == number:
                 break
     return tasks
 
 
 def _corrupted(
-    program: Program, order: Sequence[Family], rng: Random, grader: Grader
+    program: Program, order: Sequence[Family], faults: int, rng: Random, grader: Grader
 ) -> Iterator[Task]:
-    for family in order:
+    for at in range(len(order)):
         for _ in range(_TRIES):
-            fault = propose(program.module, rng, [family])
-            corruption = compose(program.module, [fault]) if fault else None
+            corruption = corrupt_by(program.module, rng, order[at:], faults)
             if corruption is None:
                 break
-            task = replace(program.task, buggy=corruption.source, meta=(("family", family.name),))
+            task = replace(
+                program.task, buggy=corruption.source, meta=(("family", corruption.family),)
+            )
             if not passes(task, task.buggy, grader):
                 yield task
 

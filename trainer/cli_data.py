@@ -124,6 +124,7 @@ def benchset(
     number: Annotated[int, typer.Option(help="Tasks.")] = 200,
     sample_only: Annotated[bool, typer.Option("--sample", help="Sample a task file.")] = False,
     held_out: Annotated[bool, typer.Option(help="Only the held-out families.")] = False,
+    faults: Annotated[int, typer.Option(min=1, max=5, help="Corruptions of each program.")] = 1,
     seed: _Seed = 0,
 ) -> None:
     """Build the seeded benchmark: corrupted MBPP programs, or a sample of other tasks."""
@@ -135,7 +136,7 @@ def benchset(
         chosen = sample(source, number, seed)
     else:
         families = held_out_families() if held_out else None
-        chosen = build_benchset(source, number=number, seed=seed, families=families)
+        chosen = build_benchset(source, number=number, seed=seed, families=families, faults=faults)
     Console().print(f"{write_tasks(out, chosen)} tasks in {out}")
 
 

@@ -58,6 +58,21 @@ def corrupt_many(
     return compose(module, faults) if faults else None
 
 
+def corrupt_by(module: Module, rng: Random, order: Sequence[Family], n: int) -> Corruption | None:
+    """``n`` corruptions of different places, one each by the first families of ``order`` that can;
+    None where the first cannot or the module has no room."""
+    faults: list[Fault] = []
+    for family in order:
+        fault = propose(module, rng, [family])
+        if fault is None and not faults:
+            return None
+        if fault and not any(_overlap(fault.change, f.change) for f in faults):
+            faults.append(fault)
+        if len(faults) == n:
+            return compose(module, faults)
+    return None
+
+
 def propose(module: Module, rng: Random, families: Sequence[Family] | None = None) -> Fault | None:
     """One change that differs from the module and that a few commands undo."""
     chosen = training_families() if families is None else families

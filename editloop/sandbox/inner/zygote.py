@@ -27,6 +27,7 @@ REPORT = struct.Struct("<QBid")
 ENDED, CPU, WALL, KILLED = 0, 1, 2, 3
 JOB_FD = 3
 DESCRIPTORS = 64
+CORES = os.cpu_count() or 1
 
 
 @dataclass(slots=True)
@@ -102,10 +103,9 @@ class Zygote:
         if not self.children:
             return None
         now = time.monotonic()
-        cores = os.cpu_count() or 1
         waits = []
         for one in self.children.values():
-            left = max(one.cpu - cpu_clock(one.pid), 0.0) / cores
+            left = max(one.cpu - cpu_clock(one.pid), 0.0) / CORES
             waits.append(min(max(one.deadline - now, 0.0), left if left < 0.5 else left * 0.8))
         return max(1, int(min(waits) * 1000) + 1)
 
