@@ -14,9 +14,10 @@ from pathlib import Path
 from editloop.engine.gguf_info import read_info
 from editloop.tasks import Task, read_tasks
 from trainer.attempts import Attempter, AttemptSettings, Method, fits
+from trainer.files import write_json, write_text
 from trainer.manifest import file_hash
 from trainer.report import Cell, draw, markdown, measure
-from trainer.run import RunError, RunFolder, write_json, write_text
+from trainer.run import RunError, RunFolder
 from trainer.stream import stream
 
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from trainer.files import sync_folder, synced, write_json, write_text
 from trainer.manifest import make_manifest
 
 COMPLETE = "complete.json"
@@ -77,20 +78,6 @@ class Checkpoint:
     step: int
     seconds: float
     tokens: int
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or none."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
-
-
-def write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 class RunFolder:
@@ -156,10 +143,10 @@ class RunFolder:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             yield folder
-            files = {f.name: _synced(f) for f in sorted(folder.iterdir()) if f.is_file()}
+            files = {f.name: synced(f) for f in sorted(folder.iterdir()) if f.is_file()}
             done = {"step": step, "seconds": round(seconds, 3), "tokens": tokens}
             write_json(folder / COMPLETE, {**done, "files": files})
-            _sync_folder(self.path)
+            sync_folder(self.path)
         for old in _complete(self.path)[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)
 
@@ -194,7 +181,7 @@ class RunFolder:
             part.mkdir(parents=True)
             yield part
             for file in part.iterdir():
-                _synced(file)
+                synced(file)
             shutil.rmtree(final, ignore_errors=True)
             os.replace(part, final)
 
@@ -288,22 +275,6 @@ def _writing(folder: Path, what: str, run: Path) -> Iterator[None]:
         stays = f"{kept[-1]} is kept, and the same command goes on from it" if kept else "none yet"
         reason = " ".join(str(error).split())[:200]
         raise RunError(f"{what} could not be written to {run} ({reason}); {stays}") from error
-
-
-def _synced(file: Path) -> int:
-    """The size of a file, once it is on the disk."""
-    with file.open("rb") as opened:
-        os.fsync(opened.fileno())
-    return file.stat().st_size
-
-
-def _sync_folder(folder: Path) -> None:
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:

@@ -25,6 +25,7 @@ from trl.trainer.grpo_config import GRPOConfig
 from editloop.sandbox.level import LevelReport
 from editloop.tasks import read_tasks
 from trainer.encode import Base, load_base
+from trainer.files import write_json
 from trainer.reward import RewardSettings
 from trainer.rlvr.adapter import TurnTrainer, known_warnings
 from trainer.rlvr.curriculum import Curriculum
@@ -35,7 +36,7 @@ from trainer.rlvr.judge import Judge, trusted_level
 from trainer.rlvr.player import OpenWriter, Player
 from trainer.rlvr.rollouts import fitting
 from trainer.rlvr.vllm import VllmWriter
-from trainer.run import Budget, RunError, RunFolder, write_json
+from trainer.run import Budget, RunError, RunFolder
 from trainer.sft import load_model
 
 CURRICULUM = "curriculum.json"
