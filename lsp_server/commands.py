@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -131,7 +132,11 @@ async def _apply(ls: EditloopServer, result: FixResult, index: int) -> dict[str,
         edit = edit_of(ls, result, index)
     except Stale as stale:
         return {"applied": False, "status": "stale", "reason": stale_line(result, stale)}
-    applied, reason = await apply(ls, result.text.uri, edit, result.fixes[index].label)
+    applying = asyncio.create_task(apply(ls, result.text.uri, edit, result.fixes[index].label))
+    try:
+        applied, reason = await asyncio.shield(applying)
+    except asyncio.CancelledError:  # the edit is on its way: the answer says what became of it
+        applied, reason = await applying
     return {"applied": applied, "reason": reason or result.report.reason}
 
 

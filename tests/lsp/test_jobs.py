@@ -87,6 +87,22 @@ async def test_cancel_request(editor: Editor, script: Script, place: Place) -> N
     assert not (await editor.command("editloop.status"))["busy"]
 
 
+async def test_an_edit_that_is_on_its_way_is_not_called_cancelled(
+    editor: Editor, script: Script, place: Place
+) -> None:
+    script(ADD_FIX)
+    editor.silent.add("workspace/applyEdit")
+    uri = editor.open(place(), ADD)
+    seen = len(editor.asked)
+    number = editor.begin(*command("editloop.fix", {"uri": uri, "kind": "file"}))
+    await editor.until(lambda: "workspace/applyEdit" in dict(editor.asked[seen:]))
+    editor.cancel(number)
+    editor.apply(dict(editor.asked[seen:])["workspace/applyEdit"]["edit"])
+    done = await editor.result(number)
+    editor.silent.clear()
+    assert (done["status"], done["applied"]) == ("fixed", True)
+
+
 async def test_cancel_request_of_a_lazy_action(
     editor: Editor, script: Script, place: Place
 ) -> None:
