@@ -7,6 +7,7 @@ futures; `answers` holds what the server's own requests are told, `listeners` se
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import time
@@ -74,7 +75,8 @@ class Client:
         try:
             await asyncio.wait_for(self._goodbye(), 10)
         except (TimeoutError, ConnectionError, ResponseError):
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
         await self._process.wait()
         await self._reader
 
