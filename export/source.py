@@ -44,9 +44,8 @@ def find_source(checkpoint: Path, lora: Path | None = None) -> Source:
     for path in filter(None, (checkpoint, lora)):
         if not path.is_dir():
             raise WrongCheckpoint(f"{path} is not a folder: give a Hugging Face folder")
-    name = given.resolve().name
-    if name == _RESULT:
-        name = given.resolve().parent.name
+    place = given.resolve()
+    name = place.parent.name if _is_run(place.parent) else place.name
     folder = _within(checkpoint)
     run = folder.resolve().parent if _is_run(folder.resolve().parent) else None
     if lora is not None:
