@@ -24,7 +24,7 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="Where to write.")]
 Direct = Annotated[
     bool, typer.Option("--direct", help="Teach the whole repaired code at once, not the edits.")
 ]
-console = Console(stderr=True)
+console = Console(stderr=True, soft_wrap=True)
 
 
 def tokenizer(
