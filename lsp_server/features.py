@@ -73,7 +73,7 @@ async def warm_up(ls: EditloopServer, settings: Settings) -> None:
         else:
             await ls.fixer.request("ping")
     except WorkerError as error:
-        log.warning("%s", error)
+        log.info("%s", error)
 
 
 def did_open(ls: EditloopServer, params: types.DidOpenTextDocumentParams) -> None:

@@ -136,6 +136,13 @@ class Protocol(LanguageServerProtocol):
         self._server.stop(0 if self._shutdown else 1)
 
 
+class Unremarkable(logging.Filter):
+    """Drops pygls' tracebacks of refusals: the client has made a mistake, and has been told."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], JsonRpcException))
+
+
 def _id(data: object) -> int | str | None:
     number = data.get("id") if isinstance(data, dict) else None
     return number if isinstance(number, int | str) and not isinstance(number, bool) else None

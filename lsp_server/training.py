@@ -38,18 +38,20 @@ def train_argv(argument: dict[str, Any]) -> list[str]:
     folder = argument.get("folder")
     if not isinstance(folder, str) or not os.path.isdir(folder):
         raise TrainingError(f"there is no folder {folder!r} to train on")
-    argv = [sys.executable, "-P", "-m", "editloop", "train-and-export", folder]
+    argv = [sys.executable, "-P", "-m", "editloop", "train-and-export", "--corpus", folder]
     minutes = argument.get("minutes")
     if minutes is not None:
         if not isinstance(minutes, int | float) or isinstance(minutes, bool) or minutes <= 0:
             raise TrainingError(f"minutes have to be a number above 0, not {minutes!r}")
         argv += ["--minutes", f"{minutes:g}"]
-    for name in ("name", "base"):
-        value = argument.get(name)
+    given = {"name": os.path.basename(os.path.abspath(folder)), **argument}
+    for key in ("name", "base"):
+        value = given.get(key)
         if value is not None and value != "":
             if not isinstance(value, str) or value.startswith("-"):
-                raise TrainingError(f"{name} has to be a text, not {value!r}")
-            argv += [f"--{name}", value]
+                raise TrainingError(f"{key} has to be a text, not {value!r}")
+            argv += [f"--{key}", value]
+    argv += [f"--{flag}" for flag in ("use", "replace") if argument.get(flag) is True]
     return [*argv, "--progress", "json"]
 
 

@@ -14,6 +14,8 @@ import sys
 import threading
 from typing import IO, TYPE_CHECKING
 
+from lsp_server.protocol import Unremarkable
+
 if TYPE_CHECKING:
     from lsp_server.server import EditloopServer
 
@@ -91,6 +93,7 @@ def serve_tcp(server: EditloopServer, host: str, port: int) -> int:
 
 async def _serve(server: EditloopServer, source: IO[bytes], target: IO[bytes]) -> int:
     loop = asyncio.get_running_loop()
+    logging.getLogger("pygls.protocol.json_rpc").addFilter(Unremarkable())
     writer = ThreadWriter(target)
     server.protocol.set_writer(writer)
     server.start(loop)

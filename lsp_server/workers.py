@@ -153,10 +153,15 @@ class WorkerProcess:
         if self._process is process:
             self._process = None
             self.restarts += 1
+        told = (
+            "the server is shutting down"
+            if self._closed
+            else f"the {self.name} process {_ending(code)}"
+        )
         pending, self._pending = self._pending, {}
         for one in pending.values():
             if not one.answer.done():
-                one.answer.set_exception(WorkerDied(f"the {self.name} process {_ending(code)}"))
+                one.answer.set_exception(WorkerDied(told))
                 one.answer.exception()
 
     def _stop(self, process: asyncio.subprocess.Process, number: int, pending: _Pending) -> None:

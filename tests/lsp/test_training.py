@@ -73,13 +73,24 @@ async def test_cancel_lets_it_save(tmp_path: Path) -> None:
 
 
 async def test_the_command_line(tmp_path: Path) -> None:
-    argument = {"folder": str(tmp_path), "minutes": 30, "name": "mine", "base": None}
+    argument = {"folder": str(tmp_path), "minutes": 30, "name": "mine", "base": None, "use": True}
     argv = train_argv(argument)
     assert argv[1:5] == ["-P", "-m", "editloop", "train-and-export"]
-    assert argv[5:] == [str(tmp_path), "--minutes", "30", "--name", "mine", "--progress", "json"]
+    assert argv[5:9] == ["--corpus", str(tmp_path), "--minutes", "30"]
+    assert argv[9:] == ["--name", "mine", "--use", "--progress", "json"]
     for wrong in ({}, {"minutes": "x"}, {"minutes": True}, {"name": "--out"}, {"name": 3}):
         with pytest.raises(TrainingError):
             train_argv({"folder": str(tmp_path) if wrong else "/no/such", **wrong})
+
+
+async def test_what_the_real_command_says_of_a_wrong_name_reaches_a_person(
+    editor: Editor, tmp_path: Path
+) -> None:
+    argument = {"folder": str(tmp_path), "name": "not/a name"}
+    done = await editor.command("editloop.train", argument)
+    assert (done["exit"], done["summary"]) == (2, {})
+    assert "name" in done["reason"]
+    assert editor.messages()[-1] == f"editloop: no model was trained: {done['reason']}"
 
 
 async def test_a_wrong_folder_is_an_error_reply(editor: Editor) -> None:
