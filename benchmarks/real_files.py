@@ -1,6 +1,6 @@
 """Real files: modules of the standard library with one seeded fault, repaired by `editloop fix`.
 
-Run: python benchmarks/real_files.py [--editloop .venv/bin/editloop] [--seed 0]
+Run: python benchmarks/real_files.py [--editloop .venv/bin/editloop] [--seed 0] [--keep FOLDER]
 
 The fault is the first one, counted from the seed, that lies in a function with doctests and that
 the checks notice; whether it can be repaired plays no part in it. Exit 1 when one is not fixed.
@@ -75,12 +75,15 @@ def main() -> int:
     parser.add_argument("--editloop", default=f"{sys.executable} -m editloop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--budget", type=float, default=30.0)
+    parser.add_argument("--keep", type=Path, help="leave the faulty files in this folder")
     options = parser.parse_args()
     table = Table("file", "lines", "fault", "status", "candidates", "seconds", "commands")
     fixed = 0
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary)
+        folder.mkdir(exist_ok=True)
         for name in MODULES:
-            row = repair(options.editloop.split(), name, options.seed, options.budget, Path(folder))
+            row = repair(options.editloop.split(), name, options.seed, options.budget, folder)
             fixed += row["status"] == "fixed"
             cells = [row["lines"], row["number"], row["status"], row["candidates"], row["seconds"]]
             table.add_row(f"{name}.py", *map(str, cells), "\n".join(row["commands"]))

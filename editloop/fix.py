@@ -7,14 +7,14 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from editloop.checks.plans import TestPlan, plan_asserts, plan_doctests
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
 from editloop.checks.testdoc import DocGroup
 from editloop.policy import Policy
-from editloop.region import Definition, definitions, window
+from editloop.region import Definition, definitions, opener, window
 from editloop.repair import Repair, repair
 from editloop.sandbox import SandboxPool
 from editloop.search import Budget, Progress
@@ -86,31 +86,48 @@ def fix(
         lines=request.lines,
         narrow=request.narrow,
     )
+    broken = check_syntax(document.text)
+    if broken is not None and broken.line is not None and "unindent" in broken.text:
+        above = opener(document, broken.line)
+        view = view if above is None else tuple(sorted({*view, above}))
     inside = set(view)
-    verifier = Verifier(
-        document.text,
-        static=tools.static,
-        checks=[*_doctest_checks(document, inside, tools), *asserts, *suites],
-        tolerated=[i for i in range(len(document.lines)) if i not in inside],
-        asked=_asked(request, tools),
-    )
-    before = verifier.verify(document.text, cancel)
-    if before.passed:
-        return Repair("nothing wrong", before, None)
     hidden = {i for found in docstrings(document) for i in found} - {line}
     shown = tuple(i for i in view if i not in hidden)
-    return repair(
-        EditState.open(document, shown),
-        policy(),
-        verifier,
-        budget=request.budget,
-        seed=request.seed,
-        alternatives=request.alternatives,
-        cancel=cancel,
-        on_progress=on_progress,
-        before=before,
-        workers=tools.workers,
-    )
+    examples = _doctest_checks(document, inside, tools)
+
+    def attempt(checks: Sequence[Check], budget: Budget) -> Repair:
+        verifier = Verifier(
+            document.text,
+            static=tools.static,
+            checks=checks,
+            tolerated=[i for i in range(len(document.lines)) if i not in inside],
+            asked=_asked(request, tools),
+        )
+        before = verifier.verify(document.text, cancel)
+        if before.passed:
+            return Repair("nothing wrong", before, None)
+        return repair(
+            EditState.open(document, shown),
+            policy(),
+            verifier,
+            budget=budget,
+            seed=request.seed,
+            alternatives=request.alternatives,
+            cancel=cancel,
+            on_progress=on_progress,
+            before=before,
+            workers=tools.workers,
+        )
+
+    checks = [*examples.known, *asserts, *suites]
+    if not examples.unknown:
+        return attempt(checks, request.budget)
+    # Nobody knows which examples elsewhere passed before the document was broken. A fix that all
+    # of them confirm is best; without that only a single edit is believed.
+    half = request.budget.half()
+    done = attempt([*checks, *examples.unknown], half)
+    stopped = cancel is not None and cancel.is_set()
+    return done if done.status == "fixed" or stopped else attempt(checks, replace(half, turns=1))
 
 
 def _assert_checks(tests: Sequence[str], source: str, tools: Tools) -> list[Check]:
@@ -161,27 +178,38 @@ def _asked(request: Request, tools: Tools) -> list[tuple[str, str]]:
     ]
 
 
-def _doctest_checks(document: Snapshot, view: set[int], tools: Tools) -> list[Check]:
-    """Examples of what is in the window, and those outside that pass already and have to go on."""
+@dataclass(frozen=True, slots=True)
+class _Examples:
+    """Doctests: ``known`` are those of the window and those outside that pass already and have to
+    go on; of ``unknown`` nobody knows, since the document does not parse."""
+
+    known: tuple[Check, ...] = ()
+    unknown: tuple[Check, ...] = ()
+
+
+def _doctest_checks(document: Snapshot, view: set[int], tools: Tools) -> _Examples:
     if tools.pool is None:
-        return []
+        return _Examples()
     if view.issuperset(range(len(document.lines))):
         plan = plan_doctests(_doctest_source(document))
         whole = TestCheck("doctests", plan, tools.pool) if plan else None
-        return [whole.calibrated(document.text)] if whole else []
+        return _Examples((whole.calibrated(document.text),) if whole else ())
+    parses = check_syntax(document.text) is None
     inside: list[Check] = []
     others: list[DocGroup] = []
     for definition, check in _documented(document, tools):
         shown = definition is not None and {definition.header, definition.stop - 1} <= view
         if shown:
             inside.append(check.calibrated(document.text))
-        elif check.run(document.text, None).passed:
+        elif not parses or check.run(document.text, None).passed:
             others += check.plan.groups
-    if others:
-        plan = TestPlan("doctests", groups=tuple(others))
-        rest = TestCheck("doctests", plan, tools.pool, limits=_ALL_OTHERS)
-        inside.append(rest.calibrated(document.text))
-    return inside
+    if not others:
+        return _Examples(tuple(inside))
+    plan = TestPlan("doctests", groups=tuple(others))
+    rest = TestCheck("doctests", plan, tools.pool, limits=_ALL_OTHERS)
+    if not parses:
+        return _Examples(tuple(inside), (rest,))
+    return _Examples((*inside, rest.calibrated(document.text)))
 
 
 def _documented(document: Snapshot, tools: Tools) -> Iterator[tuple[Definition | None, TestCheck]]:

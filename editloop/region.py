@@ -97,6 +97,14 @@ def window(
 
 
 @cache
+def opener(document: Snapshot, line: int) -> int | None:
+    """The nearest line above that is indented less: what an "unindent" error is often about."""
+    texts = [item.text for item in document.lines]
+    width = _indent(texts[line])
+    above = (i for i in range(line - 1, -1, -1) if texts[i].strip() and _indent(texts[i]) < width)
+    return next(above, None)
+
+
 def _parser() -> Parser:
     return Parser(Language(tree_sitter_python.language()))
 
@@ -177,6 +185,10 @@ def _repair(found: list[Definition], texts: Sequence[str]) -> list[Definition]:
     return [by_header[i] for i in sorted(by_header)]
 
 
+def _indent(text: str) -> int:
+    return len(text[: len(text) - len(text.lstrip())].expandtabs())
+
+
 def _block_end(texts: Sequence[str], header: int, width: int) -> int:
     """After the last line that is deeper than a header. A closing bracket ends no block."""
     stop = header + 1
@@ -184,8 +196,7 @@ def _block_end(texts: Sequence[str], header: int, width: int) -> int:
         bare = texts[i].strip()
         if not bare or bare.startswith("#"):
             continue
-        indent = texts[i][: len(texts[i]) - len(texts[i].lstrip())]
-        if len(indent.expandtabs()) <= width and bare[0] not in ")]}":
+        if _indent(texts[i]) <= width and bare[0] not in ")]}":
             break
         stop = i + 1
     return stop

@@ -15,7 +15,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from editloop.commands import Command, CommandError, without
 from editloop.edits import edit_size
@@ -38,6 +38,12 @@ class Budget:
     seconds: float | None = 10.0
     candidates: int | None = None
     turns: int = 3
+
+    def half(self) -> Budget:
+        """Half of the seconds and candidates."""
+        seconds = None if self.seconds is None else self.seconds / 2
+        candidates = None if self.candidates is None else (self.candidates + 1) // 2
+        return replace(self, seconds=seconds, candidates=candidates)
 
 
 @dataclass(frozen=True, slots=True)

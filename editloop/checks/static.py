@@ -16,6 +16,8 @@ from typing import Any
 
 ERROR_RULES = ("E9", "F5", "F63", "F7", "F82")
 """Wrong in any program: undefined names, misplaced statements, broken formats, comparisons."""
+NO_ERRORS = ("F504", "F522", "F523", "F541")
+"""Of those, what only says that something is not used: it works as it is."""
 HINT_RULES = ("F401", "F811", "F841")
 """Unused or redefined names: often the trace of a wrong name elsewhere."""
 _DOCUMENT = "file:///module.py"
@@ -38,7 +40,7 @@ class Diagnostic:
 
     @property
     def is_error(self) -> bool:
-        return self.code.startswith(ERROR_RULES)
+        return self.code.startswith(ERROR_RULES) and self.code not in NO_ERRORS
 
 
 def find_ruff() -> str:

@@ -190,3 +190,38 @@ def test_write_refuses_a_file_that_changed(broken: Path) -> None:
         write_atomically(broken, b"something else", b"new")
     assert broken.read_text() == BROKEN
     assert os.listdir(broken.parent) == ["mean.py"]
+
+
+LONG = "".join(f"\n\n    def get_{n}(self):\n        return {n}\n" for n in range(60))
+DEDENTED = f'''\
+class Box:
+    """A pair.
+
+    >>> Box(3).first()
+    3
+    """
+
+    def __init__(self, value):
+        self.value = value
+
+def first(self):
+        return self.value
+{LONG}'''
+
+
+def test_an_unindent_error_is_fixed_where_it_begins(tmp_path: Path) -> None:
+    path = tmp_path / "box.py"
+    path.write_text(DEDENTED)
+    row = json.loads(run_fix(path, "--json", "--budget", 60).stdout)
+    assert "+    def first(self):" in row["diff"], row
+    assert row["verified_by"][-1] == "doctests 1/1", "examples elsewhere confirm it"
+
+
+def test_examples_that_nothing_fixes_leave_single_edits(tmp_path: Path) -> None:
+    path = tmp_path / "box.py"
+    failing = DEDENTED.replace("    3\n", "    4\n")
+    path.write_text(failing.replace("def first(self):", "    def first(self)"))
+    row = json.loads(run_fix(path, "--json", "--budget", 20).stdout)
+    assert row["status"] == "fixed", row
+    assert len(row["commands"]) == 1
+    assert row["verified_by"] == ["syntax 1/1", "static 2/2"]

@@ -111,7 +111,7 @@ def test_limits_follow_what_the_original_needs(pool: SandboxPool) -> None:
     check = TestCheck("tests", plan_asserts(["assert double(2) == 4"]), pool, limits=Limits(2.0))
     assert check.calibrated(GOOD).limits.cpu_seconds < 2.0
     endless = GOOD.replace("return", "while True: pass\n    return")
-    assert check.calibrated(endless).limits.cpu_seconds == 2.0
+    assert check.calibrated(endless).limits.cpu_seconds < 0.5, "most candidates do not end either"
 
 
 def test_findings_say_call_answer_and_expectation() -> None:
