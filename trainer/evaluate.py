@@ -15,9 +15,9 @@ from editloop.engine.gguf_info import read_info
 from editloop.tasks import Task, read_tasks
 from trainer.attempts import Attempter, AttemptSettings, Method, fits
 from trainer.files import write_json, write_text
-from trainer.manifest import file_hash
+from trainer.manifest import file_hash, make_manifest
 from trainer.report import Cell, draw, markdown, measure
-from trainer.run import RunError, RunFolder
+from trainer.run import RunError
 from trainer.stream import stream
 
 
@@ -78,9 +78,8 @@ def evaluate(
             cells.append(measure(model.name, name, [json.loads(line) for line in lines]))
     write_text(out / "report.md", markdown(cells))
     rows = [cell.row() for cell in cells]
-    write_json(
-        out / "report.json", {"settings": asdict(settings), "models": about, "results": rows}
-    )
+    report = {"settings": asdict(settings), "models": about, "results": rows}
+    write_json(out / "report.json", report | {"manifest": make_manifest(list(sets.values()))})
     draw(cells, out / "report.png")
     return cells
 
@@ -112,12 +111,15 @@ def _check(
     limit: int | None,
 ) -> None:
     """Each pair of model and set has to mean the same as when it was begun."""
-    RunFolder(out, {"kind": "eval", "limit": limit, **asdict(settings)}, budget=("threads",))
     ledger = out / "contents.json"
     known: dict[str, str] = json.loads(ledger.read_text()) if ledger.exists() else {}
-    fresh = {f"model {m.name}": f"{m.method} {file_hash(m.path)}" for m in models}
+    shared = {**asdict(settings), "limit": limit}
+    del shared["threads"]
+    fresh = {f"--{name}": str(value) for name, value in shared.items()}
+    fresh |= {f"model {m.name}": f"{m.method} {file_hash(m.path)}" for m in models}
     fresh |= {f"set {name}": file_hash(path) for name, path in sets.items()}
     for name, value in fresh.items():
         if known.get(name, value) != value:
             raise RunError(f"{out} holds attempts with another {name}: choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
     write_json(ledger, known | fresh)

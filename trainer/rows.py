@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from trainer.encode import Encoder, Row
 
 WIDTH_STEP = 32
+
+
+class RowsError(Exception):
+    """A file cannot be read as what it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,14 @@ class Rows:
 
     @classmethod
     def load(cls, path: Path) -> Rows:
-        with np.load(path) as arrays:
-            return cls(arrays["ids"], arrays["written"], arrays["bounds"])
+        """Raises RowsError for what ``save`` did not write."""
+        try:
+            with np.load(path) as arrays:
+                return cls(arrays["ids"], arrays["written"], arrays["bounds"])
+        except (BadZipFile, KeyError, ValueError, EOFError) as error:
+            raise RowsError(
+                f"{path} holds no token rows: make it by editloop train rows"
+            ) from error
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
@@ -79,9 +90,9 @@ def joined(parts: Sequence[Rows]) -> Rows:
 
 
 def demo_transcript(row: dict[str, Any]) -> Transcript:
-    """The transcript of one line of a demonstrations file (version 1)."""
+    """The transcript of one line of a demonstrations file (version 1). Raises RowsError."""
     if row.get("v") != 1:
-        raise ValueError(f"demonstrations version {row.get('v')!r}, this program reads 1")
+        raise RowsError(f"demonstrations version {row.get('v')!r}, this program reads 1")
     observations = tuple(
         Observation(tuple(o["window"]), tuple((n, t) for n, t in o["findings"]))
         for o in row["observations"]
@@ -90,9 +101,16 @@ def demo_transcript(row: dict[str, Any]) -> Transcript:
 
 
 def read_jsonl(path: Path) -> Iterator[Any]:
+    """The objects of a file, one a line. Raises RowsError for a line that is none."""
     with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
+        for number, line in enumerate(file, 1):
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise RowsError(f"{path}:{number}: not JSON: {error}") from error
+            if not isinstance(row, dict):
+                raise RowsError(f"{path}:{number}: not a JSON object")
+            yield row
 
 
 def module_transcript(source: str) -> Transcript:
@@ -109,10 +127,12 @@ def read_transcripts(paths: Sequence[Path], exit_share: float = 1.0) -> Iterator
     rng = random.Random(0)
     for path in paths:
         for row in read_jsonl(path):
-            if "observations" not in row:
-                yield module_transcript(row["source"])
-                continue
-            episode = demo_transcript(row)
+            if "observations" in row:
+                episode = demo_transcript(row)
+            elif "source" in row:
+                episode = module_transcript(row["source"])
+            else:
+                raise RowsError(f"{path} holds neither demonstrations nor modules")
             if len(episode.commands) > 1 and rng.random() >= exit_share:
                 episode = _upto(episode, len(episode.commands) - 1)
             yield episode

@@ -83,7 +83,7 @@ class Checkpoint:
 class RunFolder:
     """Opens or goes on with a run. ``budget`` names the settings that may differ when it goes on.
 
-    Raises RunError for a folder that was started with other settings or other data.
+    Raises RunError for a folder with a checkpoint of other settings or other data.
     """
 
     def __init__(
@@ -103,11 +103,12 @@ class RunFolder:
         # As the file will hold them: tuples become lists.
         fresh: dict[str, Any] = json.loads(json.dumps(dict(settings), default=str))
         manifest = make_manifest(data)
-        if (path / "settings.json").exists():
+        begun = bool(_complete(path))
+        if begun:
             _compare(path, fresh, manifest, frozenset(budget))
         if writes:
             path.mkdir(parents=True, exist_ok=True)
-            if not (path / "manifest.json").exists():
+            if not begun:
                 write_json(path / "manifest.json", manifest)
             write_json(path / "settings.json", fresh)
 
