@@ -21,6 +21,7 @@ from .gguf_writer import Value
 from .package import ALL_QUANTS, Options, export_model
 from .report import Report, report_table, write_report
 from .source import Source, describe, find_source
+from .unpack import unpack
 
 __all__ = ["main"]
 
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--quant", type=parse_quants, default=["q8_0"], metavar="Q,Q", help=", ".join(ALL_QUANTS))
     add("--name", help="of the model and its files; default: the folder's")
     add("--adapter-only", action="store_true", help="write the LoRA alone, for llama.cpp's --lora")
+    add("--unpack", action="store_true", help="the way back: a GGUF of ours as a folder to train")
     add("--no-parity", dest="parity", action="store_false", help="do not compare or repair")
     add("--force", action="store_true", help="write what fails the comparison all the same")
     add("--tasks", type=Path, help="task file for the repair score; default: the shipped one")
@@ -77,6 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     console = Console(stderr=True, highlight=False)
     try:
+        if options.unpack:
+            return _unpack(options, console)
         source = find_source(options.checkpoint, options.lora)
         if options.adapter_only:
             return _adapter(source, options, console)
@@ -125,6 +129,12 @@ def _adapter(source: Source, options: argparse.Namespace, console: Console) -> i
     metadata = {**describe(source), "general.name": name, **dict(options.meta)}
     write_adapter(source.folder, source.lora, out, metadata=metadata)
     console.print(f"{out}: {out.stat().st_size / 2**20:,.1f} MB", markup=False, soft_wrap=True)
+    return 0
+
+
+def _unpack(options: argparse.Namespace, console: Console) -> int:
+    folder = unpack(options.checkpoint, options.out)
+    console.print(f"{folder}: config, weights and tokenizer", markup=False, soft_wrap=True)
     return 0
 
 

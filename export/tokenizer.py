@@ -16,11 +16,11 @@ import gguf
 from .errors import UnsupportedTokenizer
 from .safetensors import read_json
 
-__all__ = ["GgufTokenizer", "read_tokenizer"]
+__all__ = ["SPLITS", "GgufTokenizer", "read_tokenizer"]
 
 _TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 _HEAD = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
-_SPLITS = {_HEAD + r"\p{N}" + _TAIL: "qwen2", _HEAD + r"\p{N}{1,3}" + _TAIL: "llama-bpe"}
+SPLITS = {_HEAD + r"\p{N}" + _TAIL: "qwen2", _HEAD + r"\p{N}{1,3}" + _TAIL: "llama-bpe"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _splitting_rule(data: dict[str, Any]) -> str:
         and not steps[1].get("use_regex", True)
         and not steps[1].get("add_prefix_space", True)
     ):
-        name = _SPLITS.get(steps[0].get("pattern", {}).get("Regex", ""))
+        name = SPLITS.get(steps[0].get("pattern", {}).get("Regex", ""))
         if name:
             return name
     kinds = ", ".join(str(step.get("type")) for step in steps)

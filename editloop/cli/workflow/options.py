@@ -19,14 +19,21 @@ _IGNORED = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__", "s
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``corpus`` are folders or files of source; ``base`` None: from scratch."""
+    """``corpus`` are folders or files of source.
+
+    ``base``: a Hugging Face folder to fine-tune, a GGUF of ours to go on from, None: from scratch.
+    """
 
     corpus: tuple[Path, ...]
     base: Path | None
     minutes: float
     name: str
     work: Path
-    seed: int = 0
+
+    @property
+    def fine_tunes(self) -> bool:
+        """Whether the base is a pretrained one, in a folder."""
+        return self.base is not None and self.base.is_dir()
 
 
 def make_options(
@@ -37,7 +44,6 @@ def make_options(
     work: Path | None,
     *,
     library: bool = True,
-    seed: int = 0,
 ) -> Options:
     """Raises CliError, StoreError, and ExportError for a base that cannot be exported later."""
     from editloop.store import check_name
@@ -52,11 +58,10 @@ def make_options(
         raise CliError(f"no Python source in {', '.join(corpus)}: name folders that hold some")
     return Options(
         corpus=tuple(dict.fromkeys(roots)),
-        base=None if base == SCRATCH else _base(Path(base)),
+        base=_base(base),
         minutes=minutes,
         name=name,
         work=(work or _default_work(name)).expanduser().resolve(),
-        seed=seed,
     )
 
 
@@ -104,21 +109,41 @@ def _source_bytes(root: Path) -> int:
     return sum(path.stat().st_size for path in source_files(root))
 
 
-def _base(path: Path) -> Path:
+def _base(text: str) -> Path | None:
+    from editloop.models import SHIPPED, SHIPPED_NAME
+
+    if text == SCRATCH:
+        return None
+    path = SHIPPED if text == SHIPPED_NAME else Path(text).expanduser()
+    return _own_model(path) if path.suffix == ".gguf" else _pretrained(path)
+
+
+def _own_model(path: Path) -> Path:
+    from editloop.engine import read_info
+    from editloop.engine.checks import check_version
+    from editloop.transcript import TRANSCRIPT_VERSION
+
+    info = read_info(path)
+    check_version(info, TRANSCRIPT_VERSION)
+    if info.rendering != "compact":
+        raise CliError(f"{path} was not trained from scratch by editloop: give its folder instead")
+    return path.resolve()
+
+
+def _pretrained(path: Path) -> Path:
     from export.safetensors import Checkpoint, read_json
     from export.shapes import read_shape
     from export.source import describe, find_source
     from export.tokenizer import read_tokenizer
 
-    source = find_source(path.expanduser())
-    folder = source.folder
-    config = read_json(folder / "config.json")
+    source = find_source(path)
+    config = read_json(source.folder / "config.json")
     shape = read_shape(config)
-    list(shape.tensors(Checkpoint(folder)))
-    template = read_tokenizer(folder, shape.vocab_size, config).chat_template
+    list(shape.tensors(Checkpoint(source.folder)))
+    template = read_tokenizer(source.folder, shape.vocab_size, config).chat_template
     if template is None and describe(source)["editloop.rendering"] == "chat":
         raise CliError(f"{path} has no chat template: choose an instruct model")
-    return folder.resolve()
+    return source.folder.resolve()
 
 
 def _default_work(name: str) -> Path:

@@ -10,6 +10,7 @@ from editloop.cli.workflow.ledger import listing_digest
 from editloop.cli.workflow.options import Options, source_files
 from editloop.cli.workflow.results import context_of, count_rows, score
 from editloop.cli.workflow.step import Command, Step, run, time
+from editloop.models import SHIPPED
 
 _LONG = 10.0
 """Minutes from which on a model of the middle size is worth its time, and scores their tasks."""
@@ -44,8 +45,13 @@ class Plan:
 
     def steps(self) -> list[Step]:
         data = [self._corpus(), self._tests(), self._demos(), self._tasks()]
-        taught = self._scratch() if self.options.base is None else self._fine_tuning()
-        return [*data, *self._before(), *taught, self._practice(), *self._finish()]
+        return [*data, *self._before(), *self._teaching(), self._practice(), *self._finish()]
+
+    def _teaching(self) -> list[Step]:
+        base = self.options.base
+        if base is None:
+            return self._scratch()
+        return self._fine_tuning(base) if self.options.fine_tunes else self._going_on(base)
 
     def _corpus(self) -> Step:
         roots = self.options.corpus
@@ -98,62 +104,80 @@ class Plan:
         )
 
     def _scratch(self) -> list[Step]:
-        modules, episodes, dev = (self.work / f"{n}.npz" for n in ("modules", "demos", "dev"))
-        language = self.work / "language"
+        """First the language, then the tool."""
+        language, modules = self.work / "language", self.work / "modules.npz"
         shape, vocabulary = _shape(self.options.minutes)
-        encode = run("train rows --tokenizer", self.tokenizer)
-        train = run("train scratch --batch-tokens 4096 --tokenizer", self.tokenizer)
         whole = run("--observation-weight 1 --observation-share 0.5 --decay-from 1")
-        tool = run("--observation-weight 0.2 --decay-from 0.25 --init", language / "model")
+        learn = run("train scratch --batch-tokens 4096 --tokenizer", self.tokenizer, modules)
         return [
             Step(
                 "tokenizer",
                 "training the tokenizer",
                 1,
-                lambda m: [
-                    run("train tokenizer", self.corpus, "-o", self.tokenizer, *vocabulary),
-                ],
+                lambda _: [run("train tokenizer", self.corpus, "-o", self.tokenizer, *vocabulary)],
                 inputs=(self.corpus,),
                 outputs=(self.tokenizer,),
             ),
-            Step(
-                "rows",
-                "encoding",
-                3,
-                lambda m: [
-                    [*encode, self.corpus, "-o", modules, "--max-tokens", "768"],
-                    [*encode, self.demos, "-o", episodes, *run("--short 300 --long-share 0.12")],
-                    [*encode, self.dev_demos, "-o", dev],
-                ],
-                inputs=(self.tokenizer, self.corpus, self.demos, self.dev_demos),
-                outputs=(modules, episodes, dev),
-            ),
+            self._encode("modules", self.corpus, self.tokenizer, "--max-tokens 768"),
             Step(
                 "language",
                 "learning Python",
                 18,
-                lambda m: [
-                    [*train, modules, "-o", language, *shape, *whole, *time(m)],
-                ],
+                lambda m: [[*learn, "-o", language, *shape, *whole, *time(m)]],
                 inputs=(modules, self.tokenizer),
                 outputs=(language,),
                 own_clock=True,
             ),
+            *self._lessons(language / "model", self.tokenizer, "--decay-from 0.25"),
+        ]
+
+    def _going_on(self, model: Path) -> list[Step]:
+        """From a GGUF of ours, at rates that do not spoil what it knows."""
+        base = self.work / "base"
+        rates = "--matrix-rate 0.005 --other-rate 0.001 --decay-from 0"
+        return [
+            Step(
+                "unpack",
+                "reading the base",
+                1,
+                lambda _: [run("export --unpack", model, "-o", base)],
+                inputs=(model,),
+                outputs=(base,),
+            ),
+            *self._lessons(base, base / "tokenizer.json", rates),
+        ]
+
+    def _lessons(self, init: Path, tokenizer: Path, how: str) -> list[Step]:
+        """The tool, for a model that knows the language."""
+        episodes = self.work / "demos.npz"
+        learn = run("train scratch --batch-tokens 4096 --observation-weight 0.2", episodes)
+        learn += run(how, "--init", init, "--tokenizer", tokenizer, "-o", self.taught)
+        return [
+            self._encode("demos", self.demos, tokenizer, "--short 300 --long-share 0.12"),
             Step(
                 "tool",
                 "learning to repair",
                 30,
-                lambda m: [
-                    [*train, episodes, "-o", self.taught, *tool, *time(m)],
-                ],
-                inputs=(episodes, self.tokenizer, language / "model"),
+                lambda m: [[*learn, *time(m)]],
+                inputs=(episodes, tokenizer, init),
                 outputs=(self.taught,),
                 own_clock=True,
             ),
         ]
 
-    def _fine_tuning(self) -> list[Step]:
-        base = self._base()
+    def _encode(self, name: str, source: Path, tokenizer: Path, how: str) -> Step:
+        out = self.work / f"{name}.npz"
+        return Step(
+            f"rows of {name}",
+            f"encoding the {name}",
+            2,
+            lambda _: [run(f"train rows {how}", source, "--tokenizer", tokenizer, "-o", out)],
+            inputs=(source, tokenizer),
+            outputs=(out,),
+        )
+
+    def _fine_tuning(self, base: Path) -> list[Step]:
+        """LoRA on a pretrained base."""
         context = str(min(2048, context_of(base)))
         tune = run("train sft --epochs 1000 --batch 2 --accumulate 4", self.demos)
         tune += run("--base", base, "--context", context)
@@ -172,7 +196,7 @@ class Plan:
     def _practice(self) -> Step:
         model = self.taught / "model"
         few = run("" if self.long else "--groups 4 --generations 2")
-        few += run("" if self.options.base is None else "--lora 32")
+        few += run("--lora 32" if self.options.fine_tunes else "")
         return Step(
             "practice",
             "practising with the sandbox as the judge",
@@ -185,13 +209,16 @@ class Plan:
         )
 
     def _before(self) -> list[Step]:
-        if self.options.base is None:
+        base, draft = self.options.base, self.work / "base.gguf"
+        if base is None:
             return [self._score("before", "the score of uniform order", self.before, None)]
-        base, draft = self._base(), self.work / "base.gguf"
-        return [
-            self._draft("base", base, draft),
-            self._score("before", "the score of the base", self.before, draft),
-        ]
+        title = "the score of the base"
+        if self.options.fine_tunes:
+            return [
+                self._draft("base", base, draft),
+                self._score("before", title, self.before, draft),
+            ]
+        return [self._score("before", title, self.before, base)]
 
     def _finish(self) -> list[Step]:
         draft = self.work / "draft.gguf"
@@ -201,7 +228,7 @@ class Plan:
                 [
                     *run("export", self.trained, "-o", self.result, "--name", self.options.name),
                     *run("--limit 12" if self.long else "--limit 2"),
-                    *(word for pair in self._scores() for word in ("--meta", pair)),
+                    *(word for pair in self._about() for word in ("--meta", pair)),
                 ]
             ]
 
@@ -252,14 +279,13 @@ class Plan:
         """The folder of the last model that is trained."""
         return (self.practised if self._practises else self.taught) / "model"
 
-    def _base(self) -> Path:
-        assert self.options.base is not None
-        return self.options.base
-
-    def _scores(self) -> list[str]:
-        """KEY=VALUE of what the model scored, for the file itself."""
-        found = score(self.after)
-        return [f"editloop.eval.{key}={value}" for key, value in found.items()]
+    def _about(self) -> list[str]:
+        """KEY=VALUE for the file itself: what the model scored, and what it began as."""
+        told = [f"editloop.eval.{key}={value}" for key, value in score(self.after).items()]
+        base = self.options.base
+        if base is not None:
+            told.append(f"editloop.base_model={'shipped' if base == SHIPPED else base.name}")
+        return told
 
 
 def _shape(minutes: float) -> tuple[list[str], list[str]]:
