@@ -10,6 +10,8 @@ import type { FixResult } from "./protocol";
 import type { Session } from "./session";
 
 interface Choice extends vscode.QuickPickItem {
+  /** What was checked. */
+  readonly description: string;
   readonly text: string;
 }
 
@@ -35,14 +37,14 @@ export class Choices {
       const edits = (await converter.asWorkspaceEdit(made)).get(document.uri);
       return { label: changedLines(diff), description: label.replace(/^editloop: /, ""), text: applied(document, edits) };
     };
-    const best = choice("the smallest fix", report.diff, edit);
+    const best = choice(report.line, report.diff, edit);
     const others = alternatives.map((other) => choice(other.label, other.diff, other.edit));
     const choices = await Promise.all([best, ...others]);
     this.found.set(document.uri.toString(), { original: document.getText(), choices });
   }
 
   /** Lets the person choose; undefined if they do not. Throws UserError if there is nothing to choose from. */
-  async pick(document: vscode.TextDocument): Promise<vscode.WorkspaceEdit | undefined> {
+  async pick(document: vscode.TextDocument): Promise<{ verdict: string; edit: vscode.WorkspaceEdit } | undefined> {
     const found = this.found.get(document.uri.toString());
     const now = document.getText();
     if (found && now !== found.original && !found.choices.some(({ text }) => text === now)) {
@@ -53,7 +55,7 @@ export class Choices {
       throw new UserError("There is no other fix for this file.");
     }
     const choice = await vscode.window.showQuickPick(others, { title: "Verified fixes", matchOnDescription: true });
-    return choice && replacement(document, choice.text);
+    return choice && { verdict: choice.description, edit: replacement(document, choice.text) };
   }
 }
 

@@ -5,10 +5,12 @@ import { Choices } from "./choices";
 import { UserError } from "./errors";
 import type { Preview } from "./preview";
 import { withFixProgress } from "./progress";
-import { Command, type FixRequest, type FixResult } from "./protocol";
+import { Command, type FixRequest, type FixResult, type Report } from "./protocol";
 import type { Session } from "./session";
 
 const PREVIEW_ACTION = "editloop.previewAction";
+/** How long the status bar says what was checked. */
+const VERDICT_MS = 8_000;
 
 export class Fixes implements vscode.Disposable {
   private readonly choices = new Choices();
@@ -16,8 +18,8 @@ export class Fixes implements vscode.Disposable {
 
   constructor(private readonly preview: Preview) {
     this.parts = [
-      vscode.commands.registerCommand(PREVIEW_ACTION, (title: string, edit: vscode.WorkspaceEdit) =>
-        this.preview.offer(title, edit),
+      vscode.commands.registerCommand(PREVIEW_ACTION, (title: string, verdict: string, edit: vscode.WorkspaceEdit) =>
+        this.preview.offer(title, verdict, edit),
       ),
       vscode.workspace.onDidCloseTextDocument(({ uri }) => this.choices.forget(uri)),
     ];
@@ -37,9 +39,9 @@ export class Fixes implements vscode.Disposable {
 
   /** Replaces the fix that was made, or found, by another one that was verified too. */
   async pickAlternative(): Promise<void> {
-    const edit = await this.choices.pick(activePython().document);
-    if (edit) {
-      await this.offer("Another fix", edit);
+    const picked = await this.choices.pick(activePython().document);
+    if (picked) {
+      await this.offer("Another fix", picked.verdict, picked.edit);
     }
   }
 
@@ -48,14 +50,16 @@ export class Fixes implements vscode.Disposable {
     return {
       provideCodeActions: async (document, range, context, token, next) => {
         const actions = await next(document, range, context, token);
-        return actions?.map((action) => (action instanceof vscode.CodeAction ? this.previewed(action) : action));
+        // The title of an action that brings its edit says what was checked.
+        return actions?.map((one) => (one instanceof vscode.CodeAction ? this.previewed(one, one.title) : one));
       },
       resolveCodeAction: async (action, outer, next) => {
         const resolved = await withFixProgress(session, action.title, outer, async (token) => next(action, token));
-        if (resolved?.edit) {
-          await this.rememberAction(session, action);
+        if (!resolved?.edit) {
+          return resolved;
         }
-        return resolved && this.previewed(resolved);
+        const { line } = await this.rememberAction(session, action);
+        return this.previewed(resolved, line);
       },
       executeCommand: async (command, parameters: unknown[], next) => {
         if (command !== Command.fix) {
@@ -76,16 +80,19 @@ export class Fixes implements vscode.Disposable {
     );
     if (result?.status === "fixed" && result.edit) {
       await this.remember(session, request, result);
-      await this.offer(title, await session.running().protocol2CodeConverter.asWorkspaceEdit(result.edit));
+      const edit = await session.running().protocol2CodeConverter.asWorkspaceEdit(result.edit);
+      await this.offer(title, result.report.line, edit);
     } else if (result) {
       void tell(result);
     }
   }
 
   /** An action brings its edit alone; the server still knows the rest, so asking again costs no search. */
-  private async rememberAction(session: Session, action: vscode.CodeAction & { data?: unknown }): Promise<void> {
+  private async rememberAction(session: Session, action: vscode.CodeAction & { data?: unknown }): Promise<Report> {
     const request = action.data as FixRequest;
-    await this.remember(session, request, await session.execute(Command.fix, { ...request, apply: false }));
+    const result = await session.execute<FixResult>(Command.fix, { ...request, apply: false });
+    await this.remember(session, request, result);
+    return result.report;
   }
 
   private async remember(session: Session, request: FixRequest, result: FixResult): Promise<void> {
@@ -95,18 +102,19 @@ export class Fixes implements vscode.Disposable {
     }
   }
 
-  private async offer(title: string, edit: vscode.WorkspaceEdit): Promise<void> {
+  private async offer(title: string, verdict: string, edit: vscode.WorkspaceEdit): Promise<void> {
     if (wantsPreview()) {
-      await this.preview.offer(title, edit);
-    } else {
-      await vscode.workspace.applyEdit(edit);
+      await this.preview.offer(title, verdict, edit);
+    } else if (await vscode.workspace.applyEdit(edit)) {
+      vscode.window.setStatusBarMessage(verdict, VERDICT_MS);
     }
   }
 
   /** The same action, its edit replaced by a command that shows the diff where the person wants to see it first. */
-  private previewed(action: vscode.CodeAction): vscode.CodeAction {
-    if (action.edit && wantsPreview()) {
-      action.command = { title: action.title, command: PREVIEW_ACTION, arguments: [action.title, action.edit] };
+  private previewed(action: vscode.CodeAction, verdict: string): vscode.CodeAction {
+    const { title, edit } = action;
+    if (edit && wantsPreview()) {
+      action.command = { title, command: PREVIEW_ACTION, arguments: [title, verdict, edit] };
       delete action.edit;
     }
     return action;

@@ -54,8 +54,12 @@ export async function trainOnWorkspace(session: Session): Promise<void> {
   const result = await withPercentProgress(`Training ${name}`, (token, onProgress) =>
     orCancelled(session.execute<TrainResult>(Command.train, request, token, onProgress)),
   );
-  // How it came out is said by the server.
-  if (result?.exit === 0 && (await vscode.window.showInformationMessage(`Fix with ${name} from now on?`, "Yes"))) {
+  if (!result) {
+    void vscode.window.showInformationMessage("Training stopped. The same command takes it up again.");
+    return;
+  }
+  // Any other end is told by the server.
+  if (result.exit === 0 && (await vscode.window.showInformationMessage(`Fix with ${name} from now on?`, "Yes"))) {
     await useModel(session, name);
   }
 }

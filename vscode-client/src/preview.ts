@@ -34,8 +34,11 @@ export class Preview implements vscode.Disposable, vscode.TextDocumentContentPro
     return this.pending.get(uri.toString())?.text ?? "";
   }
 
-  /** Shows what the edit does to its one document; true when it was accepted and applied. */
-  async offer(title: string, edit: vscode.WorkspaceEdit): Promise<boolean> {
+  /**
+   * Shows what the edit does to its one document; true when it was accepted and applied.
+   * title: of the diff. verdict: what was checked, said beside Accept and Reject.
+   */
+  async offer(title: string, verdict: string, edit: vscode.WorkspaceEdit): Promise<boolean> {
     const entry = edit.entries()[0];
     if (!entry) {
       return false;
@@ -43,8 +46,7 @@ export class Preview implements vscode.Disposable, vscode.TextDocumentContentPro
     const [target, edits] = entry;
     const document = await vscode.workspace.openTextDocument(target);
     const version = document.version;
-    const accepted = (await this.ask(title, document, applied(document, edits))) === "accept";
-    if (!accepted) {
+    if ((await this.ask(title, verdict, document, applied(document, edits))) === "reject") {
       return false;
     }
     if (document.version !== version) {
@@ -58,17 +60,29 @@ export class Preview implements vscode.Disposable, vscode.TextDocumentContentPro
     this.parts.forEach((part) => part.dispose());
   }
 
-  private async ask(title: string, document: vscode.TextDocument, text: string): Promise<Decision> {
+  private async ask(
+    title: string,
+    verdict: string,
+    document: vscode.TextDocument,
+    text: string,
+  ): Promise<Decision> {
     const uri = document.uri.with({ scheme: FIX_SCHEME, query: String(++this.count) });
     const decision = new Promise<Decision>((decide) => this.pending.set(uri.toString(), { uri, text, decide }));
     try {
       await vscode.commands.executeCommand("vscode.diff", document.uri, uri, title, { preview: true });
-      void vscode.window.showInformationMessage(title, "Accept", "Reject").then((choice) => {
+      let answered = false;
+      void vscode.window.showInformationMessage(verdict, "Accept", "Reject").then((choice) => {
+        answered = true;
         if (choice) {
           this.decide(choice === "Accept" ? "accept" : "reject", uri);
         }
       });
-      return await decision;
+      const decided = await decision;
+      if (!answered) {
+        // A message cannot be taken back, only put away: the buttons above the diff, or its tab, decided.
+        await vscode.commands.executeCommand("notifications.hideToasts");
+      }
+      return decided;
     } finally {
       this.pending.delete(uri.toString());
       await closeTab(uri);

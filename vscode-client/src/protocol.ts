@@ -40,11 +40,17 @@ export interface Alternative {
   readonly edit: WorkspaceEdit;
 }
 
+export interface Report {
+  /** All of it in one line. */
+  readonly line: string;
+  readonly diff: string;
+}
+
 export interface FixResult {
   readonly status: "fixed" | "nothing wrong" | "not found" | "cancelled" | "stale" | "error";
   readonly reason: string;
   readonly applied: boolean;
-  readonly report: { readonly line: string; readonly diff: string };
+  readonly report: Report;
   readonly edit?: WorkspaceEdit | null;
   readonly alternatives: readonly Alternative[];
 }

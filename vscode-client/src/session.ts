@@ -16,6 +16,9 @@ import { UserError } from "./errors";
 import { type InitializationOptions, type ServerStatus, STATUS_NOTIFICATION, TRUST_NOTIFICATION } from "./protocol";
 import { findServer, type Server } from "./server";
 
+/** Progress tokens of this extension. */
+const OWN_TOKEN = "vscode-";
+
 /** `missing`: no server was found on this machine. */
 export type Phase = "starting" | "running" | "stopped" | "missing";
 export type Progress = WorkDoneProgressBegin | WorkDoneProgressReport | WorkDoneProgressEnd;
@@ -54,7 +57,7 @@ export class Session implements vscode.Disposable {
     onProgress?: (value: Progress) => void,
   ): Promise<R> {
     const client = this.running();
-    const workDoneToken = onProgress && `editloop-${++this.progressTokens}`;
+    const workDoneToken = onProgress && `${OWN_TOKEN}${++this.progressTokens}`;
     const listener = onProgress && client.onProgress(WorkDoneProgress.type, workDoneToken ?? "", onProgress);
     const parameters = { command, arguments: argument ? [argument] : [], ...(workDoneToken && { workDoneToken }) };
     try {
@@ -127,7 +130,16 @@ export class Session implements vscode.Disposable {
         outputChannel: this.log,
         revealOutputChannelOn: RevealOutputChannelOn.Never,
         initializationOptions: (): InitializationOptions => ({ trusted: vscode.workspace.isTrusted, status: true }),
-        middleware: { ...this.middleware(this), workspace: { configuration } },
+        middleware: {
+          ...this.middleware(this),
+          workspace: { configuration },
+          // What the server begins on its own is in its status, which the status bar and the notifications show.
+          handleWorkDoneProgress: (token, value, next) => {
+            if (String(token).startsWith(OWN_TOKEN)) {
+              next(token, value);
+            }
+          },
+        },
       },
     );
     client.onNotification(STATUS_NOTIFICATION, (status: ServerStatus) => {

@@ -44,10 +44,10 @@ function view({ phase, status }: Session): View {
     `Sandbox: level ${status.sandbox}, ${status.sandboxText}`,
   ].join("\n\n");
   if (status.busy) {
-    const doing = status.job?.message ?? "working";
+    const { message = "working", candidates = 0 } = status.job ?? {};
     return {
-      text: `$(loading~spin) editloop: ${doing}`,
-      tooltip: `${about}\n\nClick to cancel.`,
+      text: `$(loading~spin) editloop: ${candidates} tried`,
+      tooltip: `${message}\n\n${about}\n\nClick to cancel.`,
       command: "editloop.cancelFixes",
     };
   }

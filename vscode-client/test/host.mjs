@@ -15,7 +15,7 @@ export async function runHostTests({ page, url, workspace, extension }) {
     exit = resolve;
     setTimeout(() => reject(new Error("the tests did not end in time")), LIMIT_MS).unref();
   });
-  await page.exposeFunction("codeAutomationLog", (type, args) => console.log(...args));
+  await page.exposeFunction("codeAutomationLog", (type, args) => process.env.VERBOSE && console.error(type, ...args));
   await page.exposeFunction("codeAutomationExit", (code) => exit(code));
   const query = new URLSearchParams({ folder: workspace, payload: JSON.stringify(payload) });
   await page.goto(`${url}/?${query}`);

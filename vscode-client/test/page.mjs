@@ -33,15 +33,22 @@ export class Window {
 
   /** Opens the lightbulb's menu where the cursor is; the entry that has the text. */
   async action(text) {
-    await this.page.keyboard.press("Control+.");
     const entry = this.page.locator(".action-widget .monaco-list-row.action", { hasText: text }).first();
+    // The key does nothing while another request for the menu, by the moved cursor, is under way.
+    for (let left = 5; left > 0 && !(await entry.isVisible()); left--) {
+      await this.page.keyboard.press("Control+.");
+      await entry.waitFor({ timeout: 5_000 }).catch(() => undefined);
+    }
     await entry.waitFor();
     return entry;
   }
 
-  async save() {
+  /** Saves the file in front, which has to have changed. */
+  async save(name) {
+    const dirty = this.page.locator(".tab.active.dirty", { hasText: name });
+    await dirty.waitFor();
     await this.page.keyboard.press("Control+S");
-    await this.page.locator(".tab.active.dirty").waitFor({ state: "hidden" });
+    await dirty.waitFor({ state: "hidden" });
   }
 
   /** An entry of the command palette or of another list that drops from the top. */

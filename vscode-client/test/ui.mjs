@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Window } from "./page.mjs";
 
-const BROKEN_LINE = 23;
+const FAILING_LINE = 9;
 const BROKEN = "    return (ordered[middle] + ordered[middle + 1]) / 2\n";
 const FIXED = BROKEN.replace("middle + 1", "middle - 1");
 const BUTTON = "a.monaco-button, .monaco-text-button";
@@ -15,17 +15,19 @@ const BUTTON = "a.monaco-button, .monaco-text-button";
  */
 export function scenario({ page, url, folder, empty, hide, picture }) {
   const window = new Window(page);
+  const read = (name) => readFile(join(folder, name), "utf8");
   const saved = async (name) => {
-    await window.save();
-    return readFile(join(folder, name), "utf8");
+    await window.save(name);
+    return read(name);
   };
   const set = (settings) => writeFile(join(folder, ".vscode", "settings.json"), JSON.stringify(settings));
 
   return {
     "restricted mode runs no code": async () => {
       await window.goto(url, folder);
-      await page.getByRole("button", { name: /^No, I don't trust/ }).click();
+      await window.status("Restricted Mode").waitFor();
       await window.open("median.py");
+      await page.keyboard.press("Control+B");
       await window.status(/· [A-F]$/).waitFor();
       await window.command("editloop: Fix File");
       await window.notification(/nothing to fix/).waitFor();
@@ -35,7 +37,7 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
       await window.command("Workspaces: Manage Workspace Trust");
       await page.getByRole("button", { name: "Trust", exact: true }).click();
       await window.open("median.py");
-      await window.save();
+      await page.keyboard.press("Control+S");
       await window.notification(/May it\?/).locator(BUTTON, { hasText: "Run in the sandbox" }).click();
     },
 
@@ -44,12 +46,16 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
     },
 
     "quick fix of an error": async () => {
+      await window.command("Notifications: Clear All Notifications");
       await set({ "editloop.preview": true });
-      await window.goToLine(BROKEN_LINE);
+      await window.goToLine(FAILING_LINE);
       const entry = await window.action(/^Fix: /);
       await picture("vscode-lightbulb");
       await entry.click();
       await window.titleButton("Accept Fix").waitFor();
+      await window.notification(/fixed; .*doctests 6\/6 passed/).waitFor();
+      await page.locator(".notification-fade-in-done").waitFor();
+      await page.mouse.move(0, 0);
       await picture("vscode-fix");
     },
 
@@ -60,6 +66,7 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
     },
 
     "one undo takes a fix back": async () => {
+      assert.ok((await read("median.py")).includes(FIXED));
       await page.keyboard.press("Control+Z");
       assert.ok((await saved("median.py")).includes(BROKEN));
     },
@@ -68,12 +75,14 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
       await window.command("editloop: Pick Another Fix");
       await window.row("+").click();
       await window.titleButton("Reject Fix").click();
-      assert.ok((await saved("median.py")).includes(BROKEN));
+      await window.tab("median.py").waitFor();
+      assert.equal(await page.locator(".tab.dirty").count(), 0);
+      assert.ok((await read("median.py")).includes(BROKEN));
     },
 
     report: async () => {
       await window.command("editloop: Show Report of the Last Fix");
-      await window.tab("Fix report").waitFor();
+      await page.frameLocator("iframe.webview").frameLocator("#active-frame").getByText("median.py: fixed").first().waitFor();
       await picture("vscode-report");
       await page.keyboard.press("Control+F4");
     },
@@ -81,7 +90,7 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
     cancel: async () => {
       await set({});
       await window.open("hard.py");
-      const before = await readFile(join(folder, "hard.py"), "utf8");
+      const before = await read("hard.py");
       await window.command("editloop: Fix File");
       const progress = window.notification(/turn \d+, \d+ candidates/);
       await progress.waitFor();
@@ -89,7 +98,8 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
       await progress.locator(BUTTON, { hasText: "Cancel" }).click();
       await progress.waitFor({ state: "hidden" });
       await window.status(/· [A-F]$/).waitFor();
-      assert.equal(await saved("hard.py"), before);
+      assert.equal(await page.locator(".tab.dirty").count(), 0);
+      assert.equal(await read("hard.py"), before);
     },
 
     "models with their metadata": async () => {
@@ -99,13 +109,30 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
       await page.keyboard.press("Escape");
     },
 
+    "training on the workspace, cancelled": async () => {
+      await window.command("editloop: Train on This Workspace");
+      await window.input.fill("1");
+      await page.keyboard.press("Enter");
+      await window.input.fill("mine");
+      await page.keyboard.press("Enter");
+      const progress = window.notification(/Training mine: \w+ \(\d of \d\)/);
+      await progress.waitFor();
+      await picture("vscode-training");
+      await progress.locator(BUTTON, { hasText: "Cancel" }).click();
+      await window.notification(/Training stopped/).waitFor();
+      await window.status(/· [A-F]$/).waitFor();
+    },
+
     "walkthrough where no server is found": async () => {
       await hide();
       await window.goto(url, empty);
-      await page.getByRole("button", { name: /^Yes, I trust/ }).click();
       await window.open("some.py");
-      await page.getByRole("button", { name: "Install editloop" }).first().waitFor();
+      await page.getByRole("button", { name: "Install the server" }).click();
+      const button = page.getByRole("button", { name: "Install editloop" });
+      await button.waitFor();
       await picture("vscode-walkthrough");
+      await button.click();
+      await window.notification("Trust this workspace first").waitFor();
     },
   };
 }

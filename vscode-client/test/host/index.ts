@@ -2,19 +2,21 @@
 import { writeFileSync } from "node:fs";
 import Mocha from "mocha";
 
+/** Empty where the test passed, else what was wrong. */
+type Outcome = Record<string, string>;
+
 export async function run(): Promise<void> {
-  const mocha = new Mocha({ ui: "bdd", timeout: 60_000, reporter: "spec", color: false });
+  const mocha = new Mocha({ ui: "bdd", timeout: 60_000, reporter: "min" });
   mocha.suite.emit("pre-require", globalThis, "", mocha);
   await import("./suite.js");
-  const outcome: Record<string, "pass" | "fail"> = {};
-  await new Promise<void>((resolve, reject) => {
-    const runner = mocha.run((failures) => (failures ? reject(new Error(`${failures} failed`)) : resolve()));
-    runner.on("pass", (test) => (outcome[test.title] = "pass"));
-    runner.on("fail", (test) => (outcome[test.title] = "fail"));
-  }).finally(() => {
-    const path = process.env["EDITLOOP_TEST_RESULTS"];
-    if (path) {
-      writeFileSync(path, JSON.stringify(outcome, null, 2));
-    }
+  const outcome: Outcome = {};
+  const failures = await new Promise<number>((resolve) => {
+    const runner = mocha.run(resolve);
+    runner.on("pass", (test) => (outcome[test.title] = ""));
+    runner.on("fail", (test, error: Error) => (outcome[test.title] = error.stack ?? error.message));
   });
+  writeFileSync(process.env["EDITLOOP_TEST_RESULTS"] ?? "", JSON.stringify(outcome));
+  if (failures > 0) {
+    throw new Error(`${failures} failed`);
+  }
 }

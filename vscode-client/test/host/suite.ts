@@ -1,7 +1,9 @@
 /** The extension through VS Code's own API, in a trusted workspace, with the real server and the shipped model. */
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import * as vscode from "vscode";
 import { applied, FIX_SCHEME } from "../../src/preview";
 import type { Model, ServerStatus } from "../../src/protocol";
@@ -242,6 +244,29 @@ describe("VS Code", () => {
     await until(() => (vscode.languages.getDiagnostics(editor.document.uri).length === 0 ? true : undefined));
     await python.update("editloop.enable", undefined, target, true);
     await until(() => vscode.languages.getDiagnostics(editor.document.uri)[0]);
+  });
+
+  it("server found in the workspace's environment, then on the PATH", async () => {
+    const chosen = settings().get("server.path");
+    const environment = join(folder, ".venv");
+    const program = join(folder, "bin", "editloop");
+    const path = process.env["PATH"];
+    await promisify(execFile)("python3", ["-m", "venv", "--without-pip", environment]);
+    await mkdir(join(folder, "bin"));
+    await symlink("/bin/true", program);
+    try {
+      await settings().update("server.path", "", vscode.ConfigurationTarget.Workspace);
+      process.env["PATH"] = `${join(folder, "bin")}:${path}`;
+      strictEqual((await findServer())?.command, program);
+      const packages = (await readdir(join(environment, "lib")))[0] ?? "";
+      await mkdir(join(environment, "lib", packages, "site-packages", "lsp_server"));
+      strictEqual((await findServer())?.command, join(environment, "bin", "python"));
+    } finally {
+      process.env["PATH"] = path;
+      await rm(environment, { recursive: true });
+      await settings().update("server.path", chosen, vscode.ConfigurationTarget.Workspace);
+      await vscode.commands.executeCommand("editloop.restart");
+    }
   });
 
   it("a setting that names no program is an error", async () => {
