@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 SOURCE = "editloop"
 DEBOUNCE_SECONDS = 0.25
+MOST = 200
+"""Findings that are shown for one document; beyond that nobody reads them."""
 _LINTERS = ("ruff", "pyflakes", "pylint", "pyright", "pylance", "basedpyright", "flake8")
 _UNUSED = ("F401", "F841")
 _IN_CELLS = "outside function"  # a notebook may await at its top level
@@ -130,9 +132,9 @@ class Diagnostics:
                 log.warning("%s could not be checked: %s", text.name, error)
         if document.text is not text:
             return
-        shown = [_diagnostic(f, text, self._server.encoding) for f in findings]
+        shown = [_diagnostic(f, text, self._server.encoding) for f in findings[:MOST]]
         wanted = settings.diagnostics_syntax and settings.enable
-        pairs = [(f["check"], d) for f, d in zip(findings, shown, strict=True)]
+        pairs = [(f["check"], d) for f, d in zip(findings, shown, strict=False)]
         cut = _IN_CELLS if text.cell else "\0"
         document.syntax = [
             d for check, d in pairs if check == "syntax" and wanted and cut not in str(d.message)

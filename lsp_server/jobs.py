@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_FINISH_SECONDS = 1.5
 Key = tuple[object, ...]
 
 
@@ -53,16 +54,13 @@ class Jobs:
     def get(self, uri: str) -> Job | None:
         return self._jobs.get(uri)
 
-    async def run(self, uri: str, key: Key, work: Callable[[Job], Awaitable[T]]) -> T:
+    async def run(self, uri: str, key: Key, work: Callable[[Job], Coroutine[Any, Any, T]]) -> T:
         """The result of ``work``. An equal job that runs already is joined, another one of the same
         document is replaced. Raises JobCancelled."""
-        job = self._jobs.get(uri)
-        if job is not None and job.key != key:
-            await self._end(job, "replaced by a newer request for the same file")
-            job = None
+        while (job := self._jobs.get(uri)) is not None and (job.key != key or job.reason):
+            await self._end([job], "replaced by a newer request for the same file")
         if job is None:
-            job = self._jobs[uri] = Job(uri, key)
-            job.task = asyncio.create_task(self._work(job, work))
+            job = self._start(uri, key, work)
         job.waiters += 1
         assert job.task is not None
         try:
@@ -89,20 +87,25 @@ class Jobs:
         return len(jobs)
 
     async def finish(self) -> None:
-        """Cancel all and wait for their end."""
-        for job in self.running:
-            await self._end(job, "the server is shutting down")
+        """Cancel all and wait for their end, but not for long: an editor does not either."""
+        await self._end(self.running, "the server is shutting down", _FINISH_SECONDS)
 
-    async def _end(self, job: Job, reason: str) -> None:
-        job.cancel(reason)
-        if job.task is not None:
-            await asyncio.wait([job.task])
+    async def _end(self, jobs: Sequence[Job], reason: str, seconds: float | None = None) -> None:
+        for job in jobs:
+            job.cancel(reason)
+        tasks = [job.task for job in jobs if job.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
 
-    async def _work(self, job: Job, work: Callable[[Job], Awaitable[T]]) -> T:
+    def _start(self, uri: str, key: Key, work: Callable[[Job], Coroutine[Any, Any, T]]) -> Job:
+        job = self._jobs[uri] = Job(uri, key)
+        job.task = asyncio.create_task(work(job))
+        job.task.add_done_callback(lambda _: self._ended(job))
         self._on_change()
-        try:
-            return await work(job)
-        finally:
-            if self._jobs.get(job.uri) is job:
-                del self._jobs[job.uri]
-            self._on_change()
+        return job
+
+    def _ended(self, job: Job) -> None:
+        """Also for a job that was cancelled before its first step."""
+        if self._jobs.get(job.uri) is job:
+            del self._jobs[job.uri]
+        self._on_change()

@@ -25,7 +25,11 @@ class Status:
         self.model_text = ""
 
     def heard(self, event: dict[str, Any]) -> None:
-        """The worker's word on its model."""
+        """The worker's word on its model, or that the worker and with it the model is gone."""
+        if event["event"] == "ended":
+            self.model_state, self.model_text = "not loaded", ""
+            self.changed()
+            return
         self.model, self.model_state = event["model"], event["state"]
         self.model_text = event["text"]
         self.changed()

@@ -30,7 +30,7 @@ async def run_training(
         ended = Ended(-1, {}, "cancelled; the same command resumes it")
         try:
             ended = await run(
-                argv, lambda now: _show(progress, now), lambda line: _log(server, line)
+                argv, lambda now: _show(server, job, progress, now), lambda line: _log(server, line)
             )
         except OSError as error:
             ended = Ended(-1, {}, f"it cannot be started: {error}")
@@ -47,14 +47,17 @@ async def run_training(
     return {"exit": ended.exit, "summary": ended.summary, "reason": ended.error}
 
 
-def _show(progress: WorkDone, now: dict[str, Any]) -> None:
+def _show(server: EditloopServer, job: Job, progress: WorkDone, now: dict[str, Any]) -> None:
     """A step's share is an equal part of the whole: their lengths are not known before."""
     try:
         index, of, fraction = int(now["index"]), int(now["of"]), float(now["fraction"])
         percentage = 100 * (index - 1 + fraction) / of
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return
-    progress.report(f"{now['step']} ({index} of {of}): {now.get('message', '')}", percentage)
+    words = f"{now['step']} ({index} of {of}): {now.get('message', '')}"
+    job.progress = {"message": words}
+    progress.report(words, percentage)
+    server.status.changed()
 
 
 def _log(server: EditloopServer, line: str) -> None:

@@ -45,7 +45,8 @@ class _Pending:
 
 
 class WorkerProcess:
-    """``on_event`` hears of the model's state. Used from the event loop alone."""
+    """``on_event`` hears what the worker tells unasked, and ``{"event": "ended"}`` of its end. Used
+    from the event loop alone."""
 
     def __init__(
         self, name: str, on_event: Heard | None = None, *, grace: float = GRACE_SECONDS
@@ -153,6 +154,8 @@ class WorkerProcess:
         if self._process is process:
             self._process = None
             self.restarts += 1
+            if self._on_event is not None:
+                self._on_event({"event": "ended"})
         told = (
             "the server is shutting down"
             if self._closed

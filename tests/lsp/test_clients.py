@@ -125,7 +125,7 @@ async def _edit_of(
     done = await client.workspace_execute_command_async(
         types.ExecuteCommandParams("editloop.fix", [argument])
     )
-    assert done.applied
+    assert done["applied"]
     edit: types.WorkspaceEdit = client.edits[-1]  # type: ignore[attr-defined]
     return edit
 
