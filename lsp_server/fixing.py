@@ -162,11 +162,16 @@ async def _step(
     return row
 
 
+def shorten(text: str, length: int = 100) -> str:
+    """For a menu, which shows one line."""
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
+
+
 def title(target: Target) -> str:
     """The action's title."""
     match target.kind:
         case "diagnostic":
-            return f"Fix: {target.message} (editloop)"
+            return f"Fix: {shorten(target.message)} (editloop)"
         case "all":
             return "Fix all verified (editloop)"
         case "tests":

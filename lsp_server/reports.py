@@ -102,7 +102,7 @@ def markdown(report: Report) -> str:
         ("first finding", report.finding),
         ("checks after", summary(report.after)),
         ("commands", "; ".join(f"`{command}`" for command in report.commands)),
-        ("search", f"{report.candidates} candidates tried, {report.turns} turns deep"),
+        ("search", f"{report.candidates} candidates tried, depth {report.turns}"),
         ("alternatives", str(report.alternatives) if report.alternatives else ""),
         ("seconds", f"{report.seconds:.2f}"),
         ("sandbox", report.sandbox),

@@ -6,8 +6,10 @@ import pytest
 from lsprotocol import types
 
 from editloop.text import split_lines
-from lsp_server.actions import FIX_ALL, enclosing, wanted
-from lsp_server.targets import TargetError, parse
+from lsp_server.actions import FIX_ALL, Offer, action, enclosing, wanted
+from lsp_server.client import Client
+from lsp_server.fixing import title
+from lsp_server.targets import Target, TargetError, parse
 
 SOURCE = """import os
 
@@ -107,3 +109,26 @@ def test_data_is_parsed_back() -> None:
     }
     assert parse(data).data() == data
     assert parse(data).lines == (1, 4)
+
+
+def test_an_entry_is_what_the_client_understands() -> None:
+    offer = Offer(Target("file:///a.py", "file"), "refactor.rewrite", "Fix this code")
+    plain = action(offer, Client(), None, None)
+    assert isinstance(plain, types.Command)
+    assert plain.arguments == [offer.target.data()]
+    literal = action(offer, Client(action_literals=True), None, None)
+    assert isinstance(literal, types.CodeAction)
+    assert literal.command == plain
+    lazy = Client(action_literals=True, resolves_edits=True, llm_tag=True)
+    resolved = action(offer, lazy, None, None)
+    assert isinstance(resolved, types.CodeAction)
+    assert resolved.command is None
+    assert resolved.data == offer.target.data()
+    assert resolved.tags == [types.CodeActionTag.LlmGenerated]
+    assert literal.tags is None
+
+
+def test_a_long_message_is_shortened_in_a_title() -> None:
+    shown = title(Target("file:///a.py", "diagnostic", message="f(" + "1, " * 200 + ")"))
+    assert len(shown) < 125
+    assert shown.endswith("… (editloop)")
