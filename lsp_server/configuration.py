@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
-from lsp_server.settings import SECTION, Settings, read
+from lsp_server.settings import SECTION, Settings, ours, read
 
 if TYPE_CHECKING:
     from lsp_server.server import EditloopServer
@@ -27,11 +26,11 @@ class Configuration:
         self._told: set[str] = set()
 
     def push(self, raw: object) -> None:
-        """Settings that the client sent by itself: for all documents where it cannot be asked."""
-        if isinstance(raw, Mapping) and isinstance(raw.get(SECTION), Mapping):
-            raw = raw[SECTION]
-        if raw is not None:
-            self._pushed = raw
+        """Settings that the client sent by itself: for all documents where it cannot be asked.
+
+        Some clients send an empty object, or other servers' settings, which change nothing.
+        """
+        self._pushed = ours(raw) or self._pushed
         self.changed()
 
     def changed(self) -> None:

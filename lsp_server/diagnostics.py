@@ -124,7 +124,7 @@ class Diagnostics:
         settings = await self._server.configuration.of(text.uri)
         findings: list[dict[str, Any]] = []
         source = as_python(text.text) if text.cell else text.text
-        if settings.enable and source is not None:
+        if settings.enable and source is not None and not text.too_large:
             job = CheckJob(source, self._wants_static(document, settings))
             try:
                 findings = await self._server.checker.request("check", job)
@@ -148,7 +148,7 @@ class Diagnostics:
 
     async def _test(self, uri: str) -> None:
         document = self._server.documents.get(uri)
-        if document is None or document.text.cell:
+        if document is None or document.text.cell or document.text.too_large:
             return
         text = document.text
         settings = await self._server.configuration.of(uri)

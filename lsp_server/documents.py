@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from lsp_server.fixing import FixResult
 
 
+MOST_CHARACTERS = 4 << 20
+
+
 class Text:
     """A document's text at one version. Lines are split when somebody asks for them."""
 
@@ -30,6 +33,11 @@ class Text:
     @cached_property
     def lines(self) -> tuple[Line, ...]:
         return split_lines(self.text)
+
+    @property
+    def too_large(self) -> bool:
+        """No such file is written by hand: it is neither checked nor fixed."""
+        return len(self.text) > MOST_CHARACTERS
 
     @property
     def name(self) -> str:

@@ -66,6 +66,8 @@ async def find_fix(
     text = document.text
     if target.version is not None and target.version != text.version:
         return _failed(target, text, "stale", "the document has changed since the action was shown")
+    if text.too_large:
+        return _failed(target, text, "error", "the file is larger than 4 million characters")
     known = document.results.get(target.key)
     if known is not None:
         return known
@@ -200,7 +202,7 @@ def _result(
         candidates=int(row["candidates"]),
         turns=int(row["turns"]),
         seconds=float(row["seconds"]),
-        sandbox=f"level {row['sandbox']}",
+        sandbox=server.trust.describe(str(row["sandbox"])),
         model=server.model_name,
         notes=(*row["notes"], *([missing] if missing else [])),
         alternatives=max(len(found) - 1, 0),

@@ -90,7 +90,7 @@ class EditloopServer(LanguageServer):
 
     def folder_of(self, uri: str) -> str:
         """The workspace folder of a document, "" outside of all."""
-        folders = [folder for folder in self.workspace.folders if uri.startswith(folder)]
+        folders = [f for f in self.workspace.folders if uri.startswith(f"{f.rstrip('/')}/")]
         return max(folders, key=len, default="")
 
     def open_document(self, text: Text) -> None:

@@ -69,6 +69,16 @@ class Settings:
     )
 
 
+def ours(raw: object) -> dict[str, Any]:
+    """What is meant for this server in settings that a client pushed: below the section's name or
+    with it in front, or bare names; flat, {} where nothing is."""
+    if not isinstance(raw, Mapping):
+        return {}
+    known = {one.metadata["name"] for one in fields(Settings)}
+    flat = {name.removeprefix(f"{SECTION}."): value for name, value in _flatten(raw).items()}
+    return {name: value for name, value in flat.items() if name in known}
+
+
 def read(raw: object, complain: Callable[[str], None] = lambda text: None) -> Settings:
     """Settings out of what a client sent: nested objects, or flat names with dots.
 

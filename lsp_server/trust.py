@@ -46,6 +46,11 @@ class Trust:
         self.sandbox: dict[str, str] = {}
         """The worker's report on its self-test; empty before it ran."""
 
+    def describe(self, level: str) -> str:
+        """A level for a report."""
+        known = self.sandbox.get("level") == level
+        return f"level {level}, {self.sandbox['text']}" if known else "no code was run"
+
     async def level(self, uri: str, settings: Settings) -> tuple[str | None, str]:
         """(level, "") where code may be run, else (None, why not)."""
         if self.trusted is False:

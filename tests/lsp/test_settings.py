@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.settings import Settings, read, schema
+from lsp_server.settings import Settings, ours, read, schema
 
 from .editor import ROOT, server_env
 
@@ -54,6 +54,21 @@ def test_whatever_comes_settings_are_valid(raw: object) -> None:
     settings = read(raw)
     assert 0.1 <= settings.budget <= 600
     assert isinstance(settings.model, str)
+
+
+@pytest.mark.parametrize(
+    ("raw", "budget"),
+    [
+        ({"editloop": {"budget": 3}, "pylsp": {"plugins": {}}}, 3.0),
+        ({"editloop.budget": 3}, 3.0),
+        ({"budget": 3}, 3.0),
+        ({"pylsp": {"budget": 3}}, 10.0),
+        ({}, 10.0),
+        (None, 10.0),
+    ],
+)
+def test_pushed_settings_of_any_shape(raw: object, budget: float) -> None:
+    assert read(ours(raw)).budget == budget
 
 
 def test_the_module_prints_the_schema() -> None:
