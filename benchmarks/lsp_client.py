@@ -14,12 +14,13 @@ import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import psutil
 
 Json = Any
 """What `json` reads and writes."""
+Memory = Literal["pss", "uss"]
 
 LENGTH: Final = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 METHOD_NOT_FOUND: Final = -32601
@@ -132,10 +133,11 @@ class Client:
     def cancel(self, call: Call) -> None:
         self.notify("$/cancelRequest", {"id": call.id})
 
-    def memory(self) -> int:
-        """Bytes of the server and all processes below it; pages that they share count once."""
+    def memory(self, kind: Memory) -> int:
+        """Bytes of the server and all processes below it: those of their own ("uss"), or with their
+        part of what is shared, also with strangers ("pss")."""
         server = psutil.Process(self._process.pid)
-        return sum(_proportional(process) for process in [server, *server.children(recursive=True)])
+        return sum(_bytes(one, kind) for one in [server, *server.children(recursive=True)])
 
     async def _goodbye(self) -> None:
         await self.request("shutdown", None)
@@ -207,11 +209,11 @@ async def milliseconds(call: asyncio.Future[Json], since: float) -> float:
     return 1e3 * (time.perf_counter() - since)
 
 
-def _proportional(process: psutil.Process) -> int:
-    """The proportional set size, the resident one where the system does not tell it."""
+def _bytes(process: psutil.Process, kind: Memory) -> int:
+    """The resident set where the system does not tell the kind that is asked for."""
     try:
         memory = process.memory_full_info()
-        return int(getattr(memory, "pss", memory.rss))
+        return int(getattr(memory, kind, memory.rss))
     except psutil.AccessDenied:
         return int(process.memory_info().rss)
     except psutil.NoSuchProcess:

@@ -6,9 +6,9 @@ A fix is cancelled by `$/cancelRequest`, by the command `editloop.cancel`, by th
 progress, or after a change of the lines that it is for. What has to hold: every fix is answered
 within two seconds then; an edit comes while its fix runs, for the text that it was made for, and
 its fix says so; the server is not busy afterwards; the memory of the server and its workers does
-not grow by more than --growth percent after the first --settle fixes (medians of five readings).
-Exit status 1 where something of this does not hold. With EDITLOOP_SCRIPTED_POLICY the server uses
-no model.
+not grow by more than --growth percent after the first --settle fixes (medians of five readings of
+what is theirs alone). Exit status 1 where something of this does not hold. With
+EDITLOOP_SCRIPTED_POLICY the server uses no model.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Soak:
         status = await self._client.execute("editloop.status")
         if status["busy"]:
             self.record.faults.append(f"busy after {self.record.outcomes.total()} fixes: {status}")
-        self.record.memory.append(self._client.memory())
+        self.record.memory.append(self._client.memory("uss"))
 
     def _begin(self, number: int, text: str) -> Fix:
         uri = (self._folder / f"module_{number}.py").as_uri()
@@ -227,10 +227,10 @@ def main() -> int:
         print(
             f"answered after {statistics.median(delays):.0f} ms (median), at most {delays[-1]:.0f}"
         )
-    first, last = (record.memory[i] / 2**20 for i in (0, -1))
+    tenths = record.memory[:: -(-len(record.memory) // 10)]
+    print("memory", *(f"{size / 2**20:.0f}" for size in tenths), "MiB")
     grown = growth(record.memory, options.settle)
-    more = "too few for its growth" if grown is None else f"{grown:+.1f}% after {options.settle}"
-    print(f"memory {first:.0f} to {last:.0f} MiB, {more}")
+    print("too few" if grown is None else f"{grown:+.1f}% after {options.settle} fixes")
     if grown is not None and grown > options.growth:
         record.faults.append(f"the memory grew by {grown:.1f}%")
     print(*record.faults, sep="\n", end="\n" if record.faults else "")

@@ -16,7 +16,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from .blocks import documented_blocks
 
@@ -110,12 +110,14 @@ class Session(ABC):
     def busy(self) -> bool:
         return bool(self.call("status")["busy"])
 
-    def spawn(self, *command: str, **streams: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    def spawn(self, *command: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             command,
             cwd=self.home,
             env=self.environment,
-            **{"stdin": subprocess.DEVNULL, "stdout": self.log, "stderr": self.log, **streams},
+            stdin=stdin,
+            stdout=self.log,
+            stderr=self.log,
         )
 
 
