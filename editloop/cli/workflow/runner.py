@@ -24,8 +24,10 @@ INTERRUPTED = 130
 _POLL = 0.2
 _SAVE = 5.0
 """Seconds between two records of the time that a step has taken."""
-_GRACE = 20.0
-"""Seconds for a child to write its checkpoint and end, when the whole is stopped."""
+_GRACE = 10.0
+"""Seconds for a child to end, when the whole is stopped."""
+_LOCK_WAIT = 20.0
+"""Seconds that the children of a killed run may take to notice."""
 _LEAST = 0.1
 """Minutes that a step gets at least, however late it is."""
 
@@ -93,8 +95,9 @@ class _Child:
         self._log.write(f"\n$ editloop {' '.join(words)}\n".encode())
         self._log.flush()
         start = self._log.tell()
+        safe = ["-P"] if sys.flags.safe_path else []  # nothing is imported from the working folder
         process = subprocess.Popen(
-            [sys.executable, "-m", "editloop.cli.workflow.child", *words],
+            [sys.executable, *safe, "-m", "editloop.cli.workflow.child", *words],
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,
@@ -152,7 +155,7 @@ def locked(work: Path) -> Iterator[int]:
         if os.name != "nt":
             import fcntl
 
-            deadline = time.monotonic() + _GRACE
+            deadline = time.monotonic() + _LOCK_WAIT
             while True:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
