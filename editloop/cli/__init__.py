@@ -34,7 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "export": ("editloop.cli.export:export", "Write a checkpoint as GGUF files, and compare."),
     "train-and-export": (
         "editloop.cli.train_and_export:train_and_export",
-        "From your source to a model in the store, in one command.",
+        "From your source to a model in the store.",
     ),
 }
 """Name: (module:attribute, line of help). The attribute is a function or a ``typer.Typer``."""

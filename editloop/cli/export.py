@@ -6,7 +6,7 @@ import typer
 
 
 def export(context: typer.Context) -> None:
-    """Write a checkpoint as a GGUF file (arguments: see --help)."""
+    """Write a checkpoint as GGUF files and compare them with it (arguments: see --help)."""
     from export.cli import main
 
     raise typer.Exit(main(context.args))

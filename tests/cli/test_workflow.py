@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 import export
+from editloop.cli import CliError
 from editloop.cli.workflow.ledger import Ledger
 from editloop.cli.workflow.options import make_options
 from editloop.cli.workflow.plan import Plan
 from editloop.engine import read_info
+from export.testing import ModelSize, make_checkpoint, make_tokenizer
 
 from .conftest import ROOT, Cli, environment
 
@@ -125,6 +127,29 @@ def test_corpus_names_a_folder_a_file_or_a_package(home: Path) -> None:
     assert roots(str(FUNCTIONS), str(FUNCTIONS)) == ["functions.py"]
     assert len(roots(str(home / "tools58"), library=True)) == 2
     assert roots("torch", library=True) == ["torch"]
+
+
+def test_the_steps_of_each_kind_of_base(tiny_model: Path, home: Path, tmp_path: Path) -> None:
+    chat = make_tokenizer(tmp_path / "tokenizer.json")
+    folder = make_checkpoint(tmp_path / "instruct", ModelSize("qwen2"), chat)
+
+    def steps(base: str | Path) -> list[str]:
+        corpus = [str(home / "tools58")]
+        options = make_options(corpus, str(base), 9, "x", tmp_path / "w", library=False)
+        return [step.name for step in Plan(options).steps()]
+
+    with pytest.raises(CliError, match="has no chat template"):
+        steps(folder)
+    (folder / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    data = ["corpus", "tests", "demonstrations", "tasks"]
+    end = ["tool", "practice", "draft", "after", "export"]
+    learned = ["tokenizer", "rows of modules", "language", "rows of demos"]
+    assert steps("scratch") == [*data, "before", *learned, *end]
+    assert steps(tiny_model) == [*data, "before", "unpack", "rows of demos", *end]
+    assert steps(folder) == [*data, "base", "before", *end]
+    (folder / "config.json").rename(folder / "adapter_config.json")
+    with pytest.raises(Exception, match="is a LoRA adapter of"):
+        steps(folder)
 
 
 def test_a_step_is_done_anew_when_what_it_reads_has_changed(home: Path, tmp_path: Path) -> None:

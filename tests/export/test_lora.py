@@ -14,7 +14,7 @@ import pytest
 from editloop.engine import Engine, read_info
 from editloop.engine.native import llama
 from export import UnsupportedModel, WrongCheckpoint, write_gguf
-from export.adapter import write_adapter
+from export.cli import main
 from export.parity import compare, open_engine
 from export.reference import compute_reference
 from export.source import find_source
@@ -67,7 +67,8 @@ def test_adapter_alone(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     base = checkpoints["llama"]
     settings = {"alpha_pattern": {"k_proj": 8}}
     adapter = make_adapter(base, tmp_path / "adapter", **settings)
-    alone = write_adapter(base, adapter, tmp_path / "lora.gguf")
+    assert main([str(base), "--lora", str(adapter), "--adapter-only", "-o", str(tmp_path)]) == 0
+    alone = tmp_path / "adapter-lora.gguf"
     whole = write_gguf(base, tmp_path / "merged.gguf", quant="f32", lora=adapter)
     plain = write_gguf(base, tmp_path / "base.gguf", quant="f32")
     with open_engine(whole, 64) as engine:
@@ -110,6 +111,7 @@ def test_refusals(checkpoints: dict[str, Path], tmp_path: Path) -> None:
         with pytest.raises(UnsupportedModel, match=message):
             write_gguf(checkpoints["qwen2"], out, lora=adapter)
         config.write_text(before)
+    assert main([str(checkpoints["qwen2"]), "--adapter-only", "-o", str(out)]) == 2
     (adapter / "adapter_model.safetensors").unlink()
     with pytest.raises(WrongCheckpoint, match=r"no adapter_model\.safetensors"):
         write_gguf(checkpoints["qwen2"], out, lora=adapter)

@@ -137,6 +137,8 @@ def _pretrained(path: Path) -> Path:
     from export.tokenizer import read_tokenizer
 
     source = find_source(path)
+    if source.lora is not None:
+        raise CliError(f"{path} is a LoRA adapter: give a folder with all weights")
     config = read_json(source.folder / "config.json")
     shape = read_shape(config)
     list(shape.tensors(Checkpoint(source.folder)))
