@@ -32,6 +32,7 @@ class Limits:
 
 _HEADROOM = 4.0
 _LEAST_CPU = 0.1
+_NO_ANSWER = "no answer in time"
 _ENDLESS_CPU = 0.15
 """Where this version does not end: what a fix needs is unknown, and many candidates will not."""
 
@@ -62,10 +63,10 @@ class TestCheck:
         """
         self.run(source, None)  # the first run of a sandbox starts it
         started = time.monotonic()
-        self.run(source, None)
+        known = self.run(source, None)
         took = time.monotonic() - started
         cpu_seconds = min(max(_HEADROOM * took, _LEAST_CPU), self.limits.cpu_seconds)
-        if took >= self.limits.cpu_seconds:
+        if any(f"-> {_NO_ANSWER}" in finding.text for finding in known.findings):
             cpu_seconds = _ENDLESS_CPU
         return replace(self, limits=Limits(cpu_seconds, self.limits.wall_seconds))
 
@@ -167,7 +168,7 @@ def outcome_findings(outcomes: Sequence[TestOutcome]) -> tuple[Finding, ...]:
     for outcome in outcomes:
         if outcome.status == "pass":
             continue
-        got = "no answer in time" if outcome.status == "timeout" else outcome.got
+        got = _NO_ANSWER if outcome.status == "timeout" else outcome.got
         text = f"{outcome.call or outcome.name} -> {got}"
         if outcome.expected:
             text += f", expected {outcome.expected}"
