@@ -202,3 +202,17 @@ async def test_odd_documents_are_answered(editor: Editor, place: Place, source: 
     editor.configure(runCode="always")
     assert done["status"] in ("fixed", "nothing wrong", "not found")
     assert isinstance(await editor.menu(uri, span(99, 0, 5)), list)
+
+
+async def test_many_documents_and_a_long_one(editor: Editor, script: Script, place: Place) -> None:
+    script(MEAN_FIX)
+    long = "".join(f"def f{n}(a, b):\n    return a + b * {n}\n" for n in range(10_000))
+    uri = editor.open(place("long.py"), f"{long}{ADD}")
+    others = [editor.open(place(f"{n}.py"), MEAN) for n in range(200)]
+    titles = [action["title"] for action in await editor.menu(uri, span(20_005, 4, 9))]
+    assert "Fix this code: function add (editloop)" in titles
+    assert [d["code"] for d in await editor.diagnosed(others[-1])] == ["F821"]
+    assert await editor.diagnosed(uri) == []
+    assert (await editor.fix(others[0], apply=False))["status"] == "fixed"
+    for other in (uri, *others):
+        editor.close(other)

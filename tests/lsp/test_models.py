@@ -34,6 +34,15 @@ async def real(store: Path, folder: Path) -> AsyncIterator[Editor]:
     assert await started.stop() == 0
 
 
+async def test_a_model_may_be_loaded_at_the_start(store: Path, folder: Path) -> None:
+    editor = await Editor.start({"XDG_DATA_HOME": str(store), "EDITLOOP_SCRIPTED_POLICY": ""})
+    editor.settings = {"loadModel": "startup"}
+    await editor.initialize("visual_studio_code", [folder], status=True)
+    await editor.told("editloop/status", lambda now: bool(now["modelState"] == "loaded"))
+    assert (await editor.command("editloop.status"))["model"] == "default"
+    assert await editor.stop() == 0
+
+
 def states(editor: Editor) -> list[str]:
     told = [params["modelState"] for method, params in editor.notes if method == "editloop/status"]
     return [state for n, state in enumerate(told) if n == 0 or told[n - 1] != state]
