@@ -1,7 +1,8 @@
 """Which steps of a workflow are done, with what inputs: ``workflow.json`` in the work folder.
 
 A step is known by a key, the hash of its commands and of what it reads. One that is done under
-another key is stale: its outputs are removed before it runs again.
+another key is stale: its outputs are removed before it runs again. Sources that people work on are
+apart from the key, as a snapshot: while a workflow is not complete, it goes on with what it read.
 """
 
 from __future__ import annotations
@@ -25,38 +26,49 @@ class Ledger:
     def __init__(self, work: Path) -> None:
         self._path = work / "workflow.json"
         self._rows: dict[str, dict[str, Any]] = {}
+        self._complete = False
         if self._path.exists():
             try:
                 saved = json.loads(self._path.read_text(encoding="utf-8"))
                 if saved["version"] != _VERSION:
                     raise ValueError(f"version {saved['version']}")
-                self._rows = saved["steps"]
+                self._rows, self._complete = saved["steps"], saved["complete"]
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise CliError(f"{self._path} cannot be read ({error}): remove {work}") from error
 
-    def is_done(self, name: str, key: str) -> bool:
-        row = self._rows.get(name, {})
-        return bool(row.get("done")) and row["key"] == key
+    def is_done(self, name: str, key: str, snapshot: str = "") -> bool:
+        row = self._rows.get(name)
+        if row is None or not row["done"] or row["key"] != key:
+            return False
+        return row["snapshot"] == snapshot or not self._complete
 
     @property
     def started(self) -> bool:
         """Whether any step was begun here."""
         return bool(self._rows)
 
-    def begin(self, name: str, key: str, minutes: float, outputs: Iterable[Path]) -> float:
+    def begin(
+        self, name: str, key: str, minutes: float, outputs: Iterable[Path], snapshot: str = ""
+    ) -> float:
         """The minutes of a step: those that it was given first, when it goes on.
 
-        A step that was begun with another key loses its outputs.
+        A step that was begun with another key or snapshot loses its outputs, and the steps after it
+        are forgotten with the time that they took.
         """
         row = self._rows.get(name)
-        if row is not None and row["key"] == key:
+        if row is not None and (row["key"], row["snapshot"]) == (key, snapshot):
             return float(row["minutes"])
         for path in outputs:
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-        self._rows[name] = {"key": key, "minutes": minutes, "seconds": 0.0, "done": False}
+        names = list(self._rows)
+        if name in names:
+            self._rows = {kept: self._rows[kept] for kept in names[: names.index(name)]}
+        known = {"key": key, "snapshot": snapshot, "minutes": minutes}
+        self._rows[name] = {**known, "seconds": 0.0, "done": False}
+        self._complete = False
         self._save()
         return minutes
 
@@ -67,6 +79,11 @@ class Ledger:
 
     def finish(self, name: str) -> None:
         self._rows[name]["done"] = True
+        self._save()
+
+    def complete(self) -> None:
+        """Every step is done: the next call looks for changes of the sources."""
+        self._complete = True
         self._save()
 
     def seconds(self, name: str) -> float:
@@ -80,7 +97,8 @@ class Ledger:
     def _save(self) -> None:
         part = self._path.with_suffix(".part")
         with part.open("w", encoding="utf-8") as file:
-            json.dump({"version": _VERSION, "steps": self._rows}, file, indent=1)
+            saved = {"version": _VERSION, "complete": self._complete, "steps": self._rows}
+            json.dump(saved, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, self._path)

@@ -61,7 +61,7 @@ class Plan:
             6,
             lambda m: [run("train corpus", *roots, "--out", self.corpus, *time(m))],
             outputs=(self.corpus, self.corpus.with_suffix(".progress.json")),
-            salt=self._sources,
+            snapshot=self._sources,
         )
 
     def _tests(self) -> Step:

@@ -51,16 +51,17 @@ def run_plan(plan: Plan, minutes: float, show: Show, stop: threading.Event) -> N
                 continue
             key = step.key()
             show.step(step.name, index + 1, count, step.title)
-            if ledger.is_done(step.name, key):
+            if ledger.is_done(step.name, key, step.snapshot):
                 show.update(1.0, "done before")
                 continue
             weights = sum(later.weight for later in steps[index:])
             share = step.weight / weights if weights else 0.0
             left = max(_LEAST, (minutes - ledger.spent / 60) * share)
-            left = ledger.begin(step.name, key, left, step.outputs)
+            left = ledger.begin(step.name, key, left, step.outputs, step.snapshot)
             _run_step(step, left, ledger, _Child(log, lock, stop), show)
             ledger.finish(step.name)
             show.update(1.0, "done")
+        ledger.complete()
 
 
 def _run_step(step: Step, minutes: float, ledger: Ledger, child: _Child, show: Show) -> None:

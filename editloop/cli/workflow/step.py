@@ -18,7 +18,8 @@ class Step:
     """``commands`` of the minutes that the step gets; ``weight`` is its share of what is left.
 
     ``outputs`` are removed when the step begins anew. ``own_clock``: it counts its minutes itself
-    over interruptions. ``needs``: what has to be true, or the step is left out.
+    over interruptions. ``snapshot`` is the digest of sources outside of the work folder. ``needs``:
+    what has to be true, or the step is left out.
     """
 
     name: str
@@ -28,14 +29,14 @@ class Step:
     inputs: tuple[Path, ...] = ()
     outputs: tuple[Path, ...] = ()
     own_clock: bool = False
-    salt: str = ""
+    snapshot: str = ""
     needs: Callable[[], bool] = lambda: True
 
     def key(self) -> str:
         """Of the commands, minutes apart, and of all that they read."""
         commands = [[str(word) for word in command] for command in self.commands(1.0)]
         digests = [file_digest(path) for path in self.inputs]
-        text = json.dumps([self.name, commands, digests, self.salt])
+        text = json.dumps([self.name, commands, digests])
         return hashlib.sha256(text.encode()).hexdigest()
 
 
