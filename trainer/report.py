@@ -11,10 +11,10 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 KS = (1, 4)
-_RESAMPLES = 2000
+_Z = 1.959964
+"""Standard deviations of a 95% interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,16 @@ def pass_at_k(samples: int, passed: int, k: int) -> float:
     return 1.0 - math.comb(samples - passed, k) / math.comb(samples, k)
 
 
-def bootstrap(values: Sequence[float], seed: int = 0) -> Estimate:
-    """The mean over tasks with a percentile interval over resampled tasks."""
-    array: NDArray[np.float64] = np.asarray(values, np.float64)
-    picks = np.random.default_rng(seed).integers(0, len(array), (_RESAMPLES, len(array)))
-    low, high = np.percentile(array[picks].mean(axis=1), (2.5, 97.5))
-    return Estimate(float(array.mean()), float(low), float(high))
+def wilson(values: Sequence[float]) -> Estimate:
+    """The mean over tasks with Wilson's score interval.
+
+    Values between 0 and 1 spread at most as much as a coin of their mean, so for them the interval
+    is wide enough; unlike a bootstrap it does not vanish where no task or every task is solved.
+    """
+    n, mean = len(values), sum(values) / len(values)
+    middle = (mean + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = math.sqrt(mean * (1 - mean) / n + _Z**2 / (4 * n**2)) * _Z / (1 + _Z**2 / n)
+    return Estimate(mean, max(0.0, middle - half), min(1.0, middle + half))
 
 
 def measure(model: str, tasks_name: str, rows: Sequence[Mapping[str, Any]]) -> Cell:
@@ -84,8 +88,8 @@ def measure(model: str, tasks_name: str, rows: Sequence[Mapping[str, Any]]) -> C
         tasks_name,
         len(groups),
         len(every),
-        {k: bootstrap([pass_at_k(n, c, k) for n, c in counts]) for k in KS if k <= samples},
-        bootstrap([float(np.mean([a["rewarded"] for a in group])) for group in groups]),
+        {k: wilson([pass_at_k(n, c, k) for n, c in counts]) for k in KS if k <= samples},
+        wilson([float(np.mean([a["rewarded"] for a in group])) for group in groups]),
         float(np.mean([a["tokens"] for a in every])),
         float(np.mean([a["turns"] for a in every])),
         len(every) / max(sum(a["seconds"] for a in every), 1e-9),
@@ -132,8 +136,8 @@ def draw(cells: Sequence[Cell], out: Path) -> None:
             places = [sets.index(c.tasks_name) + (at - (len(models) - 1) / 2) * width for c in own]
             values = [100 * e.value for e in estimates]
             errors = [
-                [100 * (e.value - e.low) for e in estimates],
-                [100 * (e.high - e.value) for e in estimates],
+                [100 * max(e.value - e.low, 0.0) for e in estimates],
+                [100 * max(e.high - e.value, 0.0) for e in estimates],
             ]
             axes.bar(places, values, width, yerr=errors, capsize=3, label=model)
         axes.set_title(f"pass@{k}, 95% intervals over tasks", fontsize=10)

@@ -24,7 +24,7 @@ from trainer.attempts import DirectPlayer, EditPlayer
 from trainer.direct import LegalAnswer, answer_lines, answer_text
 from trainer.encode import Base, load_base
 from trainer.grading import Grader
-from trainer.report import bootstrap, markdown, measure, pass_at_k
+from trainer.report import markdown, measure, pass_at_k, wilson
 from trainer.scenes import Scene
 from trainer.testing import make_base
 
@@ -80,10 +80,14 @@ def test_pass_at_k_counts_the_draws_that_miss() -> None:
 
 
 def test_the_interval_narrows_with_the_tasks() -> None:
-    few, many = bootstrap([0.0, 1.0] * 5), bootstrap([0.0, 1.0] * 500)
+    few, many = wilson([0.0, 1.0] * 5), wilson([0.0, 1.0] * 500)
     assert few.value == many.value == 0.5
     assert few.low < many.low < 0.5 < many.high < few.high
-    assert bootstrap([1.0] * 9).low == 1.0
+    assert (few.low, few.high) == pytest.approx((0.2366, 0.7634), abs=1e-4)  # by hand
+    none, every = wilson([0.0] * 10), wilson([1.0] * 10)
+    assert (none.low, every.high) == pytest.approx((0.0, 1.0))
+    assert none.high == pytest.approx(0.2775, abs=1e-4)
+    assert every.low == pytest.approx(1 - none.high)
 
 
 def attempt(passed: bool, tokens: int) -> dict[str, Any]:
