@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import os
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,9 @@ def sft(
     from trainer.sft import fine_tune
     from trainer.sft_trainer import SftSettings
 
+    name = report_to.value
+    if name in ("trackio", "wandb") and find_spec(name) is None:
+        raise typer.BadParameter(f"{name} is not installed: pip install {name}")
     first = int(os.environ.get("RANK", "0")) == 0
     quiet_libraries()
     if threads:
@@ -91,7 +95,7 @@ def sft(
         seed=seed,
         log_steps=log_steps,
         checkpoint_seconds=checkpoint_seconds,
-        report_to=report_to.value,
+        report_to=name,
     )
     loaded = load_base(base)
     resolved = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -227,4 +228,39 @@ def test_the_command_line_from_demonstrations_to_curves(
     assert cli([*words, "--rank", "8"]) == 2
     told = capfd.readouterr().err
     assert "was started with rank 64, not 8" in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"demos.jsonl": '{"v": 7, "observations": []}\n'}, "version 7"),
+        ({"demos.jsonl": '{"v": 1\n'}, "demos.jsonl:1: not JSON"),
+        ({"base/model.safetensors": "short"}, "base cannot be loaded"),
+        ({"base/config.json": '{"model_type": "gpt2"}'}, "is a gpt2 model: use one of llama"),
+    ],
+)
+def test_bad_input_is_one_line(
+    change: dict[str, str],
+    words: str,
+    base: Base,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    demos = write_demos(tmp_path / "demos.jsonl", 4)
+    shutil.copytree(base.folder, tmp_path / "base")
+    for name, text in change.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    arguments = [
+        "train",
+        "sft",
+        str(demos),
+        "--base",
+        str(tmp_path / "base"),
+        "--report-to",
+        "none",
+    ]
+    assert cli([*arguments, "-o", str(tmp_path / "run")]) == 2
+    told = capfd.readouterr().err
+    assert words in told
     assert "Traceback" not in told
