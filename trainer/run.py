@@ -61,11 +61,12 @@ class Budget:
 def rate_factor(spent: float, warmup: float, decay_from: float) -> float:
     """Factor on the learning rates: a linear rise, the full rate, linear to zero.
 
-    All arguments are shares of the budget.
+    All arguments are shares of the budget. ``decay_from`` 1: the rate stays, for a run that another
+    goes on from.
     """
     if spent < warmup:
         return max(spent / warmup, 0.01)
-    if spent < decay_from:
+    if spent < decay_from or decay_from >= 1.0:
         return 1.0
     return max(0.0, (1.0 - spent) / (1.0 - decay_from))
 

@@ -101,6 +101,7 @@ def test_batches_hold_every_row_once(rows: Rows) -> None:
 def test_rates_follow_the_budget() -> None:
     factors = [rate_factor(spent, 0.1, 0.5) for spent in (0.0, 0.05, 0.1, 0.3, 0.5, 0.75, 1.0)]
     assert factors == pytest.approx([0.01, 0.5, 1.0, 1.0, 1.0, 0.5, 0.0])
+    assert rate_factor(1.01, 0.1, 1.0) == 1.0
 
 
 def test_training_learns(rows: Rows, encoder: EpisodeEncoder, tmp_path: Path) -> None:
