@@ -17,6 +17,13 @@ from .samples import ADD, ADD_FIX, MEAN
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Start = Callable[..., Awaitable[Editor]]
+PLUGINS = "pytest-lsp asyncio xdist xdist.looponfail timeout anyio hypothesispytest"
+BARE_PYTEST = (
+    "[tool.pytest.ini_options]\naddopts = '"
+    + " ".join(f"-p no:{name}" for name in PLUGINS.split())
+    + "'\n"
+)
+"""A project whose pytest starts in a tenth of the time: it is started often."""
 BROKEN = "def f(:\n    pass\n"
 
 
@@ -83,7 +90,7 @@ async def test_failing_doctests_and_tests_on_save(
     source = f"{ADD}\n\ndef half(x):\n    return x // 2\n"
     uri = place("sums.py")
     path = on_disk(uri, source)
-    path.with_name("pyproject.toml").write_text("", encoding="utf-8")
+    path.with_name("pyproject.toml").write_text(BARE_PYTEST, encoding="utf-8")
     path.with_name("test_sums.py").write_text(
         "from sums import half\n\ndef test_half():\n    assert half(3) == 1.5\n", encoding="utf-8"
     )
