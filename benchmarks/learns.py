@@ -1,10 +1,11 @@
 """Does reinforcement learning raise the greedy solve rate on tasks that it never saw?
 
-    python benchmarks/learns.py RUN/model TRAIN_TASKS HELD_OUT_TASKS [--seeds 3] [--minutes 4]
+    python benchmarks/learns.py RUN/model TASKS --out FOLDER [--seeds 0 1 2] [--steps 40]
 
-For each seed one run of ``editloop train rlvr`` from the same start. Before it, every few steps and
-after it, one greedy episode of each held-out task is played and judged by its tests; the time for
-that does not count. Prints a table and draws docs/images/rlvr.png.
+Tasks are those of a few families; every third function is held out. For each seed one run of
+``train rlvr`` from the same start. Before it, every few steps and after it, one greedy episode of
+each held-out task is played and judged by its tests; the time for that does not count. Prints a
+table and draws docs/images/rlvr.png. A seed whose curve is in the folder is not run again.
 
 Exit code 1 unless every seed ends above its start.
 """
@@ -18,7 +19,8 @@ import statistics
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers import AutoModelForCausalLM, TrainerCallback
 
-from editloop.tasks import Task, read_tasks
+from editloop.tasks import Task, read_tasks, write_tasks
 from trainer.encode import load_base
 from trainer.rlvr.dialect import Dialect
 from trainer.rlvr.judge import Judge
@@ -36,7 +38,19 @@ from trainer.rlvr.rollouts import fitting, greedy_solve_rate
 from trainer.rlvr.training import RlvrSettings, train_rlvr
 from trainer.run import read_metrics
 
+FAMILIES = (
+    *("undefined_name", "missing_bracket", "extra_bracket", "missing_colon"),
+    *("foreign_keyword", "keyword_typo", "equals"),
+)
+CURVE = "curve.json"
 IMAGE = Path(__file__).resolve().parent.parent / "docs" / "images" / "rlvr.png"
+
+
+def split(tasks: Iterable[Task], families: Sequence[str]) -> tuple[list[Task], list[Task]]:
+    """Tasks to train on, and those of held-out functions; an id is ``FUNCTION#NUMBER``."""
+    chosen = [task for task in tasks if dict(task.meta).get("family") in families]
+    held = {t.id for t in chosen if zlib.crc32(t.id.rpartition("#")[0].encode()) % 3 == 0}
+    return [t for t in chosen if t.id not in held], [t for t in chosen if t.id in held]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +93,7 @@ def settings_of(options: argparse.Namespace, seed: int) -> RlvrSettings:
         groups=options.groups,
         turns=options.turns,
         tokens=options.tokens,
+        command=options.command,
         rate=options.rate,
         kl=options.kl,
         micro=options.micro,
@@ -91,24 +106,32 @@ def run_seed(options: argparse.Namespace, seed: int, console: Console) -> list[P
     """One run; the first point is the start."""
     dialect = Dialect(load_base(options.base))
     settings = settings_of(options, seed)
-    held_out = fitting(list(read_tasks(options.held_out)), dialect, settings.limits)
+    tasks = fitting(list(read_tasks(options.tasks)), dialect, settings.limits)
+    known, held_out = split(tasks, options.families)
+    folder = options.out / f"seed-{seed}"
+    if (folder / CURVE).exists():
+        return [Point(**row) for row in json.loads((folder / CURVE).read_text())]
+    folder.mkdir(parents=True, exist_ok=True)
+    train_file = folder / "train.jsonl"
+    write_tasks(train_file, known)
     with Judge(options.workers) as judge:
         evaluator = Evaluator(held_out, judge, dialect, options)
         start = AutoModelForCausalLM.from_pretrained(options.base, dtype=torch.float32)
         evaluator.points.append(Point(0, 0.0, evaluator.solved(start)))
         run = train_rlvr(
             options.base,
-            options.tasks,
-            options.out / f"seed-{seed}",
+            train_file,
+            folder / "run",
             settings,
             workers=options.workers,
             callbacks=[evaluator],
         )
-    for row in read_metrics(run.path)[:: options.every]:
-        shown = ("step", "solved", "malformed", "no_exit", "turns", "reward", "seconds")
-        console.print(" ".join(f"{name} {row[name]:.3g}" for name in shown))
     curve = evaluator.points
-    console.print(f"seed {seed}, {len(held_out)} held-out tasks: {curve[0]} -> {curve[-1]}")
+    (folder / CURVE).write_text(json.dumps([asdict(point) for point in curve], indent=1))
+    console.print(f"seed {seed}: trained on {len(known)} tasks, {len(held_out)} held out")
+    for row in read_metrics(run.path)[:: options.every]:
+        shown = ("step", "solved", "refused", "no_exit", "turns", "reward", "seconds")
+        console.print(" ".join(f"{name} {row[name]:.3g}" for name in shown))
     return curve
 
 
@@ -149,19 +172,20 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("base", type=Path)
     parser.add_argument("tasks", type=Path)
-    parser.add_argument("held_out", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder for the runs, one a seed")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--minutes", type=float, default=4.0, help="of training, for each seed")
-    parser.add_argument("--steps", type=int, help="at most")
+    parser.add_argument("--families", nargs="+", default=FAMILIES)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--minutes", type=float, default=60.0, help="at most, for each seed")
+    parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--every", type=int, default=10, help="steps from evaluation to evaluation")
-    parser.add_argument("--groups", type=int, default=16)
-    parser.add_argument("--turns", type=int, default=4)
-    parser.add_argument("--tokens", type=int, default=768)
-    parser.add_argument("--rate", type=float, default=2e-4)
-    parser.add_argument("--kl", type=float, default=0.01)
-    parser.add_argument("--micro", type=int, default=16)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--groups", type=int, default=6)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--tokens", type=int, default=300)
+    parser.add_argument("--command", type=int, default=24)
+    parser.add_argument("--rate", type=float, default=3e-4)
+    parser.add_argument("--kl", type=float, default=0.0)
+    parser.add_argument("--micro", type=int, default=12)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--image", type=Path, default=IMAGE)
     return parser.parse_args(argv)
@@ -174,9 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
     console = Console()
-    curves = {seed: run_seed(options, seed, console) for seed in range(options.seeds)}
-    rows = {seed: [asdict(point) for point in curve] for seed, curve in curves.items()}
-    (options.out / "curves.json").write_text(json.dumps(rows, indent=1))
+    curves = {seed: run_seed(options, seed, console) for seed in options.seeds}
     print_table(curves, console)
     draw(curves, options.image)
     console.print(f"{options.image}")

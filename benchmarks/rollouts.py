@@ -44,8 +44,9 @@ from trainer.run import read_metrics
 
 RATE = 1e-12
 TEMPLATE = (
-    "{% for m in messages %}{% if m.role == 'assistant' %}<|EXIT|><|end|>"
-    "{% else %}{{ m.content }}{% endif %}{% endfor %}"
+    "{% for m in messages %}{% for call in m.tool_calls or [] %}"
+    "{{ call.function.name }}{{ call.function.arguments }}<|end|>{% endfor %}"
+    "{{ m.content }}{% endfor %}"
 )
 """Prompt and tool results say their tokens themselves; the answer is only a form for TRL."""
 
@@ -138,8 +139,6 @@ def make_environment(scene: Scene) -> type:
 
 def make_tokenizer(file: Path, dialect: Dialect) -> PreTrainedTokenizerFast:
     class Tokenizer(PreTrainedTokenizerFast):  # type: ignore[misc]  # transformers is untyped
-        response_template = "compact"
-
         def parse_response(self, response: Any, schema: Any = None, **_: Any) -> dict[str, Any]:
             """Everything but EXIT is a call, so that errors are shown as they are here."""
             message: dict[str, Any] = {"role": "assistant", "content": ""}
@@ -149,13 +148,15 @@ def make_tokenizer(file: Path, dialect: Dialect) -> PreTrainedTokenizerFast:
                 message["tool_calls"] = [call]
             return message
 
-    return Tokenizer(
+    made = Tokenizer(
         tokenizer_file=str(file),
         bos_token="<|bos|>",
         eos_token="<|end|>",
         pad_token="<|pad|>",
         chat_template=TEMPLATE,
     )
+    made.response_template = {"parsed by": "the method above"}
+    return made
 
 
 def theirs(base: Path, tasks: Sequence[Task], settings: RlvrSettings, workers: int) -> list[Spent]:
@@ -243,6 +244,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("tasks", type=Path)
     parser.add_argument("--groups", type=int, default=8)
     parser.add_argument("--turns", type=int, default=10)
+    parser.add_argument("--tokens", type=int, default=1536, help="of a row")
+    parser.add_argument("--command", type=int, default=96, help="tokens of a turn")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int)
@@ -251,7 +254,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         torch.set_num_threads(options.threads)
     console = Console()
     settings = RlvrSettings(
-        steps=2, groups=options.groups, turns=options.turns, rate=RATE, checkpoint_seconds=1e9
+        steps=2,
+        groups=options.groups,
+        turns=options.turns,
+        tokens=options.tokens,
+        command=options.command,
+        rate=RATE,
+        checkpoint_seconds=1e9,
     )
     dialect = Dialect(load_base(options.base))
     fit = fitting(list(read_tasks(options.tasks)), dialect, settings.limits)

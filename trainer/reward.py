@@ -39,11 +39,16 @@ class Turn(Protocol):
 @dataclass(frozen=True, slots=True)
 class RewardSettings:
     """Values of one turn each; ``mostly`` is the share of a group that has to solve its task
-    before edits count that its shortest solution does not need."""
+    before edits count that its shortest solution does not need.
+
+    EXIT while checks fail costs what no EXIT costs. Were it free, as in the paper, a model
+    that solves little would earn most by giving up at once, and some runs end there.
+    """
 
     solved: float = 1.0
     malformed: float = -0.5
     no_exit: float = -0.5
+    gave_up: float = -0.5
     excess_edit: float = -0.1
     mostly: float = 0.75
 
@@ -60,7 +65,8 @@ def group_rewards(
 def turn_rewards(
     turns: Sequence[Turn], settings: RewardSettings, fewest: int | None = None
 ) -> list[float]:
-    """Rewards of one episode; each edit after the first ``fewest`` costs, None: no edit does.
+    """Rewards of one episode of one turn or more; each edit after the first ``fewest`` costs, or
+    none where that is None.
 
     ``solved`` is paid once, so undoing and repeating a fix gains nothing. A command that the state
     does not allow costs no more than its turn: with a price on it, giving up at once is worth more
@@ -78,8 +84,10 @@ def turn_rewards(
         if turn.verdict.passed and not solved:
             solved = True
             rewards[at] += settings.solved
-    if turns and not turns[-1].is_exit:
+    if not turns[-1].is_exit:
         rewards[-1] += settings.no_exit
+    elif not turns[-1].verdict.passed:
+        rewards[-1] += settings.gave_up
     return rewards
 
 

@@ -52,7 +52,8 @@ DONE, GIVEN_UP = Turn(PASSED, is_exit=True), Turn(FAILED, is_exit=True)
         ([IMPOSSIBLE, FIX, DONE], [0.0, 1.0, 0.0]),
         ([FIX], [0.5]),
         ([WRONG, BAD], [0.0, -1.0]),
-        ([GIVEN_UP], [0.0]),
+        ([GIVEN_UP], [-0.5]),
+        ([FIX, WRONG, GIVEN_UP], [1.0, 0.0, -0.5]),
     ],
 )
 def test_rewards_of_turns(turns: list[Turn], rewards: list[float]) -> None:
@@ -107,10 +108,10 @@ def test_only_written_tokens_have_worth(tiny: Base) -> None:
             episode = settle(episode, move, verdict, dialect, limits)
         group.append(episode)
     solved, given_up = training_rows(group, group_rewards([e.turns for e in group]))
-    # Returns 1 and 0 at the first turn: mean 1/2, deviation sqrt(1/2); at the second both 0.
+    # Returns 1 and -1/2 at the first turn, mean 1/4, deviation 3 sqrt(1/8); at the second both 0.
     first, last = group[0].turns
     first_ids = tiny.encoder.command(command)
-    value = 0.5 / (math.sqrt(0.5) + 1e-4)
+    value = 0.75 / (3 * math.sqrt(0.125) + 1e-4)
     assert solved.worth[first.start : first.stop] == pytest.approx([value] * len(first_ids))
     assert solved.worth[last.start : last.stop] == [0.0] * (last.stop - last.start)
     assert [at for at, flag in enumerate(solved.written) if flag] == [
@@ -193,15 +194,19 @@ def test_micro_batches_hold_every_row_and_no_column_in_vain() -> None:
     batch = {
         "prompt_ids": torch.arange(4)[:, None],
         "completion_mask": mask,
-        "advantages": mask * torch.arange(1, 5)[:, None],
+        "advantages": mask * torch.tensor([1, 0, 3, 4])[:, None],
         "num_items_in_batch": torch.tensor(10),
     }
-    parts = micro_batches(batch, 2)
+    parts = micro_batches(batch, 2, keep_all=True)
     assert [part["advantages"].tolist() for part in parts] == [
-        [[2, 0], [3, 3]],
+        [[0, 0], [3, 3]],
         [[4, 4, 4, 0], [1, 1, 1, 1]],
     ]
     assert [part["prompt_ids"].flatten().tolist() for part in parts] == [[1, 2], [3, 0]]
+    # Row 1 has no advantage; fewer useful rows than parts are not told apart.
+    parts = micro_batches(batch, 3, keep_all=False)
+    assert [part["prompt_ids"].flatten().tolist() for part in parts] == [[2], [3], [0]]
+    assert len(micro_batches(batch, 4, keep_all=False)) == 4
     assert all(part["num_items_in_batch"] == 10 for part in parts)
 
 

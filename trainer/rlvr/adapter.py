@@ -145,7 +145,7 @@ class TurnTrainer(_Trainer):  # type: ignore[misc]  # see above
         per_batch = self.args.steps_per_generation
         if self._step % (per_batch * self.num_iterations) == 0 or self._buffered_inputs is None:
             batch = self._generate_and_score_completions(generation_batch)
-            self._buffered_inputs = micro_batches(batch, per_batch)
+            self._buffered_inputs = micro_batches(batch, per_batch, keep_all=self.beta != 0.0)
         return self._buffered_inputs[self._step % per_batch]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
@@ -212,13 +212,22 @@ class TurnTrainer(_Trainer):  # type: ignore[misc]  # see above
             self.accelerator.wait_for_everyone()
 
 
-def micro_batches(batch: dict[str, Any], count: int) -> list[dict[str, Any]]:
-    """``count`` parts with rows of like length, each cut to its longest row."""
+def micro_batches(batch: dict[str, Any], count: int, *, keep_all: bool) -> list[dict[str, Any]]:
+    """``count`` parts with rows of like length, each cut to its longest row.
+
+    Unless ``keep_all``, rows without any advantage are left out: with no distance to a reference
+    model to pay for, they have no gradient. The loss is divided by the tokens of all rows either
+    way.
+    """
     mask = batch["completion_mask"]
-    width = mask.shape[1]
+    lengths, width = mask.sum(1), mask.shape[1]
+    useful = batch["advantages"].ne(0).any(1)
+    if keep_all or int(useful.sum()) < count:
+        useful = torch.ones_like(useful)
+    order = lengths.argsort()
     parts = []
-    for rows in mask.sum(1).argsort().chunk(count):
-        longest = int(mask[rows].sum(1).max())
+    for rows in torch.tensor_split(order[useful[order]], count):
+        longest = int(lengths[rows].max())
         part = {}
         for name, value in batch.items():
             if isinstance(value, Tensor) and value.dim() == 2:
