@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final
 
 from lsprotocol import types
@@ -57,6 +59,22 @@ class Protocol(LanguageServerProtocol):
         """Drop what is kept for a request of ours that nobody waits for any more."""
         self._request_futures.pop(number, None)
         self._result_types.pop(number, None)
+
+    def _execute_handler(
+        self,
+        msg_id: str | int,
+        handler: Callable[..., Any],
+        callback: Callable[[Future[Any]], None],
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """pygls keeps a future for each notification, thus for each change of a document."""
+
+        def done(future: Future[Any]) -> None:
+            self._request_futures.pop(msg_id, None)
+            callback(future)
+
+        super()._execute_handler(msg_id, handler, done, args, kwargs)
 
     def _out_of_order(self, data: dict[str, Any]) -> tuple[int, str] | None:
         method = data.get("method")

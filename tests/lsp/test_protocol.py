@@ -5,6 +5,8 @@ that go away.
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import os
 import re
 import signal
@@ -13,6 +15,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+
+from lsp_server.features import make_server
 
 from .conftest import Place, Script
 from .editor import ROOT, Editor, Json, ServerError, command, server_env, span
@@ -237,3 +241,23 @@ async def test_a_session_with_no_capabilities_at_all(
     assert editor.texts[uri] == ADD.replace("-", "+")
     assert editor.messages()[0] == 'editloop.budget: "soon" is not a number; 10.0 is used'
     assert "$/progress" not in dict(editor.notes)
+
+
+async def test_nothing_is_kept_of_a_notification(place: Place) -> None:
+    server = make_server()
+    server.start(asyncio.get_running_loop())
+    server.protocol.set_writer(io.BytesIO())
+
+    def receive(method: str, params: Json, **more: object) -> None:
+        message = {"jsonrpc": "2.0", "method": method, "params": params, **more}
+        server.protocol.receive(json.dumps(message).encode())
+
+    receive("initialize", {"capabilities": {}, "processId": None, "rootUri": None}, id=1)
+    document = {"uri": place(), "version": 1}
+    receive("textDocument/didOpen", {"textDocument": {**document, "languageId": "", "text": ADD}})
+    for _ in range(10):
+        changed = {"textDocument": document, "contentChanges": [{"text": ADD}]}
+        receive("textDocument/didChange", changed)
+    receive("textDocument/didClose", {"textDocument": document})
+    assert not server.protocol._request_futures
+    await server.finish()
