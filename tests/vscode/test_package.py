@@ -23,3 +23,7 @@ def test_version_is_the_packages() -> None:
     package = json.loads((ROOT / "vscode-client" / "package.json").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert package["version"] == project["project"]["version"]
+
+
+def test_licence_is_the_projects() -> None:
+    assert (ROOT / "vscode-client" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()

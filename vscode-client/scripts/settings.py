@@ -28,15 +28,16 @@ CLIENT: dict[str, Any] = {
         "type": "string",
         "default": "",
         "scope": "machine-overridable",
-        "description": "Path of the editloop program; ~ and ${workspaceFolder} are replaced. Empty: the selected "
-        "Python environment, then the PATH.",
+        "description": "Path of the editloop program; ~ and ${workspaceFolder} are replaced. "
+        "Empty: the selected Python environment, then the PATH.",
     },
     "editloop.trace.server": {
         "type": "string",
         "default": "messages",
         "enum": ["messages", "compact", "verbose"],
         "scope": "window",
-        "description": "How much of each message the output channel shows while its log level is Trace.",
+        "description": "How much of each message the output channel shows while its log level is "
+        "Trace.",
     },
 }
 
@@ -59,7 +60,9 @@ def main() -> int:
     if configuration["properties"] == wanted:
         return 0
     if "--check" in sys.argv[1:]:
-        print("package.json is not what the server's settings are: run vscode-client/scripts/settings.py")
+        print(
+            "package.json has other settings than the server: run vscode-client/scripts/settings.py"
+        )
         return 1
     configuration["properties"] = wanted
     PACKAGE.write_text(json.dumps(package, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

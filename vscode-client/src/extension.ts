@@ -38,7 +38,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     "editloop.showMenu": () => showMenu(context.extension),
   };
   const commands = Object.entries(handlers).map(([id, handler]) =>
-    vscode.commands.registerCommand(id, () => reporting(log, handler)),
+    vscode.commands.registerCommand(id, () => reporting(session, handler)),
   );
 
   context.subscriptions.push(
@@ -68,7 +68,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 }
 
 /** Runs a command; what goes wrong is said in one line, with the rest in the log. */
-async function reporting(log: vscode.LogOutputChannel, handler: Handler): Promise<void> {
+async function reporting({ log, phase }: Session, handler: Handler): Promise<void> {
   try {
     await handler();
   } catch (error) {
@@ -76,7 +76,10 @@ async function reporting(log: vscode.LogOutputChannel, handler: Handler): Promis
     if (!(error instanceof UserError)) {
       log.error(error instanceof Error ? error : message);
     }
-    void vscode.window.showErrorMessage(message);
+    const ways = phase === "missing" ? ["Get Started"] : [];
+    if (await vscode.window.showErrorMessage(message, ...ways)) {
+      await getStarted();
+    }
   }
 }
 

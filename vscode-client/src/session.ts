@@ -13,6 +13,7 @@ import {
 } from "vscode-languageclient/node";
 import { configuration } from "./configuration";
 import { UserError } from "./errors";
+import { forward } from "./log";
 import { type InitializationOptions, type ServerStatus, STATUS_NOTIFICATION, TRUST_NOTIFICATION } from "./protocol";
 import { findServer, type Server } from "./server";
 
@@ -129,6 +130,7 @@ export class Session implements vscode.Disposable {
         ],
         outputChannel: this.log,
         revealOutputChannelOn: RevealOutputChannelOn.Never,
+        stdioOptions: { stdout: forward, stderr: forward },
         initializationOptions: (): InitializationOptions => ({ trusted: vscode.workspace.isTrusted, status: true }),
         middleware: {
           ...this.middleware(this),

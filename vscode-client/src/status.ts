@@ -46,7 +46,7 @@ function view({ phase, status }: Session): View {
   if (status.busy) {
     const { message = "working", candidates = 0 } = status.job ?? {};
     return {
-      text: `$(loading~spin) editloop: ${candidates} tried`,
+      text: `$(loading~spin) editloop: ${candidates ? `${candidates} tried` : "working"}`,
       tooltip: `${message}\n\n${about}\n\nClick to cancel.`,
       command: "editloop.cancelFixes",
     };

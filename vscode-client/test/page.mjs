@@ -17,6 +17,13 @@ export class Window {
     await this.row(title).click();
   }
 
+  /** Types into the input box that has the title. */
+  async answer(title, value) {
+    await this.page.locator(".quick-input-widget", { hasText: title }).waitFor();
+    await this.input.fill(value);
+    await this.page.keyboard.press("Enter");
+  }
+
   async open(name) {
     await this.page.keyboard.press("Control+P");
     await this.input.fill(name);

@@ -16,7 +16,12 @@ export async function merge(path, results) {
     Object.assign(cell.tests, tests);
     cell.result = WORST.find((result) => Object.values(cell.tests).includes(result));
   }
-  const sorted = Object.fromEntries(Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1)));
-  await writeFile(`${path}.new`, `${JSON.stringify(sorted, null, 1)}\n`);
+  await writeFile(`${path}.new`, `${JSON.stringify(table, sorted, 1)}\n`);
   await rename(`${path}.new`, path);
+}
+
+/** For JSON.stringify: objects with their keys in order. */
+function sorted(_, value) {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -51,7 +51,9 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
       await window.goToLine(FAILING_LINE);
       const entry = await window.action(/^Fix: /);
       await picture("vscode-lightbulb");
+      const progress = window.notification("Fix: median").waitFor();
       await entry.click();
+      await progress;
       await window.titleButton("Accept Fix").waitFor();
       await window.notification(/fixed; .*doctests 6\/6 passed/).waitFor();
       await page.locator(".notification-fade-in-done").waitFor();
@@ -84,17 +86,21 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
       await window.command("editloop: Show Report of the Last Fix");
       await page.frameLocator("iframe.webview").frameLocator("#active-frame").getByText("median.py: fixed").first().waitFor();
       await picture("vscode-report");
-      await page.keyboard.press("Control+F4");
+      await window.command("View: Close All Editors");
+    },
+
+    progress: async () => {
+      await set({});
+      await window.command("Notifications: Clear All Notifications");
+      await window.open("hard.py");
+      await window.command("editloop: Fix File");
+      await window.notification(/turn \d+, \d+ candidates/).waitFor();
+      await picture("vscode-progress");
     },
 
     cancel: async () => {
-      await set({});
-      await window.open("hard.py");
       const before = await read("hard.py");
-      await window.command("editloop: Fix File");
-      const progress = window.notification(/turn \d+, \d+ candidates/);
-      await progress.waitFor();
-      await picture("vscode-progress");
+      const progress = window.notification("Fix this file");
       await progress.locator(BUTTON, { hasText: "Cancel" }).click();
       await progress.waitFor({ state: "hidden" });
       await window.status(/· [A-F]$/).waitFor();
@@ -111,11 +117,9 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
 
     "training on the workspace, cancelled": async () => {
       await window.command("editloop: Train on This Workspace");
-      await window.input.fill("1");
-      await page.keyboard.press("Enter");
-      await window.input.fill("mine");
-      await page.keyboard.press("Enter");
-      const progress = window.notification(/Training mine: \w+ \(\d of \d\)/);
+      await window.answer("(1/2)", "1");
+      await window.answer("(2/2)", "mine");
+      const progress = window.notification(/Training mine: \w+ \(\d+ of \d+\)/);
       await progress.waitFor();
       await picture("vscode-training");
       await progress.locator(BUTTON, { hasText: "Cancel" }).click();

@@ -11,6 +11,10 @@ export const SERVER = "node_modules/code-server/lib/vscode/out/server-main.js";
 const START_MS = 60_000;
 const END_MS = 5_000;
 
+const running = new Set();
+process.on("exit", () => running.forEach((server) => signal(server, "SIGKILL")));
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => process.exit(1));
+
 /**
  * Runs `use({ page, url })` and ends everything afterwards.
  * cache: where code-server is installed. home: an empty folder for the editor's data.
@@ -30,6 +34,7 @@ export async function withVSCode({ cache, node, home, extensions, env, size, set
     // A group of its own, so that language servers and their sandboxes end with it.
     { env: { ...process.env, HOME: home, ...env }, detached: true, stdio: ["ignore", "pipe", "pipe"] },
   );
+  running.add(server);
   let browser;
   try {
     const url = await address(server);
@@ -42,6 +47,7 @@ export async function withVSCode({ cache, node, home, extensions, env, size, set
   } finally {
     await browser?.close();
     await end(server);
+    running.delete(server);
   }
 }
 

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import Mocha from "mocha";
 
-/** Empty where the test passed, else what was wrong. */
+/** Empty where a test passed, else what was wrong; the failure of a hook, which is no feature, has the name "". */
 type Outcome = Record<string, string>;
 
 export async function run(): Promise<void> {
@@ -13,7 +13,9 @@ export async function run(): Promise<void> {
   const failures = await new Promise<number>((resolve) => {
     const runner = mocha.run(resolve);
     runner.on("pass", (test) => (outcome[test.title] = ""));
-    runner.on("fail", (test, error: Error) => (outcome[test.title] = error.stack ?? error.message));
+    runner.on("fail", (failed, error: Error) => {
+      outcome[failed.type === "test" ? failed.title : ""] = error.stack ?? error.message;
+    });
   });
   writeFileSync(process.env["EDITLOOP_TEST_RESULTS"] ?? "", JSON.stringify(outcome));
   if (failures > 0) {

@@ -72,6 +72,7 @@ const diffInFront = () => {
 describe("VS Code", () => {
   before(async () => {
     await vscode.extensions.getExtension("editloop.editloop")?.activate();
+    await vscode.commands.executeCommand("editloop.status");
   });
 
   afterEach(async () => {
@@ -233,6 +234,31 @@ describe("VS Code", () => {
     const editor = await open("restart.py", SYNTAX);
     await vscode.commands.executeCommand("editloop.fixFile");
     strictEqual(editor.document.getText(), SYNTAX.replace(")\n", "):\n"));
+  });
+
+  it("restart after a crash", async () => {
+    const serverProcess = async () => {
+      const { markdown } = await vscode.commands.executeCommand<{ markdown: string }>("editloop.debugInformation");
+      return Number(/server process \| (\d+)/.exec(markdown)?.[1]);
+    };
+    const before = await serverProcess();
+    process.kill(before, "SIGKILL");
+    const after = await until(() => serverProcess().catch(() => undefined));
+    ok(after !== before);
+  });
+
+  it("fix all on save", async () => {
+    const source = "def area(width, height):\n    return widht * height\n\n\ndef half(number):\n    return nmber / 2\n";
+    const target = vscode.ConfigurationTarget.Workspace;
+    const whole = vscode.workspace.getConfiguration("editor");
+    await whole.update("codeActionsOnSave", { "source.fixAll.editloop": "explicit" }, target);
+    const { document } = await open("all.py", source);
+    await until(() => vscode.languages.getDiagnostics(document.uri)[1]);
+    await document.save();
+    await whole.update("codeActionsOnSave", undefined, target);
+    strictEqual(await readFile(document.fileName, "utf8"), document.getText());
+    ok(document.getText() !== source);
+    await until(() => (vscode.languages.getDiagnostics(document.uri).length === 0 ? true : undefined));
   });
 
   it("switched off for a language", async () => {
