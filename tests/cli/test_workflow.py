@@ -68,6 +68,7 @@ def run(home: Path, *, stop_at: str = "", by: int = signal.SIGKILL, **changes: s
     return process.returncode, row
 
 
+@pytest.mark.timeout(900)
 def test_killed_three_times_it_still_ends_right(home: Path) -> None:
     steps = ["demonstrations", "tasks", "language", "tool", "practice", "after", "export"]
     chosen = sorted(random.Random(0).sample(steps, 3), key=steps.index)
