@@ -39,7 +39,7 @@ from trainer.rlvr.training import RlvrSettings, train_rlvr
 from trainer.run import read_metrics
 
 FAMILIES = (
-    *("undefined_name", "missing_bracket", "extra_bracket", "missing_colon"),
+    *("undefined_name", "extra_bracket", "missing_colon"),
     *("foreign_keyword", "keyword_typo", "equals"),
 )
 CURVE = "curve.json"
@@ -84,6 +84,7 @@ class Evaluator(TrainerCallback):
         if state.global_step % self._every == 0 or control.should_training_stop:
             solved = self.solved(kwargs["model"])
             self.points.append(Point(state.global_step, round(self._seconds, 1), solved))
+            print(self.points[-1], flush=True)
         self._mark = time.monotonic()
 
 
@@ -97,6 +98,7 @@ def settings_of(options: argparse.Namespace, seed: int) -> RlvrSettings:
         rate=options.rate,
         kl=options.kl,
         micro=options.micro,
+        generations=options.generations,
         seed=seed,
         checkpoint_seconds=1e9,
     )
@@ -178,7 +180,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=60.0, help="at most, for each seed")
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--every", type=int, default=10, help="steps from evaluation to evaluation")
-    parser.add_argument("--groups", type=int, default=6)
+    parser.add_argument("--groups", type=int, default=4)
+    parser.add_argument("--generations", type=int, default=8)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=300)
     parser.add_argument("--command", type=int, default=24)

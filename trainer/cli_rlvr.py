@@ -41,6 +41,7 @@ def rlvr(
     Under torchrun or accelerate launch the processes share the groups of each step.
     """
     import torch
+    from transformers.utils import logging
 
     from trainer.progress import TrainingBar, console, open_tensorboard
     from trainer.rlvr.training import RlvrSettings, train_rlvr
@@ -48,6 +49,7 @@ def rlvr(
 
     if minutes is None and steps is None:
         raise RunError("say how long: --minutes, --steps or both")
+    logging.disable_progress_bar()
     if threads:
         torch.set_num_threads(threads)
     settings = RlvrSettings(

@@ -110,20 +110,29 @@ def returns(rewards: Sequence[float]) -> list[float]:
     return found[::-1]
 
 
-def advantages(group: Sequence[Sequence[float]], epsilon: float = 1e-4) -> list[list[float]]:
+def standings(turns: Sequence[Turn]) -> list[bool]:
+    """For each turn whether every check passed before it."""
+    return [False, *(turn.verdict.passed for turn in turns[:-1])]
+
+
+def advantages(
+    group: Sequence[Sequence[float]],
+    standing: Sequence[Sequence[bool]],
+    epsilon: float = 1e-4,
+) -> list[list[float]]:
     """Returns of a group's episodes, normalized turn by turn.
 
-    Turn t is compared with turn t of the other episodes. One that has ended earlier counts with
-    a return of zero: nothing more can come of it, and an episode that goes on alone still learns
-    whether that was worth it.
+    Turn t is compared with turn t of those episodes that stand alike before it (``standing``): once
+    the task is solved little can be gained, so an EXIT there says nothing about an edit elsewhere.
+    A turn that has no other to be compared with has no advantage.
     """
-    longest = max(map(len, group), default=0)
     normalized: list[list[float]] = [[] for _ in group]
-    for turn in range(longest):
-        values = [episode[turn] if turn < len(episode) else 0.0 for episode in group]
-        mean = math.fsum(values) / len(values)
-        spread = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / max(len(values) - 1, 1))
-        for at, episode in enumerate(group):
-            if turn < len(episode):
-                normalized[at].append((values[at] - mean) / (spread + epsilon))
+    for turn in range(max(map(len, group), default=0)):
+        alive = [at for at, episode in enumerate(group) if turn < len(episode)]
+        for at in alive:
+            alike = [i for i in alive if standing[i][turn] == standing[at][turn]]
+            values = [group[i][turn] for i in alike]
+            mean = math.fsum(values) / len(values)
+            spread = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / max(len(values) - 1, 1))
+            normalized[at].append((group[at][turn] - mean) / (spread + epsilon))
     return normalized

@@ -19,7 +19,14 @@ from editloop.text import Snapshot
 from editloop.transcript import Observation, Transcript
 from editloop.verdict import Verdict
 from trainer.encode import Base, load_base
-from trainer.reward import RewardSettings, advantages, group_rewards, returns, turn_rewards
+from trainer.reward import (
+    RewardSettings,
+    advantages,
+    group_rewards,
+    returns,
+    standings,
+    turn_rewards,
+)
 from trainer.rlvr.adapter import _score_written, micro_batches
 from trainer.rlvr.curriculum import Curriculum
 from trainer.rlvr.dialect import NO_COMMAND, Dialect
@@ -73,19 +80,26 @@ def test_returns_sum_what_is_to_come() -> None:
     assert returns([-0.5, 1.0, 0.0, -0.5]) == [0.0, 0.5, -0.5, -0.5]
 
 
-def test_advantages_are_normalized_turn_by_turn() -> None:
-    """Turn 0: returns 1, 0, 0 and -1, mean 0, standard deviation sqrt(2/3). Turn 1: 0, 0 and -1
-    beside one that has ended, mean -1/4, deviation 1/2."""
-    found = advantages([[1.0, 0.0], [0.0], [0.0, 0.0], [-1.0, -1.0]], epsilon=0.0)
+def test_advantages_are_normalized_turn_by_turn_among_those_that_stand_alike() -> None:
+    """Turn 0: returns 1, 0, 0 and -1, mean 0, standard deviation sqrt(2/3). Turn 1: 0 and -1 of
+    those still unsolved, mean -1/2, deviation sqrt(1/2); the first is solved and alone."""
+    group = [[1.0, -0.5], [0.0], [0.0, 0.0], [-1.0, -1.0]]
+    standing = [[False, True], [False], [False, False], [False, False]]
+    found = advantages(group, standing, epsilon=1e-12)
     spread = math.sqrt(2 / 3)
-    assert found[0] == pytest.approx([1 / spread, 0.5])
+    assert found[0] == pytest.approx([1 / spread, 0.0])
     assert found[1] == pytest.approx([0.0])
-    assert found[2] == pytest.approx([0.0, 0.5])
-    assert found[3] == pytest.approx([-1 / spread, -1.5])
+    assert found[2] == pytest.approx([0.0, math.sqrt(0.5)])
+    assert found[3] == pytest.approx([-1 / spread, -math.sqrt(0.5)])
+
+
+def test_a_turn_is_judged_by_what_passed_before_it() -> None:
+    assert standings([WRONG, FIX, WRONG, DONE]) == [False, False, True, False]
 
 
 def test_a_group_of_equals_teaches_nothing() -> None:
-    assert advantages([[1.0, 0.0], [1.0, 0.0]]) == [[0.0, 0.0], [0.0, 0.0]]
+    equal = [[1.0, 0.0], [1.0, 0.0]]
+    assert advantages(equal, [[False, True]] * 2) == [[0.0, 0.0], [0.0, 0.0]]
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +122,7 @@ def test_only_written_tokens_have_worth(tiny: Base) -> None:
             episode = settle(episode, move, verdict, dialect, limits)
         group.append(episode)
     solved, given_up = training_rows(group, group_rewards([e.turns for e in group]))
-    # Returns 1 and -1/2 at the first turn, mean 1/4, deviation 3 sqrt(1/8); at the second both 0.
+    # Returns 1 and -1/2 at the first turn, mean 1/4, deviation 3 sqrt(1/8); then one is alone.
     first, last = group[0].turns
     first_ids = tiny.encoder.command(command)
     value = 0.75 / (3 * math.sqrt(0.125) + 1e-4)

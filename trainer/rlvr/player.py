@@ -15,7 +15,7 @@ import torch
 from accelerate.utils import gather_object  # type: ignore[import-untyped]  # it has no stubs
 
 from editloop.tasks import Task
-from trainer.reward import RewardSettings, advantages, group_rewards, returns
+from trainer.reward import RewardSettings, advantages, group_rewards, returns, standings
 from trainer.rlvr.adapter import Row, TurnTrainer
 from trainer.rlvr.curriculum import Curriculum
 from trainer.rlvr.dialect import Dialect
@@ -68,7 +68,8 @@ class Player:
 def training_rows(group: Sequence[Episode], rewards: Sequence[Sequence[float]]) -> list[Row]:
     """A group's episodes for the loss: each token the model wrote gets its turn's advantage."""
     made = []
-    worths = advantages([returns(scores) for scores in rewards])
+    standing = [standings(episode.turns) for episode in group]
+    worths = advantages([returns(scores) for scores in rewards], standing)
     for episode, scores, values in zip(group, rewards, worths, strict=True):
         worth = [0.0] * len(episode.ids)
         for turn, value in zip(episode.turns, values, strict=True):
