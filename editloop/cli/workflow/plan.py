@@ -195,7 +195,7 @@ class Plan:
 
     def _practice(self) -> Step:
         model = self.taught / "model"
-        few = run("" if self.long else "--groups 4 --generations 2")
+        few = run("--groups 8" if self.long else "--groups 4 --generations 2")
         few += run("--lora 32" if self.options.fine_tunes else "")
         return Step(
             "practice",
