@@ -27,7 +27,7 @@ def evaluate(
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Attempts at each task.")] = 4,
     temperature: Annotated[float, typer.Option(min=0.01, help="Of sampling.")] = 0.8,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only N tasks of each set.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only N random tasks of a set.")] = None,
     seed: Annotated[int, typer.Option(help="Of the sampling.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each process.")] = 1,

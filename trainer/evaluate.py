@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from random import Random
 
 from editloop.engine.gguf_info import read_info
 from editloop.tasks import Task, read_tasks
@@ -54,10 +55,10 @@ def evaluate(
 ) -> list[Cell]:
     """Play all that is missing and write ``report.md``, ``report.json`` and ``report.png``.
 
-    ``limit``: at most so many tasks of a set. Raises RunError where the folder holds attempts with
+    ``limit``: so many tasks of a set, drawn by the seed. Raises RunError where the folder holds attempts with
     other settings, at other tasks or of other models of the same name.
     """
-    tasks = {name: _tasks(path, limit) for name, path in sets.items()}
+    tasks = {name: _tasks(path, limit, settings.seed) for name, path in sets.items()}
     about = [_about(model) for model in models]
     _check(models, sets, out, settings, limit)
     cells = []
@@ -84,11 +85,15 @@ def evaluate(
     return cells
 
 
-def _tasks(path: Path, limit: int | None) -> list[Task]:
-    found = [task for task in read_tasks(path) if fits(task)][:limit]
+def _tasks(path: Path, limit: int | None, seed: int) -> list[Task]:
+    """In the order of the file; neighbours there are often of one function."""
+    found = [task for task in read_tasks(path) if fits(task)]
     if not found:
         raise RunError(f"{path} holds no task whose module fits into the window")
-    return found
+    if limit is None or limit >= len(found):
+        return found
+    chosen = sorted(Random(seed).sample(range(len(found)), limit))
+    return [found[at] for at in chosen]
 
 
 def _about(model: Contestant) -> dict[str, object]:
