@@ -55,8 +55,8 @@ def evaluate(
 ) -> list[Cell]:
     """Play all that is missing and write ``report.md``, ``report.json`` and ``report.png``.
 
-    ``limit``: so many tasks of a set, drawn by the seed. Raises RunError where the folder holds attempts with
-    other settings, at other tasks or of other models of the same name.
+    ``limit``: so many tasks of a set, drawn by the seed. Raises RunError where the folder holds
+    attempts with other settings, at other tasks or of other models of the same name.
     """
     tasks = {name: _tasks(path, limit, settings.seed) for name, path in sets.items()}
     about = [_about(model) for model in models]
