@@ -28,14 +28,22 @@ export class Choices {
   }
 
   /** Keeps the fixes of a result; its edits are for the document as it is now. */
-  async remember(session: Session, document: vscode.TextDocument, { edit, report, alternatives }: FixResult): Promise<void> {
+  async remember(
+    session: Session,
+    document: vscode.TextDocument,
+    { edit, report, alternatives }: FixResult,
+  ): Promise<void> {
     if (!edit) {
       return;
     }
     const converter = session.running().protocol2CodeConverter;
     const choice = async (label: string, diff: string, made: WorkspaceEdit): Promise<Choice> => {
       const edits = (await converter.asWorkspaceEdit(made)).get(document.uri);
-      return { label: changedLines(diff), description: label.replace(/^editloop: /, ""), text: applied(document, edits) };
+      return {
+        label: changedLines(diff),
+        description: label.replace(/^editloop: /, ""),
+        text: applied(document, edits),
+      };
     };
     const best = choice(report.line, report.diff, edit);
     const others = alternatives.map((other) => choice(other.label, other.diff, other.edit));

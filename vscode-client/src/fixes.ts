@@ -110,10 +110,13 @@ export class Fixes implements vscode.Disposable {
     }
   }
 
-  /** The same action, its edit replaced by a command that shows the diff where the person wants to see it first. */
+  /**
+   * The same action, its edit replaced by a command that shows the diff where the person wants to see it first.
+   * Fixing all is left as it is: it may be part of saving, which must not wait for an answer.
+   */
   private previewed(action: vscode.CodeAction, verdict: string): vscode.CodeAction {
-    const { title, edit } = action;
-    if (edit && wantsPreview()) {
+    const { title, edit, kind } = action;
+    if (edit && wantsPreview() && !(kind && vscode.CodeActionKind.SourceFixAll.contains(kind))) {
       action.command = { title, command: PREVIEW_ACTION, arguments: [title, verdict, edit] };
       delete action.edit;
     }

@@ -84,7 +84,9 @@ function modelItem(model: Model): ModelItem {
     model.base_model && `from ${model.base_model}`,
     model.source,
   ];
-  const scores = Object.entries(model.eval).map(([name, score]) => `${name} ${typeof score === "number" ? +score.toPrecision(3) : score}`);
+  const scores = Object.entries(model.eval).map(
+    ([name, score]) => `${name} ${typeof score === "number" ? +score.toPrecision(3) : score}`,
+  );
   return {
     model,
     label: `${model.default ? "$(star-full) " : ""}${model.name}`,

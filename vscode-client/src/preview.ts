@@ -60,12 +60,7 @@ export class Preview implements vscode.Disposable, vscode.TextDocumentContentPro
     this.parts.forEach((part) => part.dispose());
   }
 
-  private async ask(
-    title: string,
-    verdict: string,
-    document: vscode.TextDocument,
-    text: string,
-  ): Promise<Decision> {
+  private async ask(title: string, verdict: string, document: vscode.TextDocument, text: string): Promise<Decision> {
     const uri = document.uri.with({ scheme: FIX_SCHEME, query: String(++this.count) });
     const decision = new Promise<Decision>((decide) => this.pending.set(uri.toString(), { uri, text, decide }));
     try {
@@ -103,7 +98,11 @@ export class Preview implements vscode.Disposable, vscode.TextDocumentContentPro
 export function applied(document: vscode.TextDocument, edits: readonly vscode.TextEdit[]): string {
   let text = document.getText();
   const fromTheEnd = edits
-    .map(({ range, newText }) => ({ start: document.offsetAt(range.start), end: document.offsetAt(range.end), newText }))
+    .map(({ range, newText }) => ({
+      start: document.offsetAt(range.start),
+      end: document.offsetAt(range.end),
+      newText,
+    }))
     .sort((a, b) => b.start - a.start);
   for (const { start, end, newText } of fromTheEnd) {
     text = text.slice(0, start) + newText + text.slice(end);

@@ -78,7 +78,9 @@ export class Session implements vscode.Disposable {
   running(): LanguageClient {
     if (!this.client || this.phase !== "running") {
       throw new UserError(
-        this.phase === "missing" ? "editloop is not installed on this machine." : `The editloop server is ${this.phase}.`,
+        this.phase === "missing"
+          ? "editloop is not installed on this machine."
+          : `The editloop server is ${this.phase}.`,
       );
     }
     return this.client;

@@ -34,7 +34,11 @@ function view({ phase, status }: Session): View {
     };
   }
   if (phase === "stopped") {
-    return { text: "$(error) editloop", tooltip: "The server is stopped. Click for its logs.", command: "editloop.showLogs" };
+    return {
+      text: "$(error) editloop",
+      tooltip: "The server is stopped. Click for its logs.",
+      command: "editloop.showLogs",
+    };
   }
   if (phase === "starting" || !status) {
     return { text: "$(loading~spin) editloop", tooltip: "The server starts.", command: "editloop.showLogs" };

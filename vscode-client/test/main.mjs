@@ -87,7 +87,15 @@ async function atTheWindow(common) {
   const extensions = join(work, "extensions");
   const vsix = join(client, "editloop.vsix");
   const server = join(options.cache, SERVER);
-  await promisify(execFile)(process.execPath, [server, "--install-extension", vsix, "--extensions-dir", extensions, "--server-data-dir", join(work, "cli")]);
+  await promisify(execFile)(process.execPath, [
+    server,
+    "--install-extension",
+    vsix,
+    "--extensions-dir",
+    extensions,
+    "--server-data-dir",
+    join(work, "cli"),
+  ]);
   // The server is found on the PATH, and can be taken away from there.
   const bin = join(work, "bin");
   await mkdir(bin);

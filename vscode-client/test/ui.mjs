@@ -38,7 +38,10 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
       await page.getByRole("button", { name: "Trust", exact: true }).click();
       await window.open("median.py");
       await page.keyboard.press("Control+S");
-      await window.notification(/May it\?/).locator(BUTTON, { hasText: "Run in the sandbox" }).click();
+      await window
+        .notification(/May it\?/)
+        .locator(BUTTON, { hasText: "Run in the sandbox" })
+        .click();
     },
 
     "failing doctests on save, by the setting runCode": async () => {
@@ -84,7 +87,12 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
 
     report: async () => {
       await window.command("editloop: Show Report of the Last Fix");
-      await page.frameLocator("iframe.webview").frameLocator("#active-frame").getByText("median.py: fixed").first().waitFor();
+      await page
+        .frameLocator("iframe.webview")
+        .frameLocator("#active-frame")
+        .getByText("median.py: fixed")
+        .first()
+        .waitFor();
       await picture("vscode-report");
       await window.command("View: Close All Editors");
     },
@@ -121,7 +129,6 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
       await window.answer("(2/2)", "mine");
       const progress = window.notification(/Training mine: \w+ \(\d+ of \d+\)/);
       await progress.waitFor();
-      await picture("vscode-training");
       await progress.locator(BUTTON, { hasText: "Cancel" }).click();
       await window.notification(/Training stopped/).waitFor();
       await window.status(/· [A-F]$/).waitFor();
@@ -134,7 +141,6 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
       await page.getByRole("button", { name: "Install the server" }).click();
       const button = page.getByRole("button", { name: "Install editloop" });
       await button.waitFor();
-      await picture("vscode-walkthrough");
       await button.click();
       await window.notification("Trust this workspace first").waitFor();
     },

@@ -42,7 +42,11 @@ export async function withVSCode({ cache, node, home, extensions, env, size, set
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
       args: ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"],
     });
-    const context = await browser.newContext({ viewport: size, deviceScaleFactor: 1, permissions: ["clipboard-read", "clipboard-write"] });
+    const context = await browser.newContext({
+      viewport: size,
+      deviceScaleFactor: 1,
+      permissions: ["clipboard-read", "clipboard-write"],
+    });
     return await use({ page: await context.newPage(), url });
   } finally {
     await browser?.close();

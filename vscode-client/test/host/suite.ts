@@ -9,7 +9,8 @@ import { applied, FIX_SCHEME } from "../../src/preview";
 import type { Model, ServerStatus } from "../../src/protocol";
 import { findServer } from "../../src/server";
 
-const BROKEN = 'def double(number):\n    """Twice a number.\n\n    >>> double(4)\n    8\n    """\n    return number + 2\n';
+const BROKEN =
+  'def double(number):\n    """Twice a number.\n\n    >>> double(4)\n    8\n    """\n    return number + 2\n';
 const FIXED = /return number (\* 2|\+ number)\n$/;
 const HARD = `def secret(number):
     """
@@ -53,7 +54,11 @@ function cursorTo(editor: vscode.TextEditor, text: string): void {
   editor.selection = new vscode.Selection(position, position);
 }
 
-async function actions(editor: vscode.TextEditor, kind: vscode.CodeActionKind, resolve = 0): Promise<vscode.CodeAction[]> {
+async function actions(
+  editor: vscode.TextEditor,
+  kind: vscode.CodeActionKind,
+  resolve = 0,
+): Promise<vscode.CodeAction[]> {
   return vscode.commands.executeCommand(
     "vscode.executeCodeActionProvider",
     editor.document.uri,
@@ -225,7 +230,9 @@ describe("VS Code", () => {
     await open("report.py", BROKEN);
     await vscode.commands.executeCommand("editloop.fixFile");
     await vscode.commands.executeCommand("editloop.showReport");
-    const report = await until(() => vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === "editloop-report"));
+    const report = await until(() =>
+      vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === "editloop-report"),
+    );
     ok(report.getText().includes("report.py"), report.getText());
   });
 
@@ -252,6 +259,7 @@ describe("VS Code", () => {
     const target = vscode.ConfigurationTarget.Workspace;
     const whole = vscode.workspace.getConfiguration("editor");
     await whole.update("codeActionsOnSave", { "source.fixAll.editloop": "explicit" }, target);
+    await settings().update("preview", true, target);
     const { document } = await open("all.py", source);
     await until(() => vscode.languages.getDiagnostics(document.uri)[1]);
     await document.save();
