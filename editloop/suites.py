@@ -102,7 +102,7 @@ class SuiteCheck:
             return CheckResult("pytest", len(report.expected), len(report.expected))
         good = sum(outcome == "passed" for _, outcome in report.outcomes)
         total = max(len(report.expected), good + 1)
-        return CheckResult("pytest", good, total, _findings(report))
+        return CheckResult("pytest", good, total, _findings(report, self._module.name))
 
     def report(self, source: str, cancel: threading.Event | None) -> PytestReport:
         """How every test went."""
@@ -143,11 +143,29 @@ class Regression:
         return CheckResult("pytest", len(self.passed) - len(lost), len(self.passed), findings)
 
 
-def _findings(report: PytestReport) -> tuple[Finding, ...]:
+def raised_at(text: str, module: str) -> int | None:
+    """The deepest line (0-based) of a file in pytest's traceback, None where it is not there.
+
+    ``module`` is the file's name.
+    """
+    lines = re.findall(rf"^(?:\S*[/\\])?{re.escape(module)}:(\d+): ", text, re.MULTILINE)
+    return int(lines[-1]) - 1 if lines else None
+
+
+def _findings(report: PytestReport, module: str) -> tuple[Finding, ...]:
     """One for each failed test, with pytest's own word on why where there is one."""
-    said = re.findall(r"^E\s+(.+)$", report.text, re.MULTILINE)
+    details = dict(report.details)
     failed = [name for name, outcome in report.outcomes if outcome == "failed"]
     if not failed:
-        return (Finding(" ".join([report.problem, *said[:1]])),)
-    reasons = [*said, *[""] * len(failed)]
-    return tuple(Finding(f"{n} failed: {r}") for n, r in zip(failed, reasons, strict=False))
+        said = _said(report.text)
+        return (Finding(f"{report.problem} {said}".strip(), raised_at(report.text, module)),)
+    texts = [(name, details.get(name, "")) for name in failed]
+    return tuple(
+        Finding(f"{name} failed: {_said(text)}", raised_at(text, module)) for name, text in texts
+    )
+
+
+def _said(text: str) -> str:
+    """pytest's first line on what went wrong, "" where there is none."""
+    found = re.search(r"^E\s+(.+)$", text, re.MULTILINE)
+    return found[1] if found else ""

@@ -51,9 +51,6 @@ class Jobs:
     def running(self) -> list[Job]:
         return list(self._jobs.values())
 
-    def get(self, uri: str) -> Job | None:
-        return self._jobs.get(uri)
-
     async def run(self, uri: str, key: Key, work: Callable[[Job], Coroutine[Any, Any, T]]) -> T:
         """The result of ``work``. An equal job that runs already is joined, another one of the same
         document is replaced. Raises JobCancelled."""

@@ -58,8 +58,6 @@ class Report:
             return f"{self.name}: no fix found: {self.reason}"
         if self.status == "stale":
             return f"{self.name}: the fix was not applied: {self.reason}"
-        if self.status == "cancelled":
-            return f"{self.name}: {self.reason}"
         return f"{self.name}: {self.reason}"
 
     def data(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from editloop.checks.plans import plan_doctests
 from editloop.checks.testruns import NOT_RUN, run_plan
 from editloop.region import Definition, definitions
 from editloop.sandbox import SandboxPool
-from editloop.suites import SuiteCheck, find_suites
+from editloop.suites import SuiteCheck, find_suites, raised_at
 from editloop.text import Snapshot
 from editloop.verify import outcome_findings
 
@@ -68,17 +68,11 @@ def suite_failures(
     found = []
     for name in failed:
         said = re.findall(r"^E\s+(.+)$", details.get(name, ""), re.MULTILINE)
-        line = _raised_at(details.get(name, ""), module)
+        line = raised_at(details.get(name, ""), module)
         message = f"{name} failed" + (f": {said[0]}" if said else "")
         line = _tested_by(name, places) if line is None else line
         found.append({"code": "pytest", "message": message, "line": line})
     return found or [{"code": "pytest", "message": report.problem, "line": 0}]
-
-
-def _raised_at(text: str, module: str) -> int | None:
-    """The deepest line of the module in pytest's traceback."""
-    lines = re.findall(rf"^(?:\S*[/\\])?{re.escape(module)}:(\d+): ", text, re.MULTILINE)
-    return int(lines[-1]) - 1 if lines else None
 
 
 def _tested_by(test: str, places: Sequence[Definition]) -> int:
