@@ -49,7 +49,7 @@ def rlvr(
 
     if minutes is None and steps is None:
         raise RunError("say how long: --minutes, --steps or both")
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers'
     if threads:
         torch.set_num_threads(threads)
     settings = RlvrSettings(
