@@ -103,8 +103,9 @@ class Session:
     @property
     def signal_name(self) -> str:
         """Such as SIGSEGV, "" for none."""
-        with contextlib.suppress(ValueError):
-            return signal.Signals(self.signal).name
+        if self.signal:
+            with contextlib.suppress(ValueError):
+                return signal.Signals(self.signal).name
         return ""
 
 
