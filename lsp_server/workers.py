@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 0.15
 """How long a cancelled job may take to stop before its worker is killed."""
 _LINE_LIMIT = 256 << 20
+_MALLOC = {"MALLOC_ARENA_MAX": "2"}
+"""Jobs have threads of their own, and glibc would keep memory for each of many threads."""
 
 Order = FixJob | CheckJob | SuspectsJob | ChangeJob | TestsJob
 Heard = Callable[[dict[str, Any]], None]
@@ -110,6 +112,7 @@ class WorkerProcess:
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
                     limit=_LINE_LIMIT,
+                    env=_MALLOC | os.environ,
                     start_new_session=os.name == "posix",
                 )
                 self._reader = asyncio.create_task(self._read(self._process))
