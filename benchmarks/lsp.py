@@ -138,15 +138,17 @@ async def connect(client: Client, server: Server, folder: Path) -> None:
     client.notify("workspace/didChangeConfiguration", {"settings": server.settings})
 
 
-async def start_up(server: Server, folder: Path, count: int) -> Times:
-    """From the start of the process to the answer to `initialize`."""
-    times = []
+async def start_up(servers: Sequence[Server], folder: Path, count: int) -> dict[str, Times]:
+    """From the start of the process to the answer to `initialize`; the servers take turns, so that
+    what else the machine does is shared by them."""
+    times: dict[str, list[float]] = {server.name: [] for server in servers}
     for _ in range(count):
-        begun = time.perf_counter()
-        async with await start(server, folder) as client:
-            await connect(client, server, folder)
-            times.append(1e3 * (time.perf_counter() - begun))
-    return Times.of(times)
+        for server in servers:
+            begun = time.perf_counter()
+            async with await start(server, folder) as client:
+                await connect(client, server, folder)
+                times[server.name].append(1e3 * (time.perf_counter() - begun))
+    return {name: Times.of(values) for name, values in times.items()}
 
 
 async def ask(client: Client, method: str, params: Json, count: int, pause: float = 0) -> Times:
@@ -161,7 +163,7 @@ async def ask(client: Client, method: str, params: Json, count: int, pause: floa
 
 async def measure(server: Server, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Times by what was measured, and bytes under "memory"."""
-    found: dict[str, Any] = {"start": await start_up(server, folder, options.starts)}
+    found: dict[str, Any] = {}
     async with await start(server, folder) as client:
         await connect(client, server, folder)
         found["memory, started"] = client.memory("pss")
@@ -276,15 +278,18 @@ def main() -> int:
         flakes = options.pylsp or pylsp(Path(name, "flakes"), "pyflakes")
         ruff = options.pylsp_ruff or pylsp(Path(name, "ruff"), "python-lsp-ruff")
         own = {"runCode": "always", "budget": 60, "diagnostics": {"static": "on"}}
-        for server in (
+        servers = (
             Server("editloop", (*options.editloop.split(), "serve"), {"editloop": own}),
             Server("ruff server", (sys.executable, "-m", "ruff", "server"), {}),
             Server("pylsp", (flakes,), {}),
             Server("pylsp with ruff", (ruff,), {}),
-        ):
+        )
+        starts = asyncio.run(start_up(servers, Path(name), options.starts))
+        for server in servers:
             folder = Path(name, "files of " + server.name)
             folder.mkdir()
-            results[server.name] = asyncio.run(measure(server, folder, options))
+            found = asyncio.run(measure(server, folder, options))
+            results[server.name] = {"start": starts[server.name], **found}
     Console(width=160).print(
         report(results), "median (p99); the last columns: editloop's / other", sep="\n"
     )
