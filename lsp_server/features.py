@@ -52,7 +52,12 @@ def initialize(ls: EditloopServer, params: types.InitializeParams) -> None:
         ls.configuration.push(options.get("settings"))
 
 
-async def initialized(ls: EditloopServer, _: types.InitializedParams) -> None:
+def initialized(ls: EditloopServer, _: types.InitializedParams) -> None:
+    ls.spawn(begin(ls))
+
+
+async def begin(ls: EditloopServer) -> None:
+    """What a session begins with, beside the client's first requests."""
     if ls.client.registers_configuration:
         item = types.Registration("configuration", types.WORKSPACE_DID_CHANGE_CONFIGURATION)
         params = types.RegistrationParams([item])
