@@ -1,4 +1,9 @@
-"""One running editor of each kind for all tests, and a file of its own for each test."""
+"""One running editor of each kind for all tests, and a file of its own for each test.
+
+An editor that is not installed is skipped, but fails with EDITLOOP_REQUIRE_EDITORS=1. Debian and
+Ubuntu have them all: neovim, emacs-nox and elpa-eglot, vim-nox and vim-ale. EDITLOOP_NVIM names
+another Neovim.
+"""
 
 from __future__ import annotations
 

@@ -10,24 +10,10 @@ import pytest
 from .blocks import documented_blocks
 from .sessions import ROOT, SESSIONS, Session, wait
 
-MISSPELT = """\
-def mean(values):
-    total = sum(values)
-    return totl / len(values)
-"""
+MISSPELT, HALF = documented_blocks()["misspelt"], documented_blocks()["half"]
 SPELT = MISSPELT.replace("totl", "total")
 EMOJI = 'def greet(name):\n    return "\N{SLIGHTLY SMILING FACE} " + nmae\n'
 BROKEN = "def first(values)\n    return values[0]\n"
-HALF = '''\
-def half(number):
-    """
-    >>> half(4)
-    2
-    >>> half(10)
-    5
-    """
-    return number // 3
-'''
 HALVED = HALF.replace("// 3", "// 2")
 UNSOLVABLE = '''\
 def secret(number):
