@@ -32,7 +32,11 @@ export async function withVSCode({ cache, node, home, extensions, env, size, set
       ...["--server-data-dir", data, "--extensions-dir", extensions, "--telemetry-level", "off", ...args],
     ],
     // A group of its own, so that language servers and their sandboxes end with it.
-    { env: { ...process.env, HOME: home, ...env }, detached: true, stdio: ["ignore", "pipe", "pipe"] },
+    {
+      env: { ...process.env, HOME: home, TMPDIR: home, XDG_RUNTIME_DIR: home, ...env },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    },
   );
   running.add(server);
   let browser;
