@@ -70,7 +70,7 @@ def run(home: Path, *, stop_at: str = "", by: int = signal.SIGKILL, **changes: s
 
 @pytest.mark.timeout(900)
 def test_killed_three_times_it_still_ends_right(home: Path) -> None:
-    steps = ["demonstrations", "tasks", "language", "tool", "practice", "after", "export"]
+    steps = ["demonstrations", "tasks", "language", "tool", "score", "export"]
     chosen = sorted(random.Random(0).sample(steps, 3), key=steps.index)
     for step in chosen:
         code, row = run(home, stop_at=step)
@@ -144,7 +144,8 @@ def test_the_steps_of_each_kind_of_base(tiny_model: Path, home: Path, tmp_path: 
         steps(folder)
     (folder / "chat_template.jinja").write_text("{{ messages[0].content }}")
     data = ["corpus", "tests", "demonstrations", "tasks"]
-    end = ["tool", "practice", "draft", "after", "export"]
+    practice = ["practice", "practised draft", "practised score"]
+    end = ["tool", "draft", "score", *practice, "export"]
     learned = ["tokenizer", "rows of modules", "language", "rows of demos"]
     assert steps("scratch") == [*data, "before", *learned, *end]
     assert steps(tiny_model) == [*data, "before", "unpack", "rows of demos", *end]
@@ -152,6 +153,29 @@ def test_the_steps_of_each_kind_of_base(tiny_model: Path, home: Path, tmp_path: 
     (folder / "config.json").rename(folder / "adapter_config.json")
     with pytest.raises(Exception, match="is a LoRA adapter of"):
         steps(folder)
+
+
+def test_practice_counts_where_it_did_no_harm(home: Path, tmp_path: Path) -> None:
+    options = make_options([str(home / "tools58")], "scratch", 9, "x", tmp_path, library=False)
+    plan = Plan(options)
+
+    def practises() -> bool:
+        return next(step for step in plan.steps() if step.name == "practice").needs()
+
+    def write_score(path: Path, share: float) -> None:
+        path.write_text(json.dumps({"done": 20, "solved": 15, "pass_at_1": share}))
+
+    assert not practises()
+    plan.tasks.write_text("{}\n" * 8)
+    write_score(plan.taught_score, 0.0)
+    assert (practises(), plan.trained) == (False, plan.taught)
+    write_score(plan.taught_score, 0.3)
+    assert practises()
+    for share, trained in ((0.35, plan.practised), (0.3, plan.practised), (0.2, plan.taught)):
+        write_score(plan.practised_score, share)
+        assert plan.trained == trained
+        assert plan.after.stem == trained.name
+        assert plan.steps()[-1].inputs[0] == trained / "model"
 
 
 def test_a_step_is_done_anew_when_what_it_reads_has_changed(home: Path, tmp_path: Path) -> None:

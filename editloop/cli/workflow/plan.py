@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from editloop.cli.workflow.ledger import listing_digest
 from editloop.cli.workflow.options import Options, source_files
 from editloop.cli.workflow.results import context_of, count_rows, score
+from editloop.cli.workflow.sizes import LONG, cores, decoder_for
 from editloop.cli.workflow.step import Command, Step, run, time
 from editloop.models import SHIPPED
 
-_LONG = 10.0
-"""Minutes from which on a model of the middle size is worth its time, and scores their tasks."""
-_LONGER = 90.0
 _FEWEST = 8
 """Tasks from which on there is something to practise."""
+_ABLE = 0.05
+"""Share of the held-out tasks that one episode has to solve for practice to begin."""
 
 
 class Plan:
@@ -37,19 +37,20 @@ class Plan:
         self.taught = self.work / "taught"
         self.practised = self.work / "practised"
         self.before = self.work / "before.json"
-        self.after = self.work / "after.json"
+        self.taught_score = self.work / "taught.json"
+        self.practised_score = self.work / "practised.json"
         self.result = self.work / f"{options.name}.gguf"
-        self.long = options.minutes >= _LONG
+        self.long = options.minutes >= LONG
         roots = ((root, source_files(root)) for root in options.corpus)
         self._sources = "".join(listing_digest(root.parent, files) for root, files in roots)
 
     def steps(self) -> list[Step]:
         data = [self._corpus(), self._tests(), self._demos(), self._tasks()]
-        return [*data, *self._before(), *self._teaching(), self._practice(), *self._finish()]
+        taught = self._scored("", self.taught, self.taught_score)
+        return [*data, *self._before(), *self._teaching(), *taught, *self._practice(), self._last()]
 
     def _teaching(self) -> list[Step]:
-        base = self.options.base
-        if base is None:
+        if (base := self.options.base) is None:
             return self._scratch()
         return self._fine_tuning(base) if self.options.fine_tunes else self._going_on(base)
 
@@ -96,8 +97,8 @@ class Plan:
             "making tasks to practise and to be judged by",
             5,
             lambda m: [
-                command(self.held_out, m / 2, "--split", "dev", "--each", "8", "--plain", "1"),
-                command(self.tasks, m / 2, "--split", "train", "--each", "2"),
+                command(self.held_out, 0.7 * m, "--split", "dev", "--each", "8", "--plain", "1"),
+                command(self.tasks, 0.3 * m, "--split", "train", "--each", "2"),
             ],
             inputs=(self.corpus, self.tests),
             outputs=(*both, *(path.with_suffix(".progress.json") for path in both)),
@@ -106,7 +107,7 @@ class Plan:
     def _scratch(self) -> list[Step]:
         """First the language, then the tool."""
         language, modules = self.work / "language", self.work / "modules.npz"
-        shape, vocabulary = _shape(self.options.minutes)
+        shape, vocabulary = decoder_for(self.options.minutes)
         whole = run("--observation-weight 1 --observation-share 0.5 --decay-from 1")
         learn = run("train scratch --batch-tokens 4096 --tokenizer", self.tokenizer, modules)
         return [
@@ -193,20 +194,29 @@ class Plan:
             )
         ]
 
-    def _practice(self) -> Step:
+    def _practice(self) -> list[Step]:
+        """Where the model solves something already: what is never solved teaches nothing."""
         model = self.taught / "model"
         few = run("--groups 8" if self.long else "--groups 4 --generations 2")
         few += run("--lora 32" if self.options.fine_tunes else "")
-        return Step(
+        practice = Step(
             "practice",
             "practising with the sandbox as the judge",
-            10,
+            8,
             lambda m: [run("train rlvr", model, self.tasks, *few, "-o", self.practised, *time(m))],
             inputs=(self.tasks, model),
             outputs=(self.practised,),
             own_clock=True,
-            needs=lambda: self._practises,
         )
+        steps = [practice, *self._scored("practised ", self.practised, self.practised_score)]
+        return [replace(step, needs=lambda: self._practises) for step in steps]
+
+    def _scored(self, name: str, trained: Path, summary: Path) -> list[Step]:
+        draft = summary.with_suffix(".gguf")
+        return [
+            self._draft(f"{name}draft", trained / "model", draft),
+            self._score(f"{name}score", "the score of the model", summary, draft),
+        ]
 
     def _before(self) -> list[Step]:
         base, draft = self.options.base, self.work / "base.gguf"
@@ -220,30 +230,22 @@ class Plan:
             ]
         return [self._score("before", title, self.before, base)]
 
-    def _finish(self) -> list[Step]:
-        draft = self.work / "draft.gguf"
+    def _last(self) -> Step:
+        model, name = self.trained / "model", self.options.name
+        effort = "--limit 12" if self.long else "--limit 2"
 
-        def last(_: float) -> Sequence[Command]:
-            return [
-                [
-                    *run("export", self.trained, "-o", self.result, "--name", self.options.name),
-                    *run("--limit 12" if self.long else "--limit 2"),
-                    *(word for pair in self._about() for word in ("--meta", pair)),
-                ]
-            ]
+        def commands(_: float) -> Sequence[Command]:
+            about = (word for pair in self._about() for word in ("--meta", pair))
+            return [run(f"export {effort} --name", name, model, "-o", self.result, *about)]
 
-        return [
-            self._draft("draft", self.trained, draft),
-            self._score("after", "the score of the model", self.after, draft),
-            Step(
-                "export",
-                "exporting and comparing",
-                4,
-                last,
-                inputs=(self.trained, self.after),
-                outputs=(self.result,),
-            ),
-        ]
+        return Step(
+            "export",
+            "exporting and comparing",
+            4,
+            commands,
+            inputs=(model, self.after),
+            outputs=(self.result,),
+        )
 
     def _draft(self, name: str, model: Path, draft: Path) -> Step:
         return Step(
@@ -256,10 +258,10 @@ class Plan:
         )
 
     def _score(self, name: str, title: str, summary: Path, model: Path | None) -> Step:
-        out = self.work / f"{name}.jsonl"
+        out = summary.with_suffix(".jsonl")
         effort = "--limit 32 --budget 3" if self.long else "--limit 6 --budget 1"
         who = run("--policy uniform") if model is None else run("--model", model)
-        what = run(effort, "--jobs", str(_cores()), "--summary", summary, "--out", out)
+        what = run(effort, "--jobs", str(cores()), "--summary", summary, "--out", out)
         return Step(
             name,
             title,
@@ -272,34 +274,26 @@ class Plan:
 
     @property
     def _practises(self) -> bool:
-        return count_rows(self.tasks) >= _FEWEST
+        able = score(self.taught_score).get("pass_at_1", 0.0) >= _ABLE
+        return able and count_rows(self.tasks) >= _FEWEST
 
     @property
     def trained(self) -> Path:
-        """The folder of the last model that is trained."""
-        return (self.practised if self._practises else self.taught) / "model"
+        """The run whose model is exported: practice counts where it did no harm."""
+        if not self._practises:
+            return self.taught
+        before, after = score(self.taught_score), score(self.practised_score)
+        harmed = after.get("pass_at_1", 0.0) < before["pass_at_1"]
+        return self.taught if harmed else self.practised
+
+    @property
+    def after(self) -> Path:
+        """The summary of its score."""
+        return self.taught_score if self.trained == self.taught else self.practised_score
 
     def _about(self) -> list[str]:
         """KEY=VALUE for the file itself: what the model scored, and what it began as."""
         told = [f"editloop.eval.{key}={value}" for key, value in score(self.after).items()]
-        base = self.options.base
-        if base is not None:
+        if (base := self.options.base) is not None:
             told.append(f"editloop.base_model={'shipped' if base == SHIPPED else base.name}")
         return told
-
-
-def _shape(minutes: float) -> tuple[list[str], list[str]]:
-    """(options of the decoder, option of the vocabulary) that the minutes can train."""
-    if minutes < _LONG:
-        width, layers, hidden, vocabulary = 128, 2, 384, 2048
-    elif minutes < _LONGER:
-        width, layers, hidden, vocabulary = 192, 4, 576, 4096
-    else:
-        width, layers, hidden, vocabulary = 256, 6, 768, 4096
-    shape = {"width": width, "layers": layers, "hidden": hidden, "kv-heads": 1}
-    options = [word for name, value in shape.items() for word in (f"--{name}", str(value))]
-    return options, ["--vocabulary", str(vocabulary)]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1

@@ -28,8 +28,10 @@ _GRACE = 10.0
 """Seconds for a child to end, when the whole is stopped."""
 _LOCK_WAIT = 20.0
 """Seconds that the children of a killed run may take to notice."""
-_LEAST = 0.1
-"""Minutes that a step gets at least, however late it is."""
+_LEAST = 0.25
+"""Minutes that a step gets at least, however late it is: to start takes some of them."""
+_LEAST_TRAINING = 0.1
+"""The same for a step whose own clock begins when it has started."""
 
 
 class Stopped(CliError):
@@ -56,7 +58,8 @@ def run_plan(plan: Plan, minutes: float, show: Show, stop: threading.Event) -> N
                 continue
             weights = sum(later.weight for later in steps[index:])
             share = step.weight / weights if weights else 0.0
-            left = max(_LEAST, (minutes - ledger.spent / 60) * share)
+            least = _LEAST_TRAINING if step.own_clock else _LEAST
+            left = max(least, (minutes - ledger.spent / 60) * share)
             left = ledger.begin(step.name, key, left, step.outputs, step.snapshot)
             _run_step(step, left, ledger, _Child(log, lock, stop), show)
             ledger.finish(step.name)
