@@ -6,11 +6,16 @@ the sandbox, which returns answers, and the comparison is on this side.
 
 from __future__ import annotations
 
+import re
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.util import find_spec
+from itertools import filterfalse
 from typing import Literal, Protocol
 
 from editloop.checks.plans import TestPlan
@@ -30,6 +35,7 @@ class Limits:
     wall_seconds: float = 5.0
 
 
+_IMPORT = re.compile(r"^[ \t]*(import|from)[ \t]+([\w., \t]+)", re.MULTILINE)
 _HEADROOM = 4.0
 _LEAST_CPU = 0.1
 _NO_ANSWER = "no answer in time"
@@ -110,6 +116,7 @@ class Verifier:
         self._asked = frozenset(asked)
         known = self._diagnose(original) if check_syntax(original) is None else None
         outside = set(tolerated)
+        self._imported = _imports(prelude + original)
         self._tolerated = Counter(_key(d) for d in known or () if d.is_error and d.line in outside)
         # A text that did not parse had no hints to compare with, so all are allowed.
         hints = None if known is None else [d for d in known if not self._counts(d)]
@@ -154,9 +161,33 @@ class Verifier:
         if self._hints is not None:
             allowed = Counter(self._hints)
             new = [d for d in hints if not _take(allowed, d)]
+        # An import makes any name known to ruff.
+        invented = sorted(filterfalse(_is_module, _imports(source) - self._imported))
         findings = tuple(_finding(d) for d in [*wrong, *new])
-        result = CheckResult("static", int(not wrong) + int(not new), 2, findings)
+        findings += tuple(Finding(f"there is no module {name}") for name in invented)
+        good = int(not wrong and not invented) + int(not new)
+        result = CheckResult("static", good, 2, findings)
         return result, tuple(_finding(d) for d in hints if d not in new)
+
+
+def _imports(source: str) -> set[str]:
+    """Top-level modules that a source imports, relative ones left out."""
+    found: set[str] = set()
+    for kind, rest in _IMPORT.findall(source):
+        names = rest.split(",") if kind == "import" else [rest]
+        found |= {name.split()[0].partition(".")[0] for name in names if name.split()}
+    return found - {""}
+
+
+@lru_cache(maxsize=1024)
+def _is_module(name: str) -> bool:
+    """Whether a module of that name is in the standard library or installed here."""
+    if name in sys.stdlib_module_names:
+        return True
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def outcome_findings(outcomes: Sequence[TestOutcome]) -> tuple[Finding, ...]:

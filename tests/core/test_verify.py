@@ -127,3 +127,10 @@ def test_findings_say_call_answer_and_expectation() -> None:
         ("f([]) -> IndexError: list index out of range, expected 0", 2),
         ("f(9) -> no answer in time, expected 1", None),
     ]
+
+
+def test_a_new_import_is_of_a_module_that_there_is(static: StaticChecker) -> None:
+    verifier = Verifier("import mine\nprint(widht, mine)\n", static=static)
+    assert not verifier.verify("import mine\nimport widht\nprint(widht, mine)\n").passed
+    verdict = verifier.verify("import mine\nimport json as widht\nprint(widht, mine)\n")
+    assert verdict.passed, verdict
