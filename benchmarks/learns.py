@@ -1,8 +1,9 @@
 """Does reinforcement learning raise the greedy solve rate on tasks that it never saw?
 
-    python benchmarks/learns.py RUN/model TASKS --out FOLDER [--seeds 0 1 2] [--steps 40]
+    python benchmarks/learns.py --out FOLDER [--base RUN/model --tasks TASKS] [--steps 60]
 
-Tasks are those of a few families; every third function is held out. For each seed one run of
+Without a model and a task file it makes small ones (``toy.py``), for a run of minutes. Of a task
+file it takes a few families. Every third function is held out. For each seed one run of
 ``train rlvr`` from the same start. Before it, every few steps and after it, one greedy episode of
 each held-out task is played and judged by its tests; the time for that does not count. Prints a
 table and draws docs/images/rlvr.png. A seed whose curve is in the folder is not run again.
@@ -26,9 +27,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import toy
 from rich.console import Console
 from rich.table import Table
 from transformers import AutoModelForCausalLM, TrainerCallback
+from transformers.utils import logging
 
 from editloop.tasks import Task, read_tasks, write_tasks
 from trainer.encode import load_base
@@ -86,6 +89,17 @@ class Evaluator(TrainerCallback):
             self.points.append(Point(state.global_step, round(self._seconds, 1), solved))
             print(self.points[-1], flush=True)
         self._mark = time.monotonic()
+
+
+def make_toy(options: argparse.Namespace) -> None:
+    """A start that was taught the training tasks for too short a time, and the tasks."""
+    tasks = toy.make_tasks()
+    options.families = list(toy.VERBS)
+    options.base, options.tasks = options.out / "toy", options.out / "toy.jsonl"
+    options.out.mkdir(parents=True, exist_ok=True)
+    if not options.tasks.exists():
+        toy.make_base(options.base, split(tasks, options.families)[0], options.taught)
+        write_tasks(options.tasks, tasks)
 
 
 def settings_of(options: argparse.Namespace, seed: int) -> RlvrSettings:
@@ -172,16 +186,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("base", type=Path)
-    parser.add_argument("tasks", type=Path)
+    parser.add_argument("--base", type=Path, help="the start; by default the toy's")
+    parser.add_argument("--tasks", type=Path, help="a task file; by default the toy's")
+    parser.add_argument("--taught", type=int, default=120, help="steps of teaching the toy's start")
     parser.add_argument("--out", type=Path, required=True, help="folder for the runs, one a seed")
     parser.add_argument("--families", nargs="+", default=FAMILIES)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--minutes", type=float, default=60.0, help="at most, for each seed")
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--every", type=int, default=10, help="steps from evaluation to evaluation")
-    parser.add_argument("--groups", type=int, default=4)
-    parser.add_argument("--generations", type=int, default=8)
+    parser.add_argument("--groups", type=int, default=12)
+    parser.add_argument("--generations", type=int, default=4)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=300)
     parser.add_argument("--command", type=int, default=24)
@@ -200,7 +215,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     warnings.simplefilter("ignore", FutureWarning)
     if options.threads:
         torch.set_num_threads(options.threads)
+    logging.disable_progress_bar()
     console = Console()
+    if options.base is None or options.tasks is None:
+        make_toy(options)
     curves = {seed: run_seed(options, seed, console) for seed in options.seeds}
     print_table(curves, console)
     draw(curves, options.image)
