@@ -34,7 +34,7 @@ ANSWER_WITHIN: Final = 2.0
 """Seconds from a cancellation to the answer; far above what is usual, for a busy machine."""
 LONGEST: Final = 1.5
 """Seconds until a fix is cancelled, at most."""
-READ_EVERY: Final = 5
+READ_EVERY: Final = 10
 """Fixes between two readings of the memory."""
 READINGS: Final = 5
 REQUEST_CANCELLED: Final = -32800
@@ -125,8 +125,10 @@ class Soak:
         if outcome != "fixed":
             self.record.faults.append(f"fix {number}: {outcome}")
 
-    async def rest(self) -> None:
-        """Between fixes nothing runs; the memory is read."""
+    async def rest(self, number: int) -> None:
+        """After a fix that was left alone, so that all processes are there and have worked: nothing
+        runs, and the memory is read."""
+        await self.completed(number)
         status = await self._client.execute("editloop.status")
         if status["busy"]:
             self.record.faults.append(f"busy after {self.record.outcomes.total()} fixes: {status}")
@@ -161,7 +163,10 @@ class Soak:
     async def _end(self, fix: Fix, limit: float) -> str:
         """How the fix came out; what does not fit together is a fault."""
         try:
-            outcome = str((await asyncio.wait_for(asyncio.shield(fix.call), limit))["status"])
+            answer = await asyncio.wait_for(asyncio.shield(fix.call), limit)
+            outcome = str(answer["status"])
+            if outcome == "error":
+                self.record.faults.append(f"{fix.token}: {answer['reason']}")
         except TimeoutError:
             outcome = "no answer"
             self.record.faults.append(f"{fix.token}: no answer within {limit:.0f} s")
@@ -195,9 +200,8 @@ async def soak(options: argparse.Namespace) -> Record:
             for number in range(options.fixes):
                 await one(number)
                 if number % READ_EVERY == READ_EVERY - 1:
-                    await run.rest()
-            await run.completed(options.fixes)  # after all that it still fixes
-            await run.rest()
+                    await run.rest(number)
+            await run.rest(options.fixes)
     return run.record
 
 
