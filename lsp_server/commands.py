@@ -48,7 +48,8 @@ async def show_last_report(ls: EditloopServer, argument: Argument, _: Token) -> 
     if result is None:
         ls.show("editloop: no fix was asked for yet")
         return {"markdown": "", "report": None}
-    ls.show(result.report.line)
+    if not ls.client.status:  # a client that knows of us shows the whole report
+        ls.show(result.report.line)
     return {"markdown": markdown(result.report), "report": result.report.data()}
 
 
