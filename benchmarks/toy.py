@@ -7,6 +7,7 @@ never saw. The start is a decoder of two layers, taught the fixes for too short 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from random import Random
 
@@ -38,16 +39,17 @@ NOUNS = (
     *("scores", "ages", "counts", "rates", "totals", "widths", "heights", "depths", "levels"),
     *("ranks", "turns"),
 )
+KINDS = ("old", "new", "raw", "total", "local", "inner", "outer", "first")
 _CALLS = ((7, 3), (2, 5), (6, 6))
 
 
 def make_tasks(seed: int = 0) -> list[Task]:
-    """One task of each verb and noun; the family is the verb, an id is ``FUNCTION#1``."""
+    """One task of each verb, kind and noun; the family is the verb, an id is ``FUNCTION#1``."""
     rng, made = Random(seed), []
-    for noun in NOUNS:
+    for kind, noun in product(KINDS, NOUNS):
         for verb, right in VERBS.items():
             wrong = rng.choice([sign for sign in VERBS.values() if sign != right])
-            name = f"{verb}_{noun}"
+            name = f"{verb}_{kind}_{noun}"
             asserts = [f"    assert {name}({a}, {b}) == {_value(right, a, b)}" for a, b in _CALLS]
             made.append(
                 Task(
@@ -59,6 +61,7 @@ def make_tasks(seed: int = 0) -> list[Task]:
                     meta=(("family", verb),),
                 )
             )
+    rng.shuffle(made)
     return made
 
 
