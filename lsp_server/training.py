@@ -121,7 +121,7 @@ def _message(line: str) -> dict[str, Any] | None:
 async def _stop(process: asyncio.subprocess.Process) -> None:
     """Ask once, then end it with all that it started."""
     with contextlib.suppress(ProcessLookupError):
-        process.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)  # a shell's background jobs ignore SIGINT
     try:
         await asyncio.wait_for(process.wait(), _STOP_SECONDS)
     except TimeoutError:

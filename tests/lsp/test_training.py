@@ -17,6 +17,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CHILD = """
 import json, signal, sys, time
+def stop(*_): raise KeyboardInterrupt
+signal.signal(signal.SIGTERM, stop)
 def say(**what): print(json.dumps(what), flush=True)
 print("reading", file=sys.stderr, flush=True)
 print("not JSON", flush=True)
