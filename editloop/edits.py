@@ -34,9 +34,9 @@ def edit_size(before: Snapshot, after: Snapshot) -> int:
     """Tokens inserted plus tokens deleted; an indentation is a token, other white space is none."""
     old, new = _trim(before.lines, after.lines)
     a, b = _tokens(old), _tokens(new)
-    head = _common(a, b)
+    head = common_prefix(a, b)
     a, b = a[head:], b[head:]
-    tail = _common(a[::-1], b[::-1])
+    tail = common_prefix(a[::-1], b[::-1])
     a, b = a[: len(a) - tail], b[: len(b) - tail]
     return len(a) + len(b) - 2 * _longest_common(a, b)
 
@@ -52,9 +52,9 @@ def minimal_hunks(before: Snapshot, after: Snapshot) -> tuple[TextEdit, ...]:
     for a1, a2, b1, b2 in _changed(before.lines, after.lines):
         start, end = offsets[a1], offsets[a2]
         new = join(after.lines[b1:b2])
-        head = _common(text[start:end], new)
+        head = common_prefix(text[start:end], new)
         head -= _splits_crlf(text, start + head) or _splits_crlf(new, head)
-        tail = _common(text[start + head : end][::-1], new[head:][::-1])
+        tail = common_prefix(text[start + head : end][::-1], new[head:][::-1])
         tail -= _splits_crlf(text, end - tail) or _splits_crlf(new, len(new) - tail)
         first = _position(before.lines, offsets, start + head)
         last = _position(before.lines, offsets, end - tail)
@@ -90,9 +90,9 @@ def unified_diff(before: Snapshot, after: Snapshot, path: str) -> str:
 
 
 def _trim(old: Sequence[Line], new: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:
-    head = _common(old, new)
+    head = common_prefix(old, new)
     old, new = old[head:], new[head:]
-    tail = _common(old[::-1], new[::-1])
+    tail = common_prefix(old[::-1], new[::-1])
     return old[: len(old) - tail], new[: len(new) - tail]
 
 
@@ -106,7 +106,7 @@ def _tokens(lines: Iterable[Line]) -> list[str]:
     return tokens
 
 
-def _common(a: Sequence[object], b: Sequence[object]) -> int:
+def common_prefix(a: Sequence[object], b: Sequence[object]) -> int:
     """The length of the common prefix."""
     count = 0
     for x, y in zip(a, b, strict=False):
@@ -131,7 +131,7 @@ def _longest_common(a: Sequence[str], b: Sequence[str]) -> int:
 
 
 def _changed(old: Sequence[Line], new: Sequence[Line]) -> Iterable[tuple[int, int, int, int]]:
-    head = _common(old, new)
+    head = common_prefix(old, new)
     a, b = _trim(old, new)
     matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)
     for tag, a1, a2, b1, b2 in matcher.get_opcodes():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from editloop.edits import common_prefix
 from editloop.text import Line
 from lsp_server.client import Client
 from lsp_server.positions import to_client
@@ -26,11 +27,11 @@ def shift(old: Sequence[Line], new: Sequence[Line], first: int, stop: int) -> in
 
     They have not where all changes are before or after them, or where their text is there once.
     """
-    head = _common(old, new)
+    head = common_prefix(old, new)
     if stop <= head:
         return 0
     limit = min(len(old), len(new)) - head
-    tail = _common(old[::-1][:limit], new[::-1][:limit])
+    tail = common_prefix(old[::-1][:limit], new[::-1][:limit])
     if first >= len(old) - tail:
         return len(new) - len(old)
     block = tuple(old[first:stop])
@@ -73,15 +74,6 @@ def workspace_edit(
         document_changes=[types.TextDocumentEdit(document, edits)],
         change_annotations=annotations,
     )
-
-
-def _common(a: Sequence[Line], b: Sequence[Line]) -> int:
-    count = 0
-    for x, y in zip(a, b, strict=False):
-        if x != y:
-            break
-        count += 1
-    return count
 
 
 def _places(lines: Sequence[Line], block: tuple[Line, ...]) -> list[int]:
