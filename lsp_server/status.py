@@ -40,7 +40,7 @@ class Status:
         state: dict[str, Any] = {
             "model": self.model,
             "modelState": self.model_state,
-            "sandbox": sandbox.get("level", ""),
+            "sandbox": sandbox.get("level", "F"),
             "sandboxText": sandbox.get("text", "no code was run yet"),
             "busy": bool(jobs),
         }

@@ -45,7 +45,7 @@ function view({ phase, status }: Session): View {
   }
   const about = [
     `Model: ${status.model} (${status.modelState})`,
-    `Sandbox: ${status.sandbox && `level ${status.sandbox}, `}${status.sandboxText}`,
+    `Sandbox: level ${status.sandbox}, ${status.sandboxText}`,
   ].join("\n\n");
   if (status.busy) {
     const { message = "working", candidates = 0 } = status.job ?? {};
