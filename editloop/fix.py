@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from editloop.checks.plans import TestPlan, plan_asserts, plan_doctests
 from editloop.checks.static import StaticChecker
@@ -94,21 +95,24 @@ def fix(
     hidden = {i for found in docstrings(document) for i in found} - {line}
     shown = tuple(i for i in view if i not in hidden)
     examples = _doctest_checks(document, inside, tools)
+    tolerated = [i for i in range(len(document.lines)) if i not in inside]
+    asked = _asked(request, tools)
+    loaded = cache(policy)
 
     def attempt(checks: Sequence[Check], budget: Budget) -> Repair:
         verifier = Verifier(
             document.text,
             static=tools.static,
             checks=checks,
-            tolerated=[i for i in range(len(document.lines)) if i not in inside],
-            asked=_asked(request, tools),
+            tolerated=tolerated,
+            asked=asked,
         )
         before = verifier.verify(document.text, cancel)
         if before.passed:
             return Repair("nothing wrong", before, None)
         return repair(
             EditState.open(document, shown),
-            policy(),
+            loaded(),
             verifier,
             budget=budget,
             seed=request.seed,
