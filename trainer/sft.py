@@ -12,6 +12,7 @@ import warnings
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]  # it has no stubs
@@ -142,10 +143,9 @@ def _arguments(run: RunFolder, settings: SftSettings) -> SFTConfig:
     )
 
 
-def _finish(
-    run: RunFolder, base: Base, trainer: RunTrainer, settings: SftSettings, dev: Rows | None
-) -> None:
-    model = trainer.accelerator.unwrap_model(trainer.model)
+def save_result(model: Any, run: RunFolder, base: Base) -> Any:
+    """Write the result as a plain folder and return what it holds; an adapter is merged, and kept
+    beside it."""
     if isinstance(model, PeftModel):
         with run.result("adapter") as folder:
             model.save_pretrained(str(folder))
@@ -153,6 +153,13 @@ def _finish(
     with run.result() as folder:
         model.save_pretrained(folder)
         base.write_tokenizer(folder)
+    return model
+
+
+def _finish(
+    run: RunFolder, base: Base, trainer: RunTrainer, settings: SftSettings, dev: Rows | None
+) -> None:
+    model = save_result(trainer.accelerator.unwrap_model(trainer.model), run, base)
     if dev is not None:
         pad = base.tokenizer.pad_token_id or 0
         score = evaluate(model, dev, settings.batch * settings.context, pad)

@@ -18,13 +18,13 @@ from typing import Any
 import torch
 from accelerate.utils import broadcast  # type: ignore[import-untyped]  # it has no stubs
 from datasets import Dataset  # type: ignore[import-untyped]  # it has no stubs
-from peft import LoraConfig, PeftModel
+from peft import LoraConfig
 from transformers import TrainerCallback
 from trl.trainer.grpo_config import GRPOConfig
 
 from editloop.sandbox.level import LevelReport
 from editloop.tasks import read_tasks
-from trainer.encode import Base, load_base
+from trainer.encode import load_base
 from trainer.files import write_json
 from trainer.reward import RewardSettings
 from trainer.rlvr.adapter import TurnTrainer, known_warnings
@@ -37,7 +37,7 @@ from trainer.rlvr.player import OpenWriter, Player
 from trainer.rlvr.rollouts import fitting
 from trainer.rlvr.vllm import VllmWriter
 from trainer.run import Budget, RunError, RunFolder
-from trainer.sft import load_model
+from trainer.sft import load_model, save_result
 
 CURRICULUM = "curriculum.json"
 ENDLESS = 1_000_000
@@ -148,7 +148,8 @@ def train_rlvr(
             peft_config=_adapter(settings),
         )
         trainer.train(resume_from_checkpoint=str(found.path) if found else None)
-    _save(trainer, folder, base)
+    if trainer.is_world_process_zero():
+        save_result(trainer.accelerator.unwrap_model(trainer.model), folder, base)
     return folder
 
 
@@ -251,17 +252,3 @@ def _adapter(settings: RlvrSettings) -> LoraConfig | None:
     return LoraConfig(
         r=settings.rank, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM"
     )
-
-
-def _save(trainer: TurnTrainer, folder: RunFolder, base: Base) -> None:
-    """The result as a plain folder; an adapter is merged, and kept beside it."""
-    if not trainer.is_world_process_zero():
-        return
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    if isinstance(model, PeftModel):
-        with folder.result("adapter") as path:
-            model.save_pretrained(str(path))
-        model = model.merge_and_unload()
-    with folder.result() as path:
-        model.save_pretrained(path)
-        base.write_tokenizer(path)
