@@ -31,6 +31,8 @@ class Weights:
     """Cost of progress by deleting a line: what fails is gone, and what it was for."""
     crash: float = 1.5
     """Cost of progress to a state in which something still raises an exception."""
+    unscreened: float = 6.0
+    """Cost of what the parser does not find helpful, where it finds something that is."""
     stall: float = 20.0
     """Cost of a step without progress."""
     same: float = 22.0

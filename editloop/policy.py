@@ -40,11 +40,12 @@ class Policy(Protocol):
         *,
         seed: int,
         cancel: threading.Event | None = None,
+        free: bool = True,
     ) -> Iterator[Proposal]:
         """Commands for the last observation, most probable first, computed lazily.
 
-        ``moves`` are distinct legal commands; a policy may add free text of its own. Raises
-        Cancelled soon after ``cancel`` is set.
+        ``moves`` are distinct legal commands; where ``free``, a policy may add free text of its
+        own. Raises Cancelled soon after ``cancel`` is set.
         """
         ...
 
@@ -65,6 +66,7 @@ class UniformPolicy:
         *,
         seed: int,
         cancel: threading.Event | None = None,
+        free: bool = True,
     ) -> Iterator[Proposal]:
         order = list(moves)
         random.Random(seed).shuffle(order)
@@ -90,6 +92,7 @@ class ScriptedPolicy:
         *,
         seed: int,
         cancel: threading.Event | None = None,
+        free: bool = True,
     ) -> Iterator[Proposal]:
         turn = len(transcript.commands)
         first = [parse(self.texts[turn])] if turn < len(self.texts) else []

@@ -16,13 +16,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from editloop.commands import Command, CommandError, without
 from editloop.edits import edit_size
 from editloop.loop import summary
 from editloop.moves import moves
+from editloop.moves.blocks import blocks
+from editloop.moves.context import is_syntax_finding
 from editloop.ordering import RAISES, Weights, normalized, step_value
-from editloop.policy import Cancelled, Policy, Proposal
+from editloop.policy import Cancelled, Policy
+from editloop.screen import Step, by_first, helpful
 from editloop.state import EditState, apply
 from editloop.transcript import Transcript, observe
 from editloop.verdict import Verdict
@@ -85,19 +89,24 @@ class SearchResult:
 @dataclass(frozen=True, slots=True)
 class _Node:
     state: EditState
+    commands: Step
     transcript: Transcript
+    """What the policy is shown; it begins anew after several commands at once."""
     verdict: Verdict
     log_prob: float
     base: float
     """The priority of its edges before their own probability and rank."""
     depth: int
+    tried: frozenset[Command] | None = None
+    """What the parser left of its moves; None before it was asked."""
 
 
 @dataclass(slots=True)
 class _Edge:
     node: _Node
-    proposal: Proposal
-    rest: Iterator[Proposal]
+    step: Step
+    log_prob: float
+    rest: Iterator[tuple[Step, float]]
     rank: int = 0
 
 
@@ -196,7 +205,7 @@ class _Search:
         if first.passed:
             return "nothing to fix"
         transcript = Transcript((observe(self.state, first.findings),))
-        self._push(0.0, _Node(self.state, transcript, first, 0.0, 0.0, 0))
+        self._push(0.0, _Node(self.state, (), transcript, first, 0.0, 0.0, 0))
         return None
 
     def go(self) -> str:
@@ -264,27 +273,50 @@ class _Search:
             after = self._follow(item)
             if after is not None:
                 picked.append((item, after))
-            following = next(item.rest, None)
-            if following is not None:
-                self._push_edge(_Edge(item.node, following, item.rest, item.rank + 1))
+            self._push_next(item.node, item.rest, item.rank + 1)
         return picked, None
 
     def _expand(self, node: _Node) -> None:
-        choice = moves(node.state, node.verdict.findings)
+        """Ask the policy for the order of a node's moves.
+
+        Where the text does not parse, what the parser finds helpful comes first and by itself; all
+        else, and what the policy writes freely, waits until that was tried.
+        """
+        findings = node.verdict.findings
+        steps: list[Step] = [(move,) for move in moves(node.state, findings)]
+        steps += blocks(node.state, findings)
+        screens = node.tried is None and any(is_syntax_finding(f) for f in findings)
+        if screens:
+            steps = helpful(node.state, steps)
+            rest = replace(node, tried=frozenset(step[0] for step in steps if len(step) == 1))
+            cost = self.weights.unscreened if steps else 0.0
+            self._push(node.base - cost, replace(rest, base=node.base - cost))
+        elif node.tried:
+            steps = [step for step in steps if step[0] not in node.tried]
+        if steps or not screens:
+            self._push_next(node, self._ordered(node, steps, free=not screens), 0)
+
+    def _ordered(
+        self, node: _Node, steps: Sequence[Step], *, free: bool
+    ) -> Iterator[tuple[Step, float]]:
         # Siblings must not all follow one order, and the seed must decide all of it.
         seed = (
             self.seed * 1_000_003 + node.depth * 8191 + self.candidates if node.depth else self.seed
         )
-        proposals = iter(
-            self.policy.propose(node.transcript, choice, seed=seed, cancel=self.deadline)
-        )
-        first = next(proposals, None)
-        if first is not None:
-            self._push_edge(_Edge(node, first, proposals))
+        known = by_first(steps)
+        for proposal in self.policy.propose(
+            node.transcript, list(known), seed=seed, cancel=self.deadline, free=free
+        ):
+            for step in known.get(proposal.command, [(proposal.command,)]):
+                yield step, proposal.log_prob
 
-    def _push_edge(self, edge: _Edge) -> None:
-        cost = self.weights.rank * math.log1p(edge.rank)
-        self._push(edge.node.base + edge.proposal.log_prob - cost, edge)
+    def _push_next(self, node: _Node, rest: Iterator[tuple[Step, float]], rank: int) -> None:
+        """Put the next of a node's edges on the heap, if there is one."""
+        following = next(rest, None)
+        if following is not None:
+            step, log_prob = following
+            cost = self.weights.rank * math.log1p(rank)
+            self._push(node.base + log_prob - cost, _Edge(node, step, log_prob, rest, rank))
 
     def _push(self, priority: float, item: _Edge | _Node) -> None:
         heapq.heappush(self.heap, (-priority, next(self.order), item))
@@ -292,7 +324,7 @@ class _Search:
     def _follow(self, edge: _Edge) -> EditState | None:
         """The state after an edge; None where it is impossible or was seen."""
         try:
-            after = apply(edge.node.state, edge.proposal.command)
+            after = reduce(apply, edge.step, edge.node.state)
         except CommandError:
             return None  # free text of a policy may be anything
         key = normalized(after)
@@ -304,49 +336,50 @@ class _Search:
     def _take(self, edge: _Edge, after: EditState, verdict: Verdict) -> None:
         """Account for a verified candidate: a solution, or a node that waits for expansion."""
         self.candidates += 1
-        parent, proposal = edge.node, edge.proposal
+        parent, step = edge.node, edge.step
         depth = parent.depth + 1
         self.turns = max(self.turns, depth)
-        log_prob = parent.log_prob + proposal.log_prob
-        transcript = parent.transcript.extend(proposal.command, observe(after, verdict.findings))
+        log_prob = parent.log_prob + edge.log_prob
         if self.best is None or verdict.progress > self.best.progress:
             self.best = verdict
+        commands = (*parent.commands, *step)
+        seen = observe(after, verdict.findings)
+        several = len(step) > 1
+        transcript = Transcript((seen,)) if several else parent.transcript.extend(step[0], seen)
         if verdict.passed:
-            self._solve(after, transcript, verdict, log_prob)
+            self._solve(after, commands, verdict, log_prob, transcript)
         elif depth < self.budget.turns:
-            base = parent.base + self._value(parent, proposal, verdict)
-            self._push(base, _Node(after, transcript, verdict, log_prob, base, depth))
+            base = parent.base + self._value(parent, edge, verdict)
+            self._push(base, _Node(after, commands, transcript, verdict, log_prob, base, depth))
 
-    def _value(self, parent: _Node, proposal: Proposal, verdict: Verdict) -> float:
+    def _value(self, parent: _Node, edge: _Edge, verdict: Verdict) -> float:
         weights = self.weights
-        value = step_value(parent.verdict, verdict, proposal.log_prob, weights)
-        if value > proposal.log_prob:
-            siblings = self.crowds.get(parent.transcript.commands, 0)
-            self.crowds[parent.transcript.commands] = siblings + 1
+        value = step_value(parent.verdict, verdict, edge.log_prob, weights)
+        if value > edge.log_prob:
+            siblings = self.crowds.get(parent.commands, 0)
+            self.crowds[parent.commands] = siblings + 1
             value -= weights.crowd * math.log1p(siblings)
-            value -= weights.removed * (proposal.command.verb == "DELL")
+            value -= weights.removed * (edge.step[0].verb == "DELL")
             value -= weights.crash * any(RAISES.search(f.text) for f in verdict.findings)
         return value
 
     def _solve(
-        self, after: EditState, transcript: Transcript, verdict: Verdict, log_prob: float
+        self,
+        after: EditState,
+        commands: Step,
+        verdict: Verdict,
+        log_prob: float,
+        transcript: Transcript | None = None,
     ) -> None:
         size = edit_size(self.state.document, after.document)
-        spent = self.seconds
+        spent, candidates = self.seconds, self.candidates
+        if transcript is None or transcript.commands != commands:
+            transcript = self._transcript(commands, verdict)
         self.solutions.append(
-            Solution(
-                after,
-                transcript.commands,
-                verdict,
-                log_prob,
-                size,
-                self.candidates,
-                spent,
-                transcript,
-            )
+            Solution(after, commands, verdict, log_prob, size, candidates, spent, transcript)
         )
         if self.last_candidate is None:
-            self.shrinking = len(transcript.commands) > 1
+            self.shrinking = len(commands) > 1
             extra = max(10, math.ceil(self.polish * self.candidates)) if self.polish > 0 else 0
             self.last_candidate = self.candidates + extra
             if self.budget.seconds is not None:
@@ -359,27 +392,22 @@ class _Search:
             if commands is None or self._stop() is not None:
                 continue
             try:
-                states = list(itertools.accumulate(commands, apply, initial=self.state))
+                after = reduce(apply, commands, self.state)
             except CommandError:
                 continue
-            if normalized(states[-1]) in self.seen:
+            if normalized(after) in self.seen:
                 continue
-            self.seen.add(normalized(states[-1]))
-            verdict = self._verify_one(states[-1])
+            self.seen.add(normalized(after))
+            self.candidates += 1
+            verdict = self.verify(after)
             if verdict.passed:
-                shown = self._transcript(commands, states, verdict)
-                self._solve(states[-1], shown, verdict, solution.log_prob)
+                self._solve(after, commands, verdict, solution.log_prob)
                 return
 
-    def _verify_one(self, state: EditState) -> Verdict:
-        self.candidates += 1
-        return self.verify(state)
-
-    def _transcript(
-        self, commands: Sequence[Command], states: Sequence[EditState], last: Verdict
-    ) -> Transcript:
-        """What the policy would have seen; states between are verified for their findings."""
+    def _transcript(self, commands: Step, last: Verdict) -> Transcript:
+        """The episode of these commands alone; what the checks say in between is asked again."""
         assert self.first is not None
-        verdicts = [self.first, *(self._verify_one(state) for state in states[1:-1]), last]
+        states = list(itertools.accumulate(commands, apply, initial=self.state))
+        verdicts = [self.first, *map(self.verify, states[1:-1]), last]
         shown = (observe(s, v.findings) for s, v in zip(states, verdicts, strict=True))
-        return Transcript(tuple(shown), tuple(commands))
+        return Transcript(tuple(shown), commands)

@@ -85,6 +85,7 @@ class ModelPolicy:
         *,
         seed: int,
         cancel: threading.Event | None = None,
+        free: bool = True,
     ) -> Iterator[Proposal]:
         """Moves and sampled commands by log-probability over the whole vocabulary.
 
@@ -93,8 +94,8 @@ class ModelPolicy:
         """
         prefix = self.prefix(transcript)
         last, first = transcript.observations[-1], not transcript.commands
-        free = self._sample(prefix, last, seed, cancel, first=first)
-        known = {proposal.command for proposal in free}
+        drawn = self._sample(prefix, last, seed, cancel, first=first) if free else []
+        known = {proposal.command for proposal in drawn}
         rows = [(move, self.dialect.command(move)) for move in moves if move not in known]
         rows = [(move, row) for move, row in rows if len(row) <= COMMAND_TOKENS]
         ranked = self.engine.rank(
@@ -103,7 +104,7 @@ class ModelPolicy:
         best = (Proposal(rows[at][0], score) for at, score in itertools.islice(ranked, RANKED))
         given: set[Command] = set()
         score = 0.0
-        for proposal in heapq.merge(best, free, key=lambda proposal: -proposal.log_prob):
+        for proposal in heapq.merge(best, drawn, key=lambda proposal: -proposal.log_prob):
             given.add(proposal.command)
             score = max(proposal.log_prob, FLOOR)
             yield replace(proposal, log_prob=score)

@@ -9,7 +9,7 @@ from editloop.moves.lexer import CLOSERS, OPENERS, Shape, is_operand
 from editloop.moves.tables import FOREIGN, FOREIGN_OPERATORS, HARD_KEYWORDS
 from editloop.moves.words import closest
 
-_BLOCKS = (
+BLOCKS = (
     "def",
     "class",
     "if",
@@ -44,7 +44,7 @@ def colons(ctx: Context, line: CodeLine) -> Iterator[str]:
             yield sh.put(i, i + 1, ":")
             yield sh.put(i, i + 1, ",")
             yield sh.put(i, i + 1, "")
-    if sh.first in _BLOCKS:
+    if sh.first in BLOCKS:
         # The body may stand on the header's line, or ``else if`` may be meant.
         for i in range(1, end):
             if sh.tokens[i].kind in ("name", "keyword") and sh.pairs.get(i - 1, i) < i:
@@ -66,9 +66,14 @@ def brackets(ctx: Context, line: CodeLine) -> Iterator[str]:
     for bracket in dict.fromkeys(wanted or [")", "]", "}"]):
         for at in _boundaries(sh) if sh.loose else [sh.tokens[sh.code_end - 1].end]:
             yield sh.text[:at] + bracket + sh.text[at:]
+    closing = "".join(reversed(wanted))
     if wanted and sh.opens_block:
         at = sh.tokens[sh.code_end - 1].start
-        yield sh.text[:at] + "".join(reversed(wanted)) + sh.text[at:]
+        yield sh.text[:at] + closing + sh.text[at:]
+    if len(wanted) > 1:
+        at = sh.tokens[sh.code_end - 1].end
+        yield sh.text[:at] + closing + sh.text[at:]
+        yield sh.text[:at] + closing + ":" + sh.text[at:]
     for i, token in enumerate(sh.tokens):
         if token.text in (*OPENERS, *CLOSERS) and i in sh.pairs:
             yield _without(sh, i)
@@ -163,6 +168,12 @@ def foreign(ctx: Context, line: CodeLine) -> Iterator[str]:
                 yield sh.put(i, i + 1, other)
         if token.text == "else" and i + 1 < len(sh.tokens) and sh.tokens[i + 1].text == "if":
             yield sh.put(i, i + 2, "elif")
+        if token.text == "/" and "/*" in sh.text and "*/" in sh.text:
+            yield sh.text.replace("/*", "", 1).replace("*/", "", 1)
+        if token.text == "//":
+            yield f"{sh.text[: token.start]}#{sh.text[token.end :]}"
+            if i == 0:
+                yield sh.indent + sh.text[token.end :].lstrip()
     if sh.tokens[-1].text in ("{", "}", ";", ",", "\\", "then", "do"):
         rest = sh.text[: sh.tokens[-1].start].rstrip()
         yield rest
@@ -237,10 +248,16 @@ def headers(ctx: Context, line: CodeLine) -> Iterator[str]:
         at = sh.tokens[1].end
         yield sh.text[:at] + "()" + sh.text[at:]
         yield sh.text[:at].rstrip(":") + "():"
-    if sh.first == "print" and sh.code_end > 1 and sh.tokens[1].text != "(":
-        yield f"{sh.indent}print({sh.slice((1, sh.code_end))})"
+    yield from printed(sh)
     if sh.first in ("else", "try", "finally") and sh.code_end > 1:
         yield f"{sh.indent}{sh.first}:"
     if sh.first == "import" and "from" in [t.text for t in sh.tokens]:
         at = next(i for i, t in enumerate(sh.tokens) if t.text == "from")
         yield f"{sh.indent}from {sh.slice((at + 1, sh.code_end))} import {sh.slice((1, at))}"
+
+
+def printed(sh: Shape) -> Iterator[str]:
+    """Python 2's print as a call."""
+    if sh.first == "print" and sh.code_end > 1 and sh.tokens[1].text != "(":
+        rest = sh.text[sh.tokens[sh.code_end - 1].end :]
+        yield f"{sh.indent}print({sh.slice((1, sh.code_end))}){rest}"

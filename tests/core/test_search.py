@@ -212,6 +212,7 @@ class _Raising(UniformPolicy):
         *,
         seed: int,
         cancel: threading.Event | None = None,
+        free: bool = True,
     ) -> Iterator[Proposal]:
         yield Proposal(parse("### DELL 99"), 0.0, "free")  # impossible: skipped
         yield Proposal(parse("### EXIT"), 0.0, "free")  # changes nothing: skipped

@@ -1,0 +1,74 @@
+"""The parser as a first judge of many moves: which bring a broken text closer to one that parses.
+
+Parsing one candidate takes a fraction of a millisecond, a model's opinion of a state hundreds. So
+the parser looks at every move first, and the model puts those that it leaves in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import reduce
+
+from editloop.checks.syntax import check_syntax
+from editloop.commands import Command, CommandError
+from editloop.state import EditState, apply
+
+Step = tuple[Command, ...]
+"""Commands that are taken together."""
+MAX_CHARS = 6_000_000
+"""Of all texts that are parsed for one state: about four seconds at the most."""
+_TRIES = 3
+
+
+def helpful(state: EditState, steps: Iterable[Step]) -> list[Step]:
+    """The steps after which the text parses, or its first error is closer to its end.
+
+    Of a large file only what follows the last safe place before the window is parsed.
+    """
+    cut = _safe_line(state)
+    left, size = _left(state, cut), max(1, len(_text(state, cut)))
+    if left == 0:
+        return []
+    found: list[Step] = []
+    for step, _ in zip(steps, range(MAX_CHARS // size), strict=False):
+        try:
+            after = reduce(apply, step, state)
+        except CommandError:
+            continue
+        if _left(after, cut) < left:
+            found.append(step)
+    return found
+
+
+def _left(state: EditState, cut: int) -> int:
+    """Lines from the first syntax error to the end of the text; 0 without an error.
+
+    Counted from the end, so that inserting and deleting lines above an error is no progress.
+    """
+    broken = check_syntax(_text(state, cut))
+    if broken is None:
+        return 0
+    return max(1, len(state.document.lines) - cut - (broken.line or 0))
+
+
+def _text(state: EditState, cut: int) -> str:
+    return "".join(line.text + line.end for line in state.document.lines[cut:])
+
+
+def _safe_line(state: EditState) -> int:
+    """A line above the window where a definition begins after text that parses; 0 for none."""
+    lines = state.document.lines
+    start = state.view[0] if state.view else 0
+    starts = (i for i in range(start, 0, -1) if lines[i].text.startswith(("def ", "class ", "@")))
+    for cut, _ in zip(starts, range(_TRIES), strict=False):
+        if check_syntax("".join(line.text + line.end for line in lines[:cut])) is None:
+            return cut
+    return 0
+
+
+def by_first(steps: Sequence[Step]) -> dict[Command, list[Step]]:
+    """Steps by the command that they begin with, which is what a policy puts in order."""
+    found: dict[Command, list[Step]] = {}
+    for step in steps:
+        found.setdefault(step[0], []).append(step)
+    return found

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+import pytest
+
+from editloop.checks.syntax import check_syntax
+from editloop.commands import Command, parse
+from editloop.moves import moves
+from editloop.moves.blocks import blocks
+from editloop.screen import helpful
+from editloop.state import EditState, apply
+from editloop.text import Snapshot
+from editloop.transcript import Finding
+
+TWO_ERRORS = "def f(x)\n    return x\n\n\ndef g(y:\n    return y\n"
+
+
+def _open(text: str, view: tuple[int, ...] | None = None) -> EditState:
+    return EditState.open(Snapshot.from_text(text), view)
+
+
+def _after(state: EditState, commands: Sequence[Command]) -> str:
+    return reduce(apply, commands, state).text
+
+
+def _findings(text: str) -> list[Finding]:
+    found = check_syntax(text)
+    assert found is not None
+    return [found]
+
+
+def test_a_step_that_parses_or_moves_the_error_down_is_kept() -> None:
+    colon, bracket = parse("### REPW 1 >>>) >>>):"), parse("### REPW 5 >>>y >>>y)")
+    worse, shifted = parse("### REPW 1 >>>def >>>"), parse("### ADDL 1 >>>")
+    state = _open(TWO_ERRORS)
+    steps = [(colon,), (bracket,), (worse,), (shifted,), (colon, bracket)]
+    assert helpful(state, steps) == [(colon,), (colon, bracket)]
+
+
+def test_an_impossible_step_is_left_out() -> None:
+    assert helpful(_open(TWO_ERRORS), [(parse("### DELL 99"),)]) == []
+
+
+def test_text_that_parses_has_nothing_to_screen() -> None:
+    assert helpful(_open("x = 1\n"), [(parse("### REPL 1 >>>x = 2"),)]) == []
+
+
+def test_only_what_follows_a_safe_place_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = "".join(f"def f{i}():\n    return {i}\n\n\n" for i in range(200))
+    state = _open(head + TWO_ERRORS, tuple(range(800, 806)))
+    seen: list[int] = []
+    real = compile
+
+    def spy(source: str, *args: object, **options: object) -> object:
+        seen.append(len(source))
+        return real(source, *args, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr("editloop.checks.syntax.compile", spy, raising=False)
+    colon = parse("### REPW 1 >>>) >>>):")
+    assert helpful(state, [(colon,)]) == [(colon,)]
+    assert sorted(seen)[:-1] == [len(TWO_ERRORS), len(TWO_ERRORS) + 1]
+
+
+BROKEN = {
+    "a class": (
+        "class A:\ndef f(self):\n    return 1\n",
+        "class A:\n    def f(self):\n        return 1\n",
+    ),
+    "a body": (
+        "def f(x):\na = 1\nif x:\n    return a\n\n\ndef g():\n    return 2\n",
+        "def f(x):\n    a = 1\n    if x:\n        return a\n\n\ndef g():\n    return 2\n",
+    ),
+    "too far in": (
+        "x = 1\n    if x:\n        y = 2\n    z = 3\n",
+        "x = 1\nif x:\n    y = 2\nz = 3\n",
+    ),
+    "prints": (
+        "def f(x):\n    print x\n    print 'a', x  # b\n",
+        "def f(x):\n    print(x)\n    print('a', x)  # b\n",
+    ),
+    "declarations": (
+        "var a = 1\nvar b = 'var c'\nconst c = 2\nvar d = a\n",
+        "a = 1\nb = 'var c'\nconst c = 2\nd = a\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_blocks_undo_what_one_line_cannot(name: str) -> None:
+    broken, fixed = BROKEN[name]
+    state = _open(broken)
+    found = [_after(state, block) for block in blocks(state, _findings(broken))]
+    assert fixed in found
+
+
+def test_blocks_are_for_broken_text_and_several_lines() -> None:
+    assert blocks(_open("x = 1\n"), [Finding("F821 Undefined name `x`", 0)]) == []
+    broken = BROKEN["a body"][0]
+    assert all(len(block) > 1 for block in blocks(_open(broken), _findings(broken)))
+
+
+def test_lines_of_strings_stay() -> None:
+    text = 'def f(x):\na = """\none\n"""\nreturn a\n'
+    state = _open(text)
+    found = [_after(state, block) for block in blocks(state, _findings(text))]
+    assert 'def f(x):\n    a = """\none\n"""\n    return a\n' in found
+
+
+def test_comments_of_other_languages() -> None:
+    text = "def f(x):\n    // half\n    return x / 2 // of it\n"
+    state = _open(text)
+    found = [_after(state, (move,)) for move in moves(state, _findings(text))]
+    assert text.replace("// half", "# half") in found
+    assert "def f(x):\n    half\n    return x / 2 // of it\n" in found
