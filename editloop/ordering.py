@@ -43,18 +43,24 @@ class Weights:
 
 def step_value(before: Verdict, after: Verdict, log_prob: float, weights: Weights) -> float:
     """What a step adds to the priority of what follows it."""
+    if (gained := gain(before, after, weights)) is not None:
+        return gained
+    if after.progress < before.progress:
+        return log_prob - weights.worse
+    same = [f.text for f in before.findings] == [f.text for f in after.findings]
+    return log_prob - (weights.same if same else weights.stall)
+
+
+def gain(before: Verdict, after: Verdict, weights: Weights) -> float | None:
+    """What progress is worth; None where there is none."""
     (rank, share), (new_rank, new_share) = before.progress, after.progress
     if new_rank > rank:
         return weights.passed + weights.share * new_share
     if new_rank == rank and new_share > share:
         return weights.partial + weights.share * (new_share - share)
-    if (new_rank, new_share) < (rank, share):
-        return log_prob - weights.worse
     old, new = _syntax_line(before), _syntax_line(after)
-    if old is not None and new is not None and new > old:
-        return weights.moved
-    same = [f.text for f in before.findings] == [f.text for f in after.findings]
-    return log_prob - (weights.same if same else weights.stall)
+    moved = new_rank == rank and old is not None and new is not None and new > old
+    return weights.moved if moved else None
 
 
 RAISES = re.compile(r"-> \w+(?:Error|Exception)\b")

@@ -6,7 +6,8 @@ the parser looks at every move first, and the model puts those that it leaves in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 
 from editloop.checks.syntax import check_syntax
@@ -72,3 +73,11 @@ def by_first(steps: Sequence[Step]) -> dict[Command, list[Step]]:
     for step in steps:
         found.setdefault(step[0], []).append(step)
     return found
+
+
+def shared(steps: Iterable[tuple[Step, float]]) -> Iterator[tuple[Step, float]]:
+    """The same with log-probabilities of these steps alone: the parser has ruled out the others."""
+    found = list(steps)
+    most = max((log_prob for _, log_prob in found), default=0.0)
+    total = most + math.log(sum(math.exp(log_prob - most) for _, log_prob in found) or 1.0)
+    return ((step, log_prob - total) for step, log_prob in found)

@@ -24,9 +24,9 @@ from editloop.loop import summary
 from editloop.moves import moves
 from editloop.moves.blocks import blocks
 from editloop.moves.context import is_syntax_finding
-from editloop.ordering import RAISES, Weights, normalized, step_value
+from editloop.ordering import RAISES, Weights, gain, normalized, step_value
 from editloop.policy import Cancelled, Policy
-from editloop.screen import Step, by_first, helpful
+from editloop.screen import Step, by_first, helpful, shared
 from editloop.state import EditState, apply
 from editloop.transcript import Transcript, observe
 from editloop.verdict import Verdict
@@ -41,7 +41,7 @@ class Budget:
 
     seconds: float | None = 10.0
     candidates: int | None = None
-    turns: int = 3
+    turns: int = 6
 
     def half(self) -> Budget:
         """Half of the seconds and candidates."""
@@ -304,11 +304,15 @@ class _Search:
             self.seed * 1_000_003 + node.depth * 8191 + self.candidates if node.depth else self.seed
         )
         known = by_first(steps)
-        for proposal in self.policy.propose(
+        proposals = self.policy.propose(
             node.transcript, list(known), seed=seed, cancel=self.deadline, free=free
-        ):
-            for step in known.get(proposal.command, [(proposal.command,)]):
-                yield step, proposal.log_prob
+        )
+        found = (
+            (step, proposal.log_prob)
+            for proposal in proposals
+            for step in known.get(proposal.command, [(proposal.command,)])
+        )
+        return found if free else shared(found)
 
     def _push_next(self, node: _Node, rest: Iterator[tuple[Step, float]], rank: int) -> None:
         """Put the next of a node's edges on the heap, if there is one."""
@@ -355,12 +359,16 @@ class _Search:
     def _value(self, parent: _Node, edge: _Edge, verdict: Verdict) -> float:
         weights = self.weights
         value = step_value(parent.verdict, verdict, edge.log_prob, weights)
-        if value > edge.log_prob:
-            siblings = self.crowds.get(parent.commands, 0)
-            self.crowds[parent.commands] = siblings + 1
-            value -= weights.crowd * math.log1p(siblings)
-            value -= weights.removed * (edge.step[0].verb == "DELL")
-            value -= weights.crash * any(RAISES.search(f.text) for f in verdict.findings)
+        if gain(parent.verdict, verdict, weights) is None:
+            return value
+        if any(is_syntax_finding(f) for f in parent.verdict.findings):
+            # All that the parser left makes progress, so that alone says little.
+            value += edge.log_prob
+        siblings = self.crowds.get(parent.commands, 0)
+        self.crowds[parent.commands] = siblings + 1
+        value -= weights.crowd * math.log1p(siblings)
+        value -= weights.removed * (edge.step[0].verb == "DELL")
+        value -= weights.crash * any(RAISES.search(f.text) for f in verdict.findings)
         return value
 
     def _solve(

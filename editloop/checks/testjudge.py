@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from editloop.sandbox.inner.show import CAP
@@ -153,10 +154,17 @@ def expected(tests: str, line: int | None) -> str:
     """What the assertion on that line of the tests wants, "" when it cannot be read off it."""
     if line is None:
         return ""
-    for node in ast.walk(ast.parse(tests)):
-        if isinstance(node, ast.Assert) and node.lineno <= line <= (node.end_lineno or line):
-            return _wanted(node.test)
-    return ""
+    return next((wanted for lines, wanted in _assertions(tests) if line in lines), "")
+
+
+@lru_cache(maxsize=32)
+def _assertions(tests: str) -> tuple[tuple[range, str], ...]:
+    """The lines of each assertion and what it wants; asked again for every candidate."""
+    found = [node for node in ast.walk(ast.parse(tests)) if isinstance(node, ast.Assert)]
+    return tuple(
+        (range(node.lineno, (node.end_lineno or node.lineno) + 1), _wanted(node.test))
+        for node in found
+    )
 
 
 def _wanted(test: ast.expr) -> str:
