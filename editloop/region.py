@@ -10,7 +10,7 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Tree
@@ -96,7 +96,6 @@ def window(
     return tuple(sorted(view))
 
 
-@cache
 def opener(document: Snapshot, line: int) -> int | None:
     """The nearest line above that is indented less: what an "unindent" error is often about."""
     texts = [item.text for item in document.lines]
@@ -105,6 +104,7 @@ def opener(document: Snapshot, line: int) -> int | None:
     return next(above, None)
 
 
+@cache
 def _parser() -> Parser:
     return Parser(Language(tree_sitter_python.language()))
 
@@ -114,14 +114,18 @@ def parse_tree(texts: Sequence[str]) -> Tree:
     return _parser().parse("\n".join(texts).encode("utf-8", "surrogatepass"))
 
 
-def definitions(document: Snapshot) -> list[Definition]:
-    """Every function and class of a document in order of their headers."""
+@lru_cache(maxsize=4)
+def definitions(document: Snapshot) -> tuple[Definition, ...]:
+    """Every function and class of a document in order of their headers.
+
+    Remembered for the last documents: one repair asks several times.
+    """
     texts = [item.text for item in document.lines]
     root = parse_tree(texts).root_node
     found = list(_walk(root, "", len(texts)))
     if root.has_error:
         found = _repair(found, texts)
-    return found
+    return tuple(found)
 
 
 def _walk(node: Node, prefix: str, count: int) -> Iterator[Definition]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 
 from editloop.transcript import Finding
 
 
+@lru_cache(maxsize=4)
 def check_syntax(source: str) -> Finding | None:
-    """The syntax error as a finding (line 0-based), None where the source compiles."""
+    """The syntax error as a finding (line 0-based), None where the source compiles.
+
+    Remembered for the last sources: of a large file every part of a repair asks once more.
+    """
     try:
         with warnings.catch_warnings():
             # An invalid escape in the user's file is no business of ours.
