@@ -77,7 +77,10 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Solutions, smallest edit first; ``reason`` says in words why the search ended."""
+    """Solutions, small and likely edits first: one nat of probability outweighs one token of size.
+
+    ``reason`` says in words why the search ended.
+    """
 
     solutions: tuple[Solution, ...]
     candidates: int
@@ -135,7 +138,7 @@ def search(
     run = _Search(state, policy, verify, budget, seed, cancel, weights, polish)
     run.verify_many, run.batch, run.on_progress = verify_many, max(1, batch), on_progress
     reason = run.start(first_verdict) or run.go()
-    best = sorted(run.solutions, key=lambda s: (s.edit_size, -s.log_prob))[:alternatives]
+    best = sorted(run.solutions, key=lambda s: s.edit_size - s.log_prob)[:alternatives]
     return SearchResult(tuple(best), run.candidates, run.turns, run.seconds, reason)
 
 
