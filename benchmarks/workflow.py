@@ -65,9 +65,7 @@ def main() -> None:
         command += ["--minutes", str(options.minutes), "--work", str(folder / "work")]
         command += options.rest
         rng = random.Random(options.seed)
-        share = (
-            60 * options.minutes / (options.kills + 1)
-        )  # all kills come before the end
+        share = 60 * options.minutes / (options.kills + 1)  # all kills come before the end
         started = time.monotonic()
         for kill in range(options.kills):
             row = attempt(command, environment, rng.uniform(0.05, 1.0) * share)

@@ -8,7 +8,7 @@ special token. Plain text is never parsed for special tokens, so no source file 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from editloop.commands import VERBS, Command, render
@@ -80,9 +80,21 @@ class Transcript:
 
     observations: tuple[Observation, ...]
     commands: tuple[Command, ...] = field(default=())
+    mistakes: frozenset[int] = frozenset()
+    """Turns whose commands are only there to be taken back: read, not learned."""
 
     def extend(self, command: Command, observation: Observation) -> Transcript:
-        return Transcript((*self.observations, observation), (*self.commands, command))
+        return replace(
+            self,
+            observations=(*self.observations, observation),
+            commands=(*self.commands, command),
+        )
+
+    def upto(self, observations: int, commands: int) -> Transcript:
+        """Its beginning: so many observations and commands."""
+        return replace(
+            self, observations=self.observations[:observations], commands=self.commands[:commands]
+        )
 
 
 def observe(state: EditState, findings: Sequence[Finding]) -> Observation:
@@ -140,7 +152,7 @@ def compact(transcript: Transcript) -> Iterator[tuple[Piece, bool]]:
             yield piece, False
         if turn < len(transcript.commands):
             for piece in command_pieces(transcript.commands[turn]):
-                yield piece, True
+                yield piece, turn not in transcript.mistakes
 
 
 def chat(transcript: Transcript) -> list[dict[str, str]]:

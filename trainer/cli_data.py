@@ -57,6 +57,9 @@ def demos(
     tests_file: Annotated[Path | None, typer.Option("--tests", help="Recorded tests.")] = None,
     tested: Annotated[int, typer.Option(help="Demonstrations of a function with tests.")] = 40,
     plain: Annotated[int, typer.Option(help="Demonstrations of any other.")] = 4,
+    recovery: Annotated[
+        float, typer.Option(min=0, max=1, help="Share with a wrong edit that is taken back.")
+    ] = 0.0,
     only: Annotated[str, typer.Option(help="all, tested or untested entries.")] = "all",
     seed: _Seed = 0,
     workers: _Workers = 2,
@@ -66,7 +69,7 @@ def demos(
     from trainer.demos import DemoSettings
     from trainer.mixture import build_demos, count_families
 
-    settings = DemoSettings(seed=seed, tested=tested, plain=plain)
+    settings = DemoSettings(seed=seed, tested=tested, plain=plain, recovery=recovery)
     _report(
         build_demos(
             corpus_file,

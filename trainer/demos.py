@@ -1,7 +1,8 @@
 """Demonstrations: corruptions undone one command a turn, with what the checks say in between.
 
 A row is ``{"v": 1, "observations": [{"window": [...], "findings": [[line | null, text], ...]}],
-"commands": ["### REPW ...", ..., "### EXIT"], "family": [...], "source": id}``. There is one
+"commands": ["### REPW ...", ..., "### EXIT"], "family": [...], "source": id}``, with ``"mistakes":
+[turn, ...]`` where a command is wrong on purpose and the next one takes it back. There is one
 observation a command: nothing is seen after EXIT. The bytes depend on inputs and seed alone.
 """
 
@@ -31,6 +32,7 @@ from trainer.corruptions import (
 from trainer.corruptions.quotas import Quotas
 from trainer.grading import Grader
 from trainer.scenes import Scene, embed
+from trainer.slips import slip, undoing
 from trainer.windows import through_window
 
 DEMO_VERSION = 1
@@ -44,7 +46,8 @@ class DemoSettings:
     ``tested`` of an entry with tests, ``plain`` of any other; ``several`` is the share with 2 to 5
     faults, ``embedded`` that seen through a window on a longer file, ``untested`` the share of the
     entries with tests that go without them, ``silent`` the share of faults kept that no check sees,
-    ``clean`` the share of entries that also give one demonstration with nothing wrong.
+    ``clean`` the share of entries that also give one demonstration with nothing wrong,
+    ``recovery`` the share of demonstrations with a wrong edit that is taken back.
     """
 
     seed: int = 0
@@ -55,6 +58,7 @@ class DemoSettings:
     untested: float = 0.12
     silent: float = 0.0
     clean: float = 0.03
+    recovery: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,37 +67,55 @@ class Demo:
 
     observations: tuple[dict[str, Any], ...]
     commands: tuple[Command, ...]
+    mistakes: tuple[int, ...]
     family: tuple[str, ...]
     source: str
 
     def row(self) -> str:
-        return json.dumps(
-            {
-                "v": DEMO_VERSION,
-                "observations": self.observations,
-                "commands": [render(c) for c in self.commands],
-                "family": self.family,
-                "source": self.source,
-            },
-            ensure_ascii=False,
-        )
+        row: dict[str, Any] = {
+            "v": DEMO_VERSION,
+            "observations": self.observations,
+            "commands": [render(c) for c in self.commands],
+            "family": self.family,
+            "source": self.source,
+        }
+        if self.mistakes:
+            row["mistakes"] = self.mistakes
+        return json.dumps(row, ensure_ascii=False)
+
+
+Shown = tuple[tuple[dict[str, Any], ...], tuple[Command, ...], tuple[int, ...]]
+"""Observations, commands, and the turns of commands that are wrong on purpose."""
 
 
 def demonstrate(
-    state: EditState, commands: Sequence[Command], verify: Verify, *, silent: bool = False
-) -> tuple[tuple[dict[str, Any], ...], tuple[Command, ...]] | None:
-    """Observations and commands of one episode that ends as soon as every check passes.
+    state: EditState,
+    commands: Sequence[Command],
+    verify: Verify,
+    *,
+    silent: bool = False,
+    slips: Random | None = None,
+) -> Shown | None:
+    """One episode, which ends as soon as every check passes.
 
     None where the commands do not lead there, or where nothing was wrong to begin with. With
-    ``silent`` all commands are played although the checks saw nothing.
+    ``silent`` all commands are played although the checks saw nothing; with ``slips`` one of them
+    comes after a wrong one that is taken back.
     """
     observations: list[dict[str, Any]] = []
     played: list[Command] = []
-    for command in commands:
+    mistakes: list[int] = []
+    slipping = slips.randrange(len(commands)) if slips and commands else None
+    for turn, command in enumerate(commands):
         verdict = verify(state.text)
         if verdict.passed and not silent:
             break
         observations.append(_observation(state, verdict))
+        wrong = slip(state, verdict, command, slips) if slips and turn == slipping else None
+        if wrong is not None and not (after := verify(wrong[1].text)).passed:
+            mistakes.append(len(played))
+            played += [wrong[0], undoing(state, wrong[0])]
+            observations += [_observation(wrong[1], after), _observation(state, verdict)]
         played.append(command)
         try:
             state = apply(state, command)
@@ -102,7 +124,7 @@ def demonstrate(
     verdict = verify(state.text)
     if not verdict.passed or not played:
         return None
-    return (*observations, _observation(state, verdict)), (*played, EXIT)
+    return (*observations, _observation(state, verdict)), (*played, EXIT), tuple(mistakes)
 
 
 def _observation(state: EditState, verdict: Verdict) -> dict[str, Any]:
@@ -136,7 +158,7 @@ def entry_demos(
     if rng.random() < settings.clean:
         state = EditState.open(Snapshot.from_text(scene.source))
         seen = _observation(state, grader.verifier(scene.source, scene)(scene.source))
-        yield Demo((seen,), (EXIT,), ("none",), entry.id)
+        yield Demo((seen,), (EXIT,), (), ("none",), entry.id)
 
 
 def _visible(
@@ -207,7 +229,8 @@ def _demo(
         return None
     state = EditState.open(Snapshot.from_text(corruption.source), view)
     verify = grader.verifier(corruption.source, scene, view)
-    shown = demonstrate(state, commands, verify, silent=silent)
+    slips = rng if settings.recovery and rng.random() < settings.recovery else None
+    shown = demonstrate(state, commands, verify, silent=silent, slips=slips)
     if shown is None:
         return None
     return Demo(*shown, tuple(corruption.family.split("+")), entry.id)

@@ -82,10 +82,13 @@ class ChatEncoder:
 
         None for a module: this rendering has no form for a text that is not under repair.
         """
-        turns = [_upto(transcript, n) for n in range(len(transcript.commands))]
         parts = [
-            _joined(self.prefix(turn), self.command(command))
-            for turn, command in zip(turns, transcript.commands, strict=True)
+            _joined(
+                self.prefix(transcript.upto(turn + 1, turn)),
+                self.command(command),
+                learned=turn not in transcript.mistakes,
+            )
+            for turn, command in enumerate(transcript.commands)
         ]
         if not parts:
             return
@@ -93,7 +96,7 @@ class ChatEncoder:
         merged = list(written)
         for ids, flags in parts[:-1]:
             if whole[: len(ids)] != ids:
-                yield from parts
+                yield from (part for part in parts if any(part[1]))
                 return
             merged[: len(flags)] = [a or b for a, b in zip(merged, flags, strict=False)]
         yield whole, merged
@@ -188,10 +191,5 @@ def check_shape(folder: Path) -> None:
         raise RunError(f"{folder} is a {kind} model: use one of {', '.join(sorted(SHAPES))}")
 
 
-def _joined(prefix: list[int], written: list[int]) -> Row:
-    return prefix + written, [False] * len(prefix) + [True] * len(written)
-
-
-def _upto(transcript: Transcript, turn: int) -> Transcript:
-    """The episode before command ``turn``."""
-    return Transcript(transcript.observations[: turn + 1], transcript.commands[:turn])
+def _joined(prefix: list[int], written: list[int], *, learned: bool = True) -> Row:
+    return prefix + written, [False] * len(prefix) + [learned] * len(written)

@@ -97,7 +97,8 @@ def demo_transcript(row: dict[str, Any]) -> Transcript:
         Observation(tuple(o["window"]), tuple((n, t) for n, t in o["findings"]))
         for o in row["observations"]
     )
-    return Transcript(observations, tuple(parse(text) for text in row["commands"]))
+    commands = tuple(parse(text) for text in row["commands"])
+    return Transcript(observations, commands, frozenset(row.get("mistakes", ())))
 
 
 def read_jsonl(path: Path) -> Iterator[Any]:
@@ -134,7 +135,7 @@ def read_transcripts(paths: Sequence[Path], exit_share: float = 1.0) -> Iterator
             else:
                 raise RowsError(f"{path} holds neither demonstrations nor modules")
             if len(episode.commands) > 1 and rng.random() >= exit_share:
-                episode = _upto(episode, len(episode.commands) - 1)
+                episode = episode.upto(len(episode.commands) - 1, len(episode.commands) - 1)
             yield episode
 
 
@@ -173,7 +174,7 @@ def _fitting(transcript: Transcript, encoder: Encoder, max_tokens: int) -> list[
     for turns in range(len(transcript.commands) - 1, 0, -1):
         if max(len(ids) for ids, _ in rows) <= max_tokens:
             break
-        rows = list(encoder.rows(_upto(transcript, turns)))
+        rows = list(encoder.rows(transcript.upto(turns, turns)))
     return rows
 
 
@@ -181,10 +182,6 @@ def _direct_rows(transcript: Transcript, encoder: Encoder) -> Iterator[Row]:
     pair = direct_pair(transcript)
     if pair is not None:
         yield encoder.direct(*pair)
-
-
-def _upto(transcript: Transcript, turns: int) -> Transcript:
-    return Transcript(transcript.observations[:turns], transcript.commands[:turns])
 
 
 @dataclass(frozen=True, slots=True)

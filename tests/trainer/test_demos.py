@@ -13,12 +13,14 @@ from editloop.commands import parse
 from editloop.state import EditState, apply
 from editloop.tasks import Task, read_tasks, write_tasks
 from editloop.text import Snapshot
+from editloop.transcript import command_pieces, compact
 from trainer.benchset import build_benchset, sample
 from trainer.corpus import Entry
 from trainer.demos import DemoSettings, demonstrate, entry_demos
 from trainer.grading import Grader
 from trainer.mixture import build_demos, is_dev
 from trainer.record import choose, read_recorded, type_of
+from trainer.rows import demo_transcript
 from trainer.scenes import SOLUTION_PRELUDE, Scene
 from trainer.tasks import TaskSettings, as_test_functions, check_task, entry_tasks
 
@@ -65,7 +67,8 @@ def test_findings_are_those_of_the_product(grader: Grader) -> None:
     state = EditState.open(Snapshot.from_text(broken))
     shown = demonstrate(state, [parse("### REPW 6 >>>+ >>>-")], grader.verifier(broken, scene))
     assert shown is not None
-    observations, commands = shown
+    observations, commands, mistakes = shown
+    assert mistakes == ()
     assert observations[0]["findings"][0] == [
         None,
         "find_pair([2, 7, 11, 15], 9) -> [], expected [0, 1]",
@@ -73,6 +76,28 @@ def test_findings_are_those_of_the_product(grader: Grader) -> None:
     assert [str(c) for c in commands] == ["### REPW 6 >>>+ >>>-", "### EXIT"]
     wrong = [parse("### REPW 6 >>>+ >>>*")]
     assert demonstrate(state, wrong, grader.verifier(broken, scene)) is None
+
+
+def test_recovery_shows_a_wrong_edit_and_takes_it_back(grader: Grader) -> None:
+    scene = Scene("plain", FIND, ASSERTS)
+    settings = DemoSettings(tested=25, recovery=1.0)
+    demos = [d for d in entry_demos(ENTRY, scene, (), grader, settings) if d.mistakes]
+    assert len(demos) >= 10
+    for demo in demos:
+        transcript = demo_transcript(json.loads(demo.row()))
+        [turn] = transcript.mistakes
+        windows = [observation.window for observation in transcript.observations]
+        assert windows[turn] == windows[turn + 2] != windows[turn + 1]
+        assert transcript.observations[turn + 1].findings
+        state = EditState.open(Snapshot.from_text("\n".join(windows[0]) + "\n"))
+        for window, command in zip(windows, transcript.commands, strict=True):
+            assert state.window == window
+            state = apply(state, command)
+        learned = "".join(piece.text for piece, flag in compact(transcript) if flag)
+        wrong = "".join(piece.text for piece in command_pieces(transcript.commands[turn]))
+        right = "".join(piece.text for piece in command_pieces(transcript.commands[turn + 1]))
+        assert right in learned
+        assert wrong not in learned
 
 
 def test_embedded_demonstrations_show_a_window(grader: Grader) -> None:
