@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from editloop.bench import TaskResult
+from editloop.checks.static import StaticChecker
+from editloop.tasks import Task
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks.failures import kind_of, table
+from benchmarks.figures import curve
+
+FIXED = "def f(a, b):\n    c = a + b\n    d = c * 2\n    return d\n"
+KINDS = {
+    "parses: one line, a move makes it": FIXED.replace("+", "-"),
+    "parses: one line, no move makes it": FIXED.replace("a + b", "zip(a)[3:][b] or 17"),
+    "parses: 2 lines": FIXED.replace("+", "-").replace("2", "3"),
+    "does not parse: one line, a move makes it": FIXED.replace("):", ")"),
+    "does not parse: 3 or more lines, one step": FIXED.replace("\n    ", "\n"),
+    "fix unknown": "x = 1\n",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds_of_tasks(kind: str) -> None:
+    fixed = None if kind == "fix unknown" else FIXED
+    with StaticChecker() as static:
+        assert kind_of(Task("t", KINDS[kind], fixed=fixed), static) == kind
+
+
+def test_the_table_counts_every_run_and_what_tests_let_pass() -> None:
+    before = {"a": TaskResult("a", True, False), "b": TaskResult("b"), "c": TaskResult("c")}
+    after = {**before, "b": TaskResult("b", True)}
+    rows = list(table({"a": "x", "b": "x", "c": "y"}, {"before": before, "after": after}))
+    assert rows == [
+        ("x", "2", "1", "2"),
+        ("y", "1", "0", "0"),
+        ("all", "3", "1", "2"),
+        ("visible tests pass, hidden tests fail", "", "1", "1"),
+    ]
+
+
+def test_a_curve_is_the_share_of_all_tasks() -> None:
+    solved = [TaskResult(n, True, seconds=s) for n, s in (("a", 2.0), ("b", 1.0))]
+    results = {r.id: r for r in [*solved, TaskResult("c", seconds=9.0), TaskResult("d")]}
+    assert curve(results, "seconds") == ([1.0, 2.0], [25.0, 50.0])
