@@ -39,8 +39,6 @@ _IMPORT = re.compile(r"^[ \t]*(import|from)[ \t]+([\w., \t]+)", re.MULTILINE)
 _HEADROOM = 4.0
 _LEAST_CPU = 0.1
 _NO_ANSWER = "no answer in time"
-_UNKNOWN_ERRORS = 3
-"""Static errors that a text which does not parse is taken to have."""
 _ENDLESS_CPU = 0.15
 """Where this version does not end: what a fix needs is unknown, and many candidates will not."""
 
@@ -120,8 +118,6 @@ class Verifier:
         outside = set(tolerated)
         self._imported = _imports(prelude + original)
         self._tolerated = Counter(_key(d) for d in known or () if d.is_error and d.line in outside)
-        errors = sum(map(self._counts, known)) - self._tolerated.total() if known else 1
-        self._errors = _UNKNOWN_ERRORS if known is None else max(1, errors)
         # A text that did not parse had no hints to compare with, so all are allowed.
         hints = None if known is None else [d for d in known if not self._counts(d)]
         self._hints = None if hints is None else Counter(map(_key, hints))
@@ -155,7 +151,7 @@ class Verifier:
         )
 
     def _check_static(self, source: str) -> tuple[CheckResult, tuple[Finding, ...]]:
-        """An item for each error of the original, one for "no new hint"; hints come apart."""
+        """An item for every error, at least one, and one for "no new hint"; hints come apart."""
         found = self._diagnose(source)
         errors = [d for d in found if self._counts(d)]
         hints = [d for d in found if not self._counts(d)]
@@ -169,8 +165,8 @@ class Verifier:
         invented = sorted(filterfalse(_is_module, _imports(source) - self._imported))
         findings = tuple(_finding(d) for d in [*wrong, *new])
         findings += tuple(Finding(f"there is no module {name}") for name in invented)
-        good = max(0, self._errors - len(wrong) - len(invented)) + int(not new)
-        result = CheckResult("static", good, self._errors + 1, findings)
+        bad = len(wrong) + len(invented)
+        result = CheckResult("static", int(not bad) + int(not new), max(bad, 1) + 1, findings)
         return result, tuple(_finding(d) for d in hints if d not in new)
 
 
