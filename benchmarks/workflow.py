@@ -75,7 +75,8 @@ def main() -> None:
         row = attempt(command, environment, None)
         print(f"{(time.monotonic() - started) / 60:.1f} minutes in all")
         print(json.dumps(row, indent=1))
-        subprocess.run([*editloop, "fix", EXAMPLE, "--model", NAME], env=environment, check=True)
+        fix = [*editloop, "fix", str(EXAMPLE), "--model", NAME, "--budget", "30"]
+        print(f"exit code of fix: {subprocess.run(fix, env=environment, check=False).returncode}")
 
 
 if __name__ == "__main__":

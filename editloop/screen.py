@@ -18,6 +18,7 @@ Step = tuple[Command, ...]
 """Commands that are taken together."""
 MAX_CHARS = 6_000_000
 """Of all texts that are parsed for one state: about four seconds at the most."""
+DOUBT = 0.2
 _TRIES = 3
 
 
@@ -76,8 +77,14 @@ def by_first(steps: Sequence[Step]) -> dict[Command, list[Step]]:
 
 
 def shared(steps: Iterable[tuple[Step, float]]) -> Iterator[tuple[Step, float]]:
-    """The same with log-probabilities of these steps alone: the parser has ruled out the others."""
+    """The same with log-probabilities of these steps alone: the parser has ruled out the others.
+
+    A share of ``DOUBT`` is spread evenly: what the parser likes is never as unlikely as a model of
+    few megabytes may find it.
+    """
     found = list(steps)
     most = max((log_prob for _, log_prob in found), default=0.0)
-    total = most + math.log(sum(math.exp(log_prob - most) for _, log_prob in found) or 1.0)
-    return ((step, log_prob - total) for step, log_prob in found)
+    weights = [math.exp(log_prob - most) for _, log_prob in found]
+    total = sum(weights)
+    for (step, _), weight in zip(found, weights, strict=True):
+        yield step, math.log((1 - DOUBT) * weight / total + DOUBT / len(found))

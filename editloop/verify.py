@@ -39,6 +39,8 @@ _IMPORT = re.compile(r"^[ \t]*(import|from)[ \t]+([\w., \t]+)", re.MULTILINE)
 _HEADROOM = 4.0
 _LEAST_CPU = 0.1
 _NO_ANSWER = "no answer in time"
+_UNKNOWN_CPU = 0.5
+"""Where this version does not parse: nobody knows what a fix needs."""
 _ENDLESS_CPU = 0.15
 """Where this version does not end: what a fix needs is unknown, and many candidates will not."""
 
@@ -67,6 +69,9 @@ class TestCheck:
         A wrong loop condition is a common mistake and a common candidate: each endless candidate
         costs the whole limit, so it has to be near what an honest one needs.
         """
+        if check_syntax(source) is not None:
+            cpu_seconds = min(_UNKNOWN_CPU, self.limits.cpu_seconds)
+            return replace(self, limits=Limits(cpu_seconds, self.limits.wall_seconds))
         self.run(source, None)  # the first run of a sandbox starts it
         started = time.monotonic()
         known = self.run(source, None)
