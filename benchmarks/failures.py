@@ -26,10 +26,9 @@ from editloop.bench.results import BenchError, read_results
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
 from editloop.commands import CommandError
-from editloop.moves import moves
-from editloop.moves.blocks import blocks
 from editloop.ordering import normalized
 from editloop.state import EditState, apply
+from editloop.steps import steps
 from editloop.tasks import Task, TaskError, read_tasks
 from editloop.text import Snapshot
 from editloop.verify import Verifier
@@ -62,7 +61,7 @@ def _is_made(task: Task, static: StaticChecker) -> bool:
     verifier = Verifier(task.buggy, static=static, prelude=task.prelude)
     findings = verifier.verify(task.buggy).findings
     wanted = _tree(task.fixed or "")
-    for step in [*((move,) for move in moves(state, findings)), *blocks(state, findings)]:
+    for step in steps(state, findings):
         try:
             after = reduce(apply, step, state)
         except CommandError:

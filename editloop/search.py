@@ -21,13 +21,11 @@ from functools import reduce
 from editloop.commands import Command, CommandError, without
 from editloop.edits import edit_size
 from editloop.loop import summary
-from editloop.moves import moves
-from editloop.moves.blocks import blocks
 from editloop.moves.context import is_syntax_finding
 from editloop.ordering import RAISES, Weights, gain, normalized, step_value
 from editloop.policy import Cancelled, Policy
-from editloop.screen import Step, by_first, helpful, shared
 from editloop.state import EditState, apply
+from editloop.steps import Step, helpful, ordered, steps
 from editloop.transcript import Transcript, observe
 from editloop.verdict import Verdict
 
@@ -100,7 +98,7 @@ class _Node:
     base: float
     """The priority of its edges before their own probability and rank."""
     depth: int
-    tried: frozenset[Command] | None = None
+    tried: frozenset[Step] | None = None
     """What the parser left of its moves; None before it was asked."""
 
 
@@ -178,7 +176,7 @@ class _Search:
     first: Verdict | None = None
     seen: set[object] = field(default_factory=set)
     heap: list[tuple[float, int, _Edge | _Node]] = field(default_factory=list)
-    crowds: dict[tuple[Command, ...], int] = field(default_factory=dict)
+    crowds: dict[Step, int] = field(default_factory=dict)
     """How many children with progress the node with these commands has."""
     order: Iterator[int] = field(default_factory=itertools.count)
     shrinking: bool = False
@@ -286,36 +284,29 @@ class _Search:
         else, and what the policy writes freely, waits until that was tried.
         """
         findings = node.verdict.findings
-        steps: list[Step] = [(move,) for move in moves(node.state, findings)]
-        steps += blocks(node.state, findings)
-        screens = node.tried is None and any(is_syntax_finding(f) for f in findings)
-        if screens:
-            steps = helpful(node.state, steps)
-            rest = replace(node, tried=frozenset(step[0] for step in steps if len(step) == 1))
-            cost = self.weights.unscreened if steps else 0.0
-            self._push(node.base - cost, replace(rest, base=node.base - cost))
+        choice = steps(node.state, findings)
+        screened = node.tried is None and any(is_syntax_finding(f) for f in findings)
+        if screened:
+            choice = helpful(node.state, choice)
+            base = node.base - (self.weights.unscreened if choice else 0.0)
+            self._push(base, replace(node, base=base, tried=frozenset(choice)))
+            if not choice:
+                return
         elif node.tried:
-            steps = [step for step in steps if step[0] not in node.tried]
-        if steps or not screens:
-            self._push_next(node, self._ordered(node, steps, free=not screens), 0)
-
-    def _ordered(
-        self, node: _Node, steps: Sequence[Step], *, free: bool
-    ) -> Iterator[tuple[Step, float]]:
+            choice = [step for step in choice if step not in node.tried]
         # Siblings must not all follow one order, and the seed must decide all of it.
         seed = (
             self.seed * 1_000_003 + node.depth * 8191 + self.candidates if node.depth else self.seed
         )
-        known = by_first(steps)
-        proposals = self.policy.propose(
-            node.transcript, list(known), seed=seed, cancel=self.deadline, free=free
+        order = ordered(
+            self.policy,
+            node.transcript,
+            choice,
+            screened=screened,
+            seed=seed,
+            cancel=self.deadline,
         )
-        found = (
-            (step, proposal.log_prob)
-            for proposal in proposals
-            for step in known.get(proposal.command, [(proposal.command,)])
-        )
-        return found if free else shared(found)
+        self._push_next(node, order, 0)
 
     def _push_next(self, node: _Node, rest: Iterator[tuple[Step, float]], rank: int) -> None:
         """Put the next of a node's edges on the heap, if there is one."""

@@ -9,8 +9,8 @@ from editloop.checks.syntax import check_syntax
 from editloop.commands import Command, parse
 from editloop.moves import moves
 from editloop.moves.blocks import blocks
-from editloop.screen import helpful
 from editloop.state import EditState, apply
+from editloop.steps import helpful
 from editloop.text import Snapshot
 from editloop.transcript import Finding
 

@@ -1,18 +1,23 @@
-"""The parser as a first judge of many moves: which bring a broken text closer to one that parses.
+"""The steps that a state may take: which there are, which the parser likes, in what order.
 
 Parsing one candidate takes a fraction of a millisecond, a model's opinion of a state hundreds. So
-the parser looks at every move first, and the model puts those that it leaves in order.
+of a broken text the parser looks at every step first, and the model orders those that it leaves.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 
 from editloop.checks.syntax import check_syntax
 from editloop.commands import Command, CommandError
+from editloop.moves import moves
+from editloop.moves.blocks import blocks
+from editloop.policy import Policy
 from editloop.state import EditState, apply
+from editloop.transcript import Finding, Transcript
 
 Step = tuple[Command, ...]
 """Commands that are taken together."""
@@ -22,7 +27,12 @@ DOUBT = 0.2
 _TRIES = 3
 
 
-def helpful(state: EditState, steps: Iterable[Step]) -> list[Step]:
+def steps(state: EditState, findings: Sequence[Finding]) -> list[Step]:
+    """Every legal step: moves of one command, then blocks of several."""
+    return [*((move,) for move in moves(state, findings)), *blocks(state, findings)]
+
+
+def helpful(state: EditState, options: Iterable[Step]) -> list[Step]:
     """The steps after which the text parses, or its first error is closer to its end.
 
     Of a large file only what follows the last safe place before the window is parsed.
@@ -32,7 +42,7 @@ def helpful(state: EditState, steps: Iterable[Step]) -> list[Step]:
     if left == 0:
         return []
     found: list[Step] = []
-    for step, _ in zip(steps, range(MAX_CHARS // size), strict=False):
+    for step, _ in zip(options, range(MAX_CHARS // size), strict=False):
         try:
             after = reduce(apply, step, state)
         except CommandError:
@@ -68,16 +78,34 @@ def _safe_line(state: EditState) -> int:
     return 0
 
 
-def by_first(steps: Sequence[Step]) -> dict[Command, list[Step]]:
-    """Steps by the command that they begin with, which is what a policy puts in order."""
-    found: dict[Command, list[Step]] = {}
+def ordered(
+    policy: Policy,
+    transcript: Transcript,
+    steps: Sequence[Step],
+    *,
+    screened: bool,
+    seed: int,
+    cancel: threading.Event | None,
+) -> Iterator[tuple[Step, float]]:
+    """Steps with their log-probability, that of their first command; most probable first.
+
+    ``screened``: these steps alone, as if there were no others; else the policy adds its own.
+    """
+    known: dict[Command, list[Step]] = {}
     for step in steps:
-        found.setdefault(step[0], []).append(step)
-    return found
+        known.setdefault(step[0], []).append(step)
+    found = (
+        (step, proposal.log_prob)
+        for proposal in policy.propose(
+            transcript, list(known), seed=seed, cancel=cancel, free=not screened
+        )
+        for step in known.get(proposal.command, [(proposal.command,)])
+    )
+    return _shared(found) if screened else found
 
 
-def shared(steps: Iterable[tuple[Step, float]]) -> Iterator[tuple[Step, float]]:
-    """The same with log-probabilities of these steps alone: the parser has ruled out the others.
+def _shared(steps: Iterable[tuple[Step, float]]) -> Iterator[tuple[Step, float]]:
+    """The same with probabilities that sum to one: the parser has ruled out all others.
 
     A share of ``DOUBT`` is spread evenly: what the parser likes is never as unlikely as a model of
     few megabytes may find it.
