@@ -35,7 +35,7 @@ VerifyMany = Callable[[Sequence[EditState]], Sequence[Verdict]]
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Limits, None for no limit; ``turns`` is the depth in commands."""
+    """Limits, None for no limit; ``turns`` is the depth in steps, 1 means a single command."""
 
     seconds: float | None = 10.0
     candidates: int | None = None
@@ -285,6 +285,8 @@ class _Search:
         """
         findings = node.verdict.findings
         choice = steps(node.state, findings)
+        if self.budget.turns == 1:
+            choice = [step for step in choice if len(step) == 1]
         screened = node.tried is None and any(is_syntax_finding(f) for f in findings)
         if screened:
             choice = helpful(node.state, choice)

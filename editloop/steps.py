@@ -68,10 +68,15 @@ def _text(state: EditState, cut: int) -> str:
 
 
 def _safe_line(state: EditState) -> int:
-    """A line above the window where a definition begins after text that parses; 0 for none."""
+    """A line above the window where a definition begins after text that parses; 0 for none.
+
+    Not the window's first line: a step may put it into a class further up.
+    """
     lines = state.document.lines
-    start = state.view[0] if state.view else 0
-    starts = (i for i in range(start, 0, -1) if lines[i].text.startswith(("def ", "class ", "@")))
+    first = state.view[0] if state.view else 0
+    starts = (
+        i for i in range(first - 1, 0, -1) if lines[i].text.startswith(("def ", "class ", "@"))
+    )
     for cut, _ in zip(starts, range(_TRIES), strict=False):
         if check_syntax("".join(line.text + line.end for line in lines[:cut])) is None:
             return cut
@@ -87,19 +92,21 @@ def ordered(
     seed: int,
     cancel: threading.Event | None,
 ) -> Iterator[tuple[Step, float]]:
-    """Steps with their log-probability, that of their first command; most probable first.
+    """Steps with their log-probability, most probable first.
 
+    Of steps that begin with the same command the first has its probability, the second half of it,
+    the third a third.
     ``screened``: these steps alone, as if there were no others; else the policy adds its own.
     """
     known: dict[Command, list[Step]] = {}
     for step in steps:
         known.setdefault(step[0], []).append(step)
     found = (
-        (step, proposal.log_prob)
+        (step, proposal.log_prob - math.log1p(at))
         for proposal in policy.propose(
             transcript, list(known), seed=seed, cancel=cancel, free=not screened
         )
-        for step in known.get(proposal.command, [(proposal.command,)])
+        for at, step in enumerate(known.get(proposal.command, [(proposal.command,)]))
     )
     return _shared(found) if screened else found
 
@@ -110,7 +117,7 @@ def _shared(steps: Iterable[tuple[Step, float]]) -> Iterator[tuple[Step, float]]
     A share of ``DOUBT`` is spread evenly: what the parser likes is never as unlikely as a model of
     few megabytes may find it.
     """
-    found = list(steps)
+    found = sorted(steps, key=lambda item: -item[1])
     most = max((log_prob for _, log_prob in found), default=0.0)
     weights = [math.exp(log_prob - most) for _, log_prob in found]
     total = sum(weights)

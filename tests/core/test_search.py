@@ -96,6 +96,18 @@ INDEPENDENT = (
 )
 
 
+def test_a_block_is_one_step_but_no_single_command() -> None:
+    text = "def double(values):\nfor v in values:\n    yield 2 * v\n"
+    cases = [("list(double([1, 2]))", [2, 4])]
+    result = _search(text, cases, 500, turns=2)
+    assert result.reason == "fixed"
+    best = result.solutions[0]
+    assert len(best.commands) == 2
+    assert best.transcript.commands == best.commands
+    assert len(best.transcript.observations) == 3
+    assert _search(text, cases, 500, turns=1).solutions == ()
+
+
 def test_three_mistakes_with_progress_between() -> None:
     cases = [
         ("area(3, 4)", 12),

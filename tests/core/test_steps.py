@@ -61,7 +61,14 @@ def test_only_what_follows_a_safe_place_is_parsed(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("editloop.checks.syntax.compile", spy, raising=False)
     colon = parse("### REPW 1 >>>) >>>):")
     assert helpful(state, [(colon,)]) == [(colon,)]
-    assert sorted(seen)[:-1] == [len(tail), len(tail) + 1]
+    above = len("def f199():\n    return 199\n\n\n")
+    assert sorted(seen)[:-1] == [above + len(tail), above + len(tail) + 1]
+
+
+def test_a_definition_may_belong_to_a_class_above() -> None:
+    text = "class A:\n    def f(self):\n        pass\n\ndef g(self):\n        pass\n\n    x = 3\n"
+    right = parse("### REPL 1 >>>    def g(self):")
+    assert helpful(_open(text, (4, 5, 6, 7)), [(right,)]) == [(right,)]
 
 
 BROKEN = {
