@@ -21,8 +21,8 @@ from editloop.transcript import Finding, Transcript
 
 Step = tuple[Command, ...]
 """Commands that are taken together."""
-MAX_CHARS = 6_000_000
-"""Of all texts that are parsed for one state: about four seconds at the most."""
+MAX_CHARS = 3_000_000
+"""Of all texts that are parsed for one state: about two seconds at the most."""
 DOUBT = 0.2
 _TRIES = 3
 
@@ -95,8 +95,7 @@ def ordered(
     """Steps with their log-probability, most probable first.
 
     Of steps that begin with the same command the first has its probability, the second half of it,
-    the third a third.
-    ``screened``: these steps alone, as if there were no others; else the policy adds its own.
+    the third a third. ``screened``: these steps alone, as if there were no others; else the policy adds its own.
     """
     known: dict[Command, list[Step]] = {}
     for step in steps:
