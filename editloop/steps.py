@@ -95,7 +95,8 @@ def ordered(
     """Steps with their log-probability, most probable first.
 
     Of steps that begin with the same command the first has its probability, the second half of it,
-    the third a third. ``screened``: these steps alone, as if there were no others; else the policy adds its own.
+    the third a third. ``screened``: these steps alone, as if there were no others; else the policy
+    adds its own.
     """
     known: dict[Command, list[Step]] = {}
     for step in steps:
