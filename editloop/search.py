@@ -98,8 +98,8 @@ class _Node:
     base: float
     """The priority of its edges before their own probability and rank."""
     depth: int
-    tried: frozenset[Step] | None = None
-    """What the parser left of its moves; None before it was asked."""
+    later: tuple[Step, ...] | None = None
+    """The steps that the parser does not find helpful; None before it was asked."""
 
 
 @dataclass(slots=True)
@@ -283,19 +283,16 @@ class _Search:
         Where the text does not parse, what the parser finds helpful comes first and by itself; all
         else, and what the policy writes freely, waits until that was tried.
         """
-        findings = node.verdict.findings
-        choice = steps(node.state, findings)
-        if self.budget.turns == 1:
-            choice = [step for step in choice if len(step) == 1]
-        screened = node.tried is None and any(is_syntax_finding(f) for f in findings)
+        screened = node.later is None and any(is_syntax_finding(f) for f in node.verdict.findings)
+        choice: Sequence[Step] = self._steps(node) if node.later is None else node.later
         if screened:
-            choice = helpful(node.state, choice)
+            every, choice = choice, helpful(node.state, choice)
             base = node.base - (self.weights.unscreened if choice else 0.0)
-            self._push(base, replace(node, base=base, tried=frozenset(choice)))
+            good = set(choice)
+            later = tuple(step for step in every if step not in good)
+            self._push(base, replace(node, base=base, later=later))
             if not choice:
                 return
-        elif node.tried:
-            choice = [step for step in choice if step not in node.tried]
         # Siblings must not all follow one order, and the seed must decide all of it.
         seed = (
             self.seed * 1_000_003 + node.depth * 8191 + self.candidates if node.depth else self.seed
@@ -309,6 +306,10 @@ class _Search:
             cancel=self.deadline,
         )
         self._push_next(node, order, 0)
+
+    def _steps(self, node: _Node) -> list[Step]:
+        found = steps(node.state, node.verdict.findings)
+        return [step for step in found if self.budget.turns > 1 or len(step) == 1]
 
     def _push_next(self, node: _Node, rest: Iterator[tuple[Step, float]], rank: int) -> None:
         """Put the next of a node's edges on the heap, if there is one."""

@@ -13,8 +13,9 @@ from functools import reduce
 
 from editloop.checks.syntax import check_syntax
 from editloop.commands import Command, CommandError
-from editloop.moves import moves
+from editloop.moves import moves_in
 from editloop.moves.blocks import blocks
+from editloop.moves.context import build
 from editloop.policy import Policy
 from editloop.state import EditState, apply
 from editloop.transcript import Finding, Transcript
@@ -29,7 +30,8 @@ _TRIES = 3
 
 def steps(state: EditState, findings: Sequence[Finding]) -> list[Step]:
     """Every legal step: moves of one command, then blocks of several."""
-    return [*((move,) for move in moves(state, findings)), *blocks(state, findings)]
+    context = build(state, findings)
+    return [*((move,) for move in moves_in(context)), *blocks(context)]
 
 
 def helpful(state: EditState, options: Iterable[Step]) -> list[Step]:

@@ -15,7 +15,7 @@ from editloop.moves.context import CodeLine, Context, build
 from editloop.state import MAX_VIEW_LINES, EditState, apply
 from editloop.transcript import Finding
 
-__all__ = ["KINDS", "MAX_MOVES", "Kind", "moves"]
+__all__ = ["KINDS", "MAX_MOVES", "Kind", "moves", "moves_in"]
 
 MAX_LINE_CHARS = 300
 """A longer line is data or generated: it has too many tokens to try them all."""
@@ -83,9 +83,13 @@ def moves(state: EditState, findings: Sequence[Finding]) -> list[Command]:
 
     Near a syntax error only the kinds that can repair one are used.
     """
-    if not state.view:
+    return moves_in(build(state, findings))
+
+
+def moves_in(context: Context) -> list[Command]:
+    """The same, where the context is at hand."""
+    if not context.state.view:
         return []
-    context = build(state, findings)
     seen: set[tuple[int, str]] = set()
     found: dict[Command, None] = {}
     for kind in KINDS:
@@ -95,7 +99,7 @@ def moves(state: EditState, findings: Sequence[Finding]) -> list[Command]:
             found[command] = None
         if len(found) >= MAX_MOVES:
             break
-    full = len(state.view) >= MAX_VIEW_LINES
+    full = len(context.state.view) >= MAX_VIEW_LINES
     legal = [c for c in found if not (full and c.verb == "ADDL")]
     return legal[:MAX_MOVES]
 

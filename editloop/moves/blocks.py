@@ -7,15 +7,14 @@ syntax error into the next.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from editloop.commands import Command, edit_line
 from editloop.moves import syntax
-from editloop.moves.context import CodeLine, Context, build
+from editloop.moves.context import CodeLine, Context
 from editloop.moves.inserts import levels_at
 from editloop.moves.lexer import Shape
 from editloop.moves.tables import FOREIGN, FOREIGN_OPERATORS
-from editloop.state import EditState
-from editloop.transcript import Finding
 
 Block = tuple[Command, ...]
 MAX_ENDS = 8
@@ -23,9 +22,8 @@ MAX_ENDS = 8
 _CONDITIONS = ("if", "elif", "while")
 
 
-def blocks(state: EditState, findings: Sequence[Finding]) -> list[Block]:
+def blocks(context: Context) -> list[Block]:
     """Distinct runs of at least two commands, each on a line of its own."""
-    context = build(state, findings)
     if context.broken:
         found = dict.fromkeys((*_broken_shifts(context), *_everywhere(context)))
     else:
@@ -87,7 +85,7 @@ def _everywhere(ctx: Context) -> Iterator[Block]:
     """One slip on every line that has it."""
     words = {token.text for line in ctx.lines for token in line.shape.tokens}
     for word in sorted(words & (FOREIGN.keys() | FOREIGN_OPERATORS.keys())):
-        yield _rewritten(ctx, lambda sh, word=word: _replaced(sh, word))  # type: ignore[misc]
+        yield _rewritten(ctx, partial(_replaced, word=word))
     for change in (_print, _comment, _colon, _comparison, _triple_quotes):
         yield _rewritten(ctx, change)
 

@@ -9,6 +9,7 @@ from editloop.checks.syntax import check_syntax
 from editloop.commands import Command, parse
 from editloop.moves import moves
 from editloop.moves.blocks import blocks
+from editloop.moves.context import build
 from editloop.state import EditState, apply
 from editloop.steps import helpful
 from editloop.text import Snapshot
@@ -99,20 +100,20 @@ BROKEN = {
 def test_blocks_undo_what_one_line_cannot(name: str) -> None:
     broken, fixed = BROKEN[name]
     state = _open(broken)
-    found = [_after(state, block) for block in blocks(state, _findings(broken))]
+    found = [_after(state, block) for block in blocks(build(state, _findings(broken)))]
     assert fixed in found
 
 
 def test_blocks_are_for_broken_text_and_several_lines() -> None:
-    assert blocks(_open("x = 1\n"), [Finding("F821 Undefined name `x`", 0)]) == []
+    assert blocks(build(_open("x = 1\n"), [Finding("F821 Undefined name `x`", 0)])) == []
     broken = BROKEN["a body"][0]
-    assert all(len(block) > 1 for block in blocks(_open(broken), _findings(broken)))
+    assert all(len(block) > 1 for block in blocks(build(_open(broken), _findings(broken))))
 
 
 def test_lines_of_strings_stay() -> None:
     text = 'def f(x):\na = """\none\n"""\nreturn a\n'
     state = _open(text)
-    found = [_after(state, block) for block in blocks(state, _findings(text))]
+    found = [_after(state, block) for block in blocks(build(state, _findings(text)))]
     assert 'def f(x):\n    a = """\none\n"""\n    return a\n' in found
 
 
