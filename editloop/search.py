@@ -26,7 +26,7 @@ from editloop.ordering import RAISES, Weights, gain, normalized, step_value
 from editloop.policy import Cancelled, Policy
 from editloop.state import EditState, apply
 from editloop.steps import Step, helpful, ordered, steps
-from editloop.transcript import Transcript, observe
+from editloop.transcript import Observation, Transcript, observe
 from editloop.verdict import Verdict
 
 Verify = Callable[[EditState], Verdict]
@@ -70,7 +70,6 @@ class Solution:
     edit_size: int
     candidates: int
     seconds: float
-    transcript: Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ class _Node:
     state: EditState
     commands: Step
     transcript: Transcript
-    """What the policy is shown; it begins anew after several commands at once."""
+    """What the policy is shown; within a step of several commands nothing was checked."""
     verdict: Verdict
     log_prob: float
     base: float
@@ -173,7 +172,6 @@ class _Search:
     turns: int = 0
     solutions: list[Solution] = field(default_factory=list)
     best: Verdict | None = None
-    first: Verdict | None = None
     seen: set[object] = field(default_factory=set)
     heap: list[tuple[float, int, _Edge | _Node]] = field(default_factory=list)
     crowds: dict[Step, int] = field(default_factory=dict)
@@ -201,7 +199,7 @@ class _Search:
                 return stop
             first = self.verify(self.state)
             self.candidates += 1
-        self.best = self.first = first
+        self.best = first
         self.seen.add(normalized(self.state))
         if first.passed:
             return "nothing to fix"
@@ -344,13 +342,15 @@ class _Search:
         if self.best is None or verdict.progress > self.best.progress:
             self.best = verdict
         commands = (*parent.commands, *step)
-        seen = observe(after, verdict.findings)
-        several = len(step) > 1
-        transcript = Transcript((seen,)) if several else parent.transcript.extend(step[0], seen)
         if verdict.passed:
-            self._solve(after, commands, verdict, log_prob, transcript)
+            self._solve(after, commands, verdict, log_prob)
         elif depth < self.budget.turns:
             base = parent.base + self._value(parent, edge, verdict)
+            state, transcript = parent.state, parent.transcript
+            for command in step[:-1]:
+                state = apply(state, command)
+                transcript = transcript.extend(command, Observation(state.window))
+            transcript = transcript.extend(step[-1], observe(after, verdict.findings))
             self._push(base, _Node(after, commands, transcript, verdict, log_prob, base, depth))
 
     def _value(self, parent: _Node, edge: _Edge, verdict: Verdict) -> float:
@@ -368,20 +368,11 @@ class _Search:
         value -= weights.crash * any(RAISES.search(f.text) for f in verdict.findings)
         return value
 
-    def _solve(
-        self,
-        after: EditState,
-        commands: Step,
-        verdict: Verdict,
-        log_prob: float,
-        transcript: Transcript | None = None,
-    ) -> None:
+    def _solve(self, after: EditState, commands: Step, verdict: Verdict, log_prob: float) -> None:
         size = edit_size(self.state.document, after.document)
         spent, candidates = self.seconds, self.candidates
-        if transcript is None or transcript.commands != commands:
-            transcript = self._transcript(commands, verdict)
         self.solutions.append(
-            Solution(after, commands, verdict, log_prob, size, candidates, spent, transcript)
+            Solution(after, commands, verdict, log_prob, size, candidates, spent)
         )
         if self.last_candidate is None:
             self.shrinking = len(commands) > 1
@@ -408,11 +399,3 @@ class _Search:
             if verdict.passed:
                 self._solve(after, commands, verdict, solution.log_prob)
                 return
-
-    def _transcript(self, commands: Step, last: Verdict) -> Transcript:
-        """The episode of these commands alone; what the checks say in between is asked again."""
-        assert self.first is not None
-        states = list(itertools.accumulate(commands, apply, initial=self.state))
-        verdicts = [self.first, *map(self.verify, states[1:-1]), last]
-        shown = (observe(s, v.findings) for s, v in zip(states, verdicts, strict=True))
-        return Transcript(tuple(shown), commands)

@@ -43,13 +43,12 @@ class Context:
         n_threads: int,
         n_batch: int = 512,
         n_outputs: int = 64,
-        flash: bool = True,
     ) -> None:
         self._native = llama()
         self._model = model
         self._abort = Abort()
         self.n_batch, self.n_outputs, self.n_seq_max = n_batch, n_outputs, n_seq_max
-        self.cells, self.n_threads, self.flash = cells, n_threads, flash
+        self.cells, self.n_threads = cells, n_threads
         self.n_vocab = int(
             self._native.llama_vocab_n_tokens(self._native.llama_model_get_vocab(model))
         )
@@ -77,8 +76,6 @@ class Context:
         params.n_threads = params.n_threads_batch = self.n_threads
         params.kv_unified = True  # sequences share the cells of a common prefix
         params.no_perf = True
-        if not self.flash:
-            params.flash_attn_type = 0  # LLAMA_FLASH_ATTN_TYPE_DISABLED
         self._ctx = self._native.llama_init_from_model(self._model, params)
         if not self._ctx:
             raise NotEnoughMemory(

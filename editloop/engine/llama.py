@@ -30,11 +30,6 @@ from .vocab import Vocabulary
 
 __all__ = ["Engine"]
 
-# On a processor llama.cpp's plain attention is up to a fifth faster than its flash attention for
-# batches of 8 to 32 short rows, but its work buffer grows with heads x cells (512 tokens x 4 bytes
-# each): plain below 256 MB, flash above and on a GPU.
-_PLAIN_ATTENTION = 128 * 1024
-
 _DEFAULT_CONTEXT = 8192  # of models trained for more: cache memory grows with it
 
 
@@ -94,7 +89,6 @@ class Engine:
             n_outputs=n_outputs,
             n_seq_max=max(4, min(n_seq_max, llama().llama_max_parallel_sequences())),
             n_threads=n_threads or host.default_threads(),
-            flash=gpu_layers > 0 or info.number("attention.head_count") * cells > _PLAIN_ATTENTION,
         )
         return cls(info, model, context, n_ctx)
 

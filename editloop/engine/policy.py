@@ -89,10 +89,13 @@ class ModelPolicy:
     ) -> Iterator[Proposal]:
         """Moves and sampled commands by log-probability over the whole vocabulary.
 
+        The model reads the last observation alone: a state that a search came by is as good a
+        beginning as any, its text is half as long to read, and it shares all lines above the edit
+        with its parent's.
         The best RANKED moves come in exact order. What is below costs more to rank than to verify,
         so it follows in the generator's order, with the score of the last that was ranked.
         """
-        prefix = self.prefix(transcript)
+        prefix = self.prefix(Transcript(transcript.observations[-1:]))
         last, first = transcript.observations[-1], not transcript.commands
         drawn = self._sample(prefix, last, seed, cancel, first=first) if free else []
         known = {proposal.command for proposal in drawn}

@@ -20,6 +20,8 @@ _UNDEFINED = re.compile(
 _NO_ATTRIBUTE = re.compile(r"has no attribute '(\w+)'")
 NEAR = 2
 """Lines of code on either side of a syntax error where its cause is looked for."""
+BLOCK = 12
+"""The same above a line that no block or function encloses: the line that opens it may be far up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Context:
     """The same lines; those that a syntax error names come before the others."""
     in_string: tuple[bool, ...]
     unit: str
+    indents: tuple[str, ...]
+    """Indentations of the window's code, each once."""
     broken: bool
     """Whether a finding is a syntax error."""
     near: frozenset[int]
@@ -98,6 +102,7 @@ def build(state: EditState, findings: Sequence[Finding]) -> Context:
         _nearest_first(state, lines, syntax),
         tuple(inside),
         indent_unit(shapes),
+        tuple(dict.fromkeys(line.shape.indent for line in lines)),
         bool(syntax),
         _near(state, lines, syntax),
         frozenset(undefined),
@@ -137,7 +142,9 @@ def _near(state: EditState, lines: Sequence[CodeLine], syntax: Sequence[Finding]
         number = None if finding.line is None else state.number_of(finding.line)
         if number is None:
             return frozenset(range(len(state.view)))
-        before = [i for i in indices if i < number - 1][-NEAR:]
+        far = "unindent" in finding.text or "outside function" in finding.text
+        reach = BLOCK if far else NEAR
+        before = [i for i in indices if i < number - 1][-reach:]
         after = [i for i in indices if i >= number - 1][: NEAR + 1]
         near.update(before, after, [number - 1])
         # A bracket or quote that is open further up is the other usual cause.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from editloop.moves.context import CodeLine, Context
@@ -30,6 +31,7 @@ _RESULTS = (
 )
 _ARGUMENTS = ("int", "str", "list", "len", "sorted", "set", "tuple", "float")
 _METHODS = ("split", "strip", "lower", "items", "keys", "values", "copy", "pop", "upper")
+_INDICES = re.compile(r"range\(len\((.+)\)\)")
 _CALLS_ONLY = frozenset({"self", "cls", "super", "True", "False", "None"})
 
 
@@ -169,6 +171,25 @@ def _fitting(sh: Shape, span: Span, before: str, after: str) -> tuple[str, ...]:
     if before in ("return", "=") and after in ("", "#", "if", "for"):
         return _RESULTS
     return _ARGUMENTS if before in (*OPENERS, ",") else ("int", "len", "str")
+
+
+def iterated(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """What a ``for`` goes through: the values, their indices, or both."""
+    sh = line.shape
+    for i, token in enumerate(sh.tokens):
+        if token.text != "in" or not _is_loop_target(sh, i):
+            continue
+        end = i + 1
+        while end < sh.code_end and sh.tokens[end].text not in (":", "if", "for", ")", "]", "}"):
+            end = sh.pairs.get(end, end) + 1
+        source = sh.slice((i + 1, end))
+        inner = _INDICES.fullmatch(source)
+        if inner:
+            yield sh.put(i + 1, end, inner[1])
+            yield sh.put(i + 1, end, f"enumerate({inner[1]})")
+        elif source:
+            for form in ("range(len({}))", "range({})", "enumerate({})"):
+                yield sh.put(i + 1, end, form.format(source))
 
 
 def methods(ctx: Context, line: CodeLine) -> Iterator[str]:

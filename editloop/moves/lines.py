@@ -8,13 +8,16 @@ from itertools import pairwise
 from editloop.commands import Command, edit_line
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.inserts import FAR, LONG, levels_at, may_copy
+from editloop.moves.lexer import OPENERS
+from editloop.moves.scope import bound_names
 
 _RESULTS = ("", " True", " False", " None", " 0", " 1", " -1", " []", " {}", ' ""')
 _LEAVING = frozenset({"return", "pass", "break", "continue", "print"})
 
 
 def indents(ctx: Context) -> Iterator[Command]:
-    """One line one level to either side."""
+    """One line one level to either side; the last of a block to any level further out; a line near a
+    syntax error to any level of the window."""
     for n, line in enumerate(ctx.lines):
         sh = line.shape
         body = sh.text[len(sh.indent) :]
@@ -22,7 +25,12 @@ def indents(ctx: Context) -> Iterator[Command]:
         if sh.indent and len(sh.indent) % len(ctx.unit):
             levels.add(sh.indent[: len(sh.indent) // len(ctx.unit) * len(ctx.unit)])
         if ctx.broken:
-            levels.update(levels_at(ctx, n))
+            levels.update(levels_at(ctx, n), ctx.indents)
+            if n:
+                levels.add(ctx.lines[n - 1].shape.indent + "    ")
+        else:
+            below = ctx.lines[n + 1].shape.indent if n + 1 < len(ctx.lines) else ""
+            levels.update(x for x in ctx.indents if len(below) <= len(x) < len(sh.indent))
         for indent in sorted(levels - {sh.indent}):
             yield edit_line(line.number, sh.text, indent + body)
 
@@ -54,10 +62,19 @@ def leaves(ctx: Context, line: CodeLine) -> Iterator[str]:
     if line.shape.first not in _LEAVING:
         return
     names = [n for n in line.scope.variables if n not in ("self", "cls", "_")][:8]
-    for value in (*_RESULTS, *(f" {name}" for name in names)):
+    for value in (*_RESULTS, *(f" {name}" for name in (*names, *ctx.strings[:4]))):
         yield f"{line.shape.indent}return{value}"
     for word in ("pass", "break", "continue"):
         yield line.shape.indent + word
+
+
+def returns(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """The value of a bare expression, returned."""
+    sh = line.shape
+    first = sh.tokens[0]
+    value = first.kind in ("name", "number", "string", "const") or first.text in OPENERS
+    if value and not sh.opens_block and not bound_names(sh):
+        yield f"{sh.indent}return {sh.text[len(sh.indent) :]}"
 
 
 def comments(ctx: Context) -> Iterator[Command]:
@@ -74,7 +91,7 @@ def comments(ctx: Context) -> Iterator[Command]:
                 (sh.indent, *levels_at(ctx, sum(line.index < i for line in ctx.lines)))
             ):
                 yield Command("REPL", i + 1, indent + body)
-        elif _looks_like_code(body):
+        elif ctx.broken or _looks_like_code(body):
             yield edit_line(i + 1, sh.text, f"{sh.text[: comment.start].rstrip()} {body}")
             yield Command("ADDL", i + 2, sh.indent + body)
 

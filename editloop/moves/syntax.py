@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from editloop.commands import Command, edit_line
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.lexer import CLOSERS, OPENERS, Shape, is_operand
 from editloop.moves.tables import FOREIGN, FOREIGN_OPERATORS, HARD_KEYWORDS
@@ -25,6 +26,11 @@ BLOCKS = (
     "match",
     "case",
 )
+_STATEMENTS = (
+    *("if", "elif", "else", "while", "for", "return", "assert", "def", "class", "try", "except"),
+    *("with", "import", "from", "raise", "yield", "del", "pass", "break", "continue"),
+)
+_BETWEEN = ("in", "and", "or", "if", "else", "is", "not in", "for", "as", "import")
 
 
 def colons(ctx: Context, line: CodeLine) -> Iterator[str]:
@@ -220,6 +226,31 @@ def gaps(ctx: Context, line: CodeLine) -> Iterator[str]:
             yield _without(sh, i)
         elif token.kind in ("keyword", "name") and i + 1 < len(sh.tokens):
             yield sh.text[: token.start] + sh.text[sh.tokens[i + 1].start :]
+
+
+def keywords(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """A word that is none by a keyword: at the beginning, or between two operands."""
+    sh = line.shape
+    if sh.tokens[0].kind in ("name", "keyword"):
+        yield from (sh.put(0, 1, word) for word in _STATEMENTS)
+    for i in range(1, sh.code_end - 1):
+        a, b = sh.tokens[i - 1], sh.tokens[i + 1]
+        if sh.tokens[i].kind == "name" and is_operand(a) and (is_operand(b) or b.text in OPENERS):
+            yield from (sh.put(i, i + 1, word) for word in _BETWEEN)
+
+
+def docstrings(ctx: Context) -> Iterator[Command]:
+    """Three quotes at both ends of a line that has fewer, or others, at one of them."""
+    for i, sh in enumerate(ctx.shapes):
+        body = sh.text.strip()
+        inner = body.strip("\"'")
+        for quote in ('"""', "'''"):
+            whole = f"{sh.indent}{quote}{inner}{quote}"
+            if inner and whole != sh.text and (body.startswith(quote) or body.endswith(quote)):
+                yield edit_line(i + 1, sh.text, whole)
+            opened = f"{sh.indent}{quote}{body.lstrip(quote[0])}"
+            if body.startswith(quote[0]) and opened != sh.text:
+                yield edit_line(i + 1, sh.text, opened)
 
 
 def headers(ctx: Context, line: CodeLine) -> Iterator[str]:

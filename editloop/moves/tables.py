@@ -48,8 +48,8 @@ ATTRIBUTES = _siblings(
     "mean median mode",
 )  # fmt: skip
 BUILTINS = _siblings(
-    "min max", "any all", "sorted reversed", "len sum max min", "range enumerate zip",
-    "int float str", "list set tuple dict", "list sorted reversed", "set frozenset",
+    "min max", "any all", "sorted reversed", "len sum max min", "range enumerate zip map",
+    "int float str", "list set tuple dict str range", "list sorted reversed", "set frozenset",
     "abs round int",
     "map filter", "ord chr", "bin oct hex", "isinstance issubclass", "next iter", "getattr hasattr",
     "ValueError TypeError KeyError IndexError", "Exception ValueError RuntimeError", "divmod pow",
@@ -59,6 +59,11 @@ BUILTINS = _siblings(
     "floor ceil", "permutations combinations", "defaultdict Counter OrderedDict", "deque list",
     "heappush heappop",
 )  # fmt: skip
+COMMON_BUILTINS = tuple(
+    "len range print str int list set dict sum max min abs sorted enumerate zip map float tuple"
+    " reversed any all round isinstance".split()
+)
+"""What a function that does not exist may stand for."""
 KEYWORDS = _siblings(
     "if elif while", "break continue pass return", "return yield", "and or", "try with",
     "raise return", "global nonlocal", "def class", "import from",

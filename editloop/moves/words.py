@@ -7,11 +7,13 @@ from functools import lru_cache
 
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.lexer import AUGMENTED, Token, is_operand
+from editloop.moves.scope import bound_names, parameters
 from editloop.moves.tables import (
     ATTRIBUTES,
     BUILTIN_NAMES,
     BUILTINS,
     COMMON_ATTRIBUTES,
+    COMMON_BUILTINS,
     COMMON_METHODS,
     FROM,
     HARD_KEYWORDS,
@@ -153,6 +155,15 @@ def names(ctx: Context, line: CodeLine) -> Iterator[str]:
             yield from (sh.put(i, i + 1, c) for c in _literals_for(line, i))
 
 
+def bindings(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """A name that is used but bound nowhere, in the place of one that the line binds."""
+    sh = line.shape
+    bound = {*bound_names(sh), *(parameters(sh) if sh.first == "def" else ())}
+    for i, token in enumerate(sh.tokens):
+        if token.kind == "name" and token.text in bound and not _follows(sh.tokens, i, (".",)):
+            yield from (sh.put(i, i + 1, name) for name in sorted(ctx.undefined - {token.text}))
+
+
 def _literals_for(line: CodeLine, i: int) -> tuple[str, ...]:
     """A constant in the place of a name: returned, compared or passed."""
     tokens = line.shape.tokens
@@ -196,7 +207,9 @@ def siblings(ctx: Context, line: CodeLine) -> Iterator[str]:
         if _follows(sh.tokens, i, (".",)):
             continue
         if token.kind == "name":
-            for other in BUILTINS.get(token.text, ()):
+            called = i + 1 < len(sh.tokens) and sh.tokens[i + 1].text == "("
+            unknown = called and token.text in ctx.undefined
+            for other in COMMON_BUILTINS if unknown else BUILTINS.get(token.text, ()):
                 yield sh.put(i, i + 1, other)
         elif token.kind == "keyword":
             for other in KEYWORDS.get(token.text, ()):

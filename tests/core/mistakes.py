@@ -242,6 +242,16 @@ MISTAKES = (
     ("palindrome", "if c.isalnum()]", "if c.isalnum()"),
     ("matrix", "for i in range(rows):", "for i range(rows):"),
     ("roman", "total = 0", "total == 0"),
+    ("merge", "while i < len(left)", "until i < len(left)"),
+    ("search", "if items[middle] < target", "when items[middle] < target"),
+    ("primes", "if sieve[n]]", "where sieve[n]]"),
+    ("average", "if count == 0", "# if count == 0"),
+    ("merge", '"""Merge two sorted lists."""', '"""Merge two sorted lists.""'),
+    ("merge", '"""Merge two sorted lists."""', '""Merge two sorted lists."""'),
+    ("merge", '"""Merge two sorted lists."""', "\"\"\"Merge two sorted lists.\"\"'"),
+    ("search", "    while low <= high", "while low <= high"),
+    ("stack", "    def pop(self)", "  def pop(self)"),
+    ("matrix", "    for i in range(rows)", "     for i in range(rows)"),
 )
 
 

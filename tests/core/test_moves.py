@@ -92,6 +92,18 @@ def test_moves_hold_the_fix_of_most_single_mistakes() -> None:
          "### ADDL 3 >>>from math import sqrt"),
         ("def f(a):\n    # return a\n    pass\n", "", "### REPL 2 >>>    return a"),
         ("def f(a):\n    x = 1 # return a\n", "", "### ADDL 3 >>>    return a"),
+        ("def f(a):\n    a + 1\n", "", "### REPW 2 >>>    a >>>    return a"),
+        ("def f():\n    x = 'none'\n    return\n", "", "### REPW 3 >>>return >>>return 'none'"),
+        ("def f(a):\n    r = a\n    return b\n", "F821 Undefined name `b`",
+         "### REPW 2 >>>r >>>b"),
+        ("def f(Data):\n    return data\n", "F821 Undefined name `data`",
+         "### REPW 1 >>>Data >>>data"),
+        ("n = count(a)\n", "F821 Undefined name `count`", "### REPW 1 >>>count >>>len"),
+        ("for i in a - 1:\n    pass\n", "", "### REPW 1 >>>a - 1 >>>range(a - 1)"),
+        ("x = [i for i in a if i]\n", "", "### REPW 1 >>>a >>>range(len(a))"),
+        ("x = [i for i in range(len(a))]\n", "", "### REPW 1 >>>range(len(a)) >>>a"),
+        ("for a in b:\n    if a:\n        c = a\n        return c\n", "",
+         "### REPL 4 >>>return c"),
     ],
 )  # fmt: skip
 def test_particular_moves(text: str, finding: str, wire: str) -> None:
