@@ -371,9 +371,7 @@ class _Search:
     def _solve(self, after: EditState, commands: Step, verdict: Verdict, log_prob: float) -> None:
         size = edit_size(self.state.document, after.document)
         spent, candidates = self.seconds, self.candidates
-        self.solutions.append(
-            Solution(after, commands, verdict, log_prob, size, candidates, spent)
-        )
+        self.solutions.append(Solution(after, commands, verdict, log_prob, size, candidates, spent))
         if self.last_candidate is None:
             self.shrinking = len(commands) > 1
             extra = max(10, math.ceil(self.polish * self.candidates)) if self.polish > 0 else 0

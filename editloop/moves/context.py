@@ -21,7 +21,7 @@ _NO_ATTRIBUTE = re.compile(r"has no attribute '(\w+)'")
 NEAR = 2
 """Lines of code on either side of a syntax error where its cause is looked for."""
 BLOCK = 12
-"""The same above a line that no block or function encloses: the line that opens it may be far up."""
+"""The same above a line that nothing encloses: what should open its block may be far up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ _LEAVING = frozenset({"return", "pass", "break", "continue", "print"})
 
 
 def indents(ctx: Context) -> Iterator[Command]:
-    """One line one level to either side; the last of a block to any level further out; a line near a
+    """One line one level to either side; the last of a block to any level further out; near a
     syntax error to any level of the window."""
     for n, line in enumerate(ctx.lines):
         sh = line.shape

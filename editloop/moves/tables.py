@@ -59,9 +59,10 @@ BUILTINS = _siblings(
     "floor ceil", "permutations combinations", "defaultdict Counter OrderedDict", "deque list",
     "heappush heappop",
 )  # fmt: skip
-COMMON_BUILTINS = tuple(
-    "len range print str int list set dict sum max min abs sorted enumerate zip map float tuple"
-    " reversed any all round isinstance".split()
+COMMON_BUILTINS = (
+    *("len", "range", "print", "sum", "max", "min", "abs", "sorted", "reversed", "enumerate"),
+    *("zip", "map", "any", "all", "round", "isinstance", "str", "int", "float", "list", "set"),
+    *("dict", "tuple"),
 )
 """What a function that does not exist may stand for."""
 KEYWORDS = _siblings(

@@ -248,7 +248,7 @@ MISTAKES = (
     ("average", "if count == 0", "# if count == 0"),
     ("merge", '"""Merge two sorted lists."""', '"""Merge two sorted lists.""'),
     ("merge", '"""Merge two sorted lists."""', '""Merge two sorted lists."""'),
-    ("merge", '"""Merge two sorted lists."""', "\"\"\"Merge two sorted lists.\"\"'"),
+    ("merge", '"""Merge two sorted lists."""', '"""Merge two sorted lists.""\''),
     ("search", "    while low <= high", "while low <= high"),
     ("stack", "    def pop(self)", "  def pop(self)"),
     ("matrix", "    for i in range(rows)", "     for i in range(rows)"),
