@@ -33,8 +33,6 @@ class Weights:
     """Cost of progress to a state in which something still raises an exception."""
     unscreened: float = 6.0
     """Cost of what the parser does not find helpful, where it finds something that is."""
-    ran: float = 8.0
-    """Cost of a step after which nothing raises any more, though no more items pass."""
     stall: float = 20.0
     """Cost of a step without progress."""
     same: float = 22.0
@@ -49,8 +47,6 @@ def step_value(before: Verdict, after: Verdict, log_prob: float, weights: Weight
         return gained
     if after.progress < before.progress:
         return log_prob - weights.worse
-    if after.progress == before.progress and _raises(before) and not _raises(after):
-        return log_prob - weights.ran
     same = [f.text for f in before.findings] == [f.text for f in after.findings]
     return log_prob - (weights.same if same else weights.stall)
 
@@ -68,10 +64,6 @@ def gain(before: Verdict, after: Verdict, weights: Weights) -> float | None:
 
 
 RAISES = re.compile(r"-> \w+(?:Error|Exception)\b")
-
-
-def _raises(verdict: Verdict) -> bool:
-    return any(RAISES.search(f.text) for f in verdict.findings)
 
 
 def _syntax_line(verdict: Verdict) -> int | None:
