@@ -57,6 +57,9 @@ def demos(
     tests_file: Annotated[Path | None, typer.Option("--tests", help="Recorded tests.")] = None,
     tested: Annotated[int, typer.Option(help="Demonstrations of a function with tests.")] = 40,
     plain: Annotated[int, typer.Option(help="Demonstrations of any other.")] = 4,
+    several: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share with two to five faults.")
+    ] = 0.33,
     recovery: Annotated[
         float, typer.Option(min=0, max=1, help="Share with a wrong edit that is taken back.")
     ] = 0.0,
@@ -69,7 +72,9 @@ def demos(
     from trainer.demos import DemoSettings
     from trainer.mixture import build_demos, count_families
 
-    settings = DemoSettings(seed=seed, tested=tested, plain=plain, recovery=recovery)
+    settings = DemoSettings(
+        seed=seed, tested=tested, plain=plain, several=several, recovery=recovery
+    )
     _report(
         build_demos(
             corpus_file,
@@ -127,18 +132,25 @@ def benchset(
     number: Annotated[int, typer.Option(help="Tasks.")] = 200,
     sample_only: Annotated[bool, typer.Option("--sample", help="Sample a task file.")] = False,
     held_out: Annotated[bool, typer.Option(help="Only the held-out families.")] = False,
+    family: Annotated[
+        list[str] | None, typer.Option(help="Only this family of corruptions; repeatable.")
+    ] = None,
     faults: Annotated[int, typer.Option(min=1, max=5, help="Corruptions of each program.")] = 1,
     seed: _Seed = 0,
 ) -> None:
     """Build the seeded benchmark: corrupted MBPP programs, or a sample of other tasks."""
     from editloop.tasks import write_tasks
     from trainer.benchset import build_benchset, sample
-    from trainer.corruptions import held_out_families
+    from trainer.corruptions import FAMILIES, held_out_families
 
+    unknown = sorted(set(family or ()) - FAMILIES.keys())
+    if unknown:
+        raise typer.BadParameter(f"no family {unknown[0]}: there are {', '.join(FAMILIES)}")
     if sample_only:
         chosen = sample(source, number, seed)
     else:
         families = held_out_families() if held_out else None
+        families = tuple(FAMILIES[name] for name in family) if family else families
         chosen = build_benchset(source, number=number, seed=seed, families=families, faults=faults)
     Console().print(f"{write_tasks(out, chosen)} tasks in {out}")
 
