@@ -9,6 +9,7 @@ import pytest
 from data_samples import FIND
 
 from editloop.checks.plans import plan_tests
+from editloop.cli import run as cli
 from editloop.commands import parse
 from editloop.state import EditState, apply
 from editloop.tasks import Task, read_tasks, write_tasks
@@ -168,6 +169,19 @@ def test_benchset_is_deterministic(tmp_path: Path) -> None:
     write_tasks(out, first)
     assert sample(out, 2, 1) == sample(out, 2, 1)
     assert len(list(read_tasks(out))) == 3
+
+
+def test_benchset_of_chosen_families(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "mbpp.jsonl", tmp_path / "out.jsonl"
+    row = {"split": "test", "code": FIND, "test_list": ASSERTS, "test_setup_code": "",
+           "plus_code": None, "plus_test_list": [], "task_id": 1}  # fmt: skip
+    path.write_text(json.dumps(row) + "\n")
+    words = ["train", "benchset", str(path), "--out", str(out), "--number", "1", "--family"]
+    assert cli([*words, "boundarie"]) == 2
+    assert "no family boundarie: there are operator, " in capsys.readouterr().err
+    assert not out.exists()
+    assert cli([*words, "missing_colon"]) == 0
+    assert [dict(task.meta)["family"] for task in read_tasks(out)] == ["missing_colon"]
 
 
 def test_types_and_choice_of_calls() -> None:
