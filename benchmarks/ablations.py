@@ -212,6 +212,7 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=60, help="tasks, evenly from the file")
     parser.add_argument("--seconds", type=float, default=10.0, help="a task")
     parser.add_argument("--model", action="append", default=[], metavar="NAME=FILE.gguf")
+    parser.add_argument("--only", action="append", help="rows to run; default: all")
     options = parser.parse_args()
     try:
         tasks = list(read_tasks(options.tasks))
@@ -220,6 +221,8 @@ def main() -> None:
     tasks = tasks[:: max(1, len(tasks) // options.number)][: options.number]
     table = Table("", "solved", "hidden tests too", "candidates, median", "seconds, median")
     for name, policy, greedy in variants(options.model):
+        if options.only and name not in options.only:
+            continue
         row = _row(name, run(policy, greedy, options.seconds, tasks))
         print(" | ".join(row), flush=True)
         table.add_row(*row)
