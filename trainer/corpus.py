@@ -6,8 +6,8 @@ alone; a stopped run goes on where it was.
 
 from __future__ import annotations
 
+import contextlib
 import json
-import multiprocessing
 import os
 import time
 from collections import Counter
@@ -23,6 +23,7 @@ from trainer.exclude import Exclusion, digest, load_exclusion
 from trainer.harvest import harvest
 from trainer.pieces import as_solution, check_piece, parse, stable, tidy
 from trainer.sources import Origin, origins, write_manifest
+from trainer.stream import parallel
 
 MAX_FILE = 400_000
 SOLUTION_SHARE = 3
@@ -136,9 +137,15 @@ def build_corpus(
             _start_worker(exclusion)
             for rows in _read_mbpp(mbpp):
                 writer.add(rows)
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(settings.workers, _start_worker, (exclusion,)) as pool:
-            for rows in pool.imap(_read_origin, files[done.files :], chunksize=4):
+        read = parallel(
+            _read_origin,
+            files[done.files :],
+            start=_start_worker,
+            arguments=(exclusion,),
+            workers=settings.workers,
+        )
+        with contextlib.closing(read):
+            for rows in read:
                 writer.add(rows)
                 done.files += 1
                 progress.advance(bar)

@@ -3,12 +3,16 @@ of workers, and for any number of interruptions."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -23,6 +27,7 @@ class StreamError(Exception):
 
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 Rows = Mapping[str, Sequence[str]]
 """Lines by the name of the output that they belong to."""
 
@@ -54,11 +59,11 @@ def stream(
     deadline = time.monotonic() + 60 * minutes if minutes else None
     files = {key: path.open("a", encoding="utf-8") for key, path in outputs.items()}
     count = 0
-    context = multiprocessing.get_context("spawn")
+    made = parallel(work, items[done:], start=start, arguments=arguments, workers=workers)
     try:
-        with Progress() as progress, context.Pool(workers, start, arguments) as pool:
+        with Progress() as progress, contextlib.closing(made):
             bar = progress.add_task(name, total=len(items), completed=done)
-            for rows in pool.imap(work, items[done:], chunksize=4):
+            for rows in made:
                 for key, lines in rows.items():
                     count += len(lines)
                     files[key].writelines(f"{line}\n" for line in lines)
@@ -70,10 +75,42 @@ def stream(
                 if deadline and time.monotonic() > deadline:
                     break
         _save(ledger, what, done, files, outputs)
+    except StreamError:
+        _save(ledger, what, done, files, outputs)
+        raise
     finally:
         for file in files.values():
             file.close()
     return count, done == len(items)
+
+
+def parallel(
+    work: Callable[[Item], Made],
+    items: Sequence[Item],
+    *,
+    start: Callable[..., None],
+    arguments: tuple[object, ...] = (),
+    workers: int,
+) -> Generator[Made, None, None]:
+    """What ``work`` makes of each item, in order, by spawned processes that ``start`` prepares.
+
+    Raises StreamError where one of them dies, and whatever ``work`` raises. Close it to stop early.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _begin, (start, arguments)) as pool:
+        try:
+            yield from pool.map(work, items, chunksize=4)
+        except BrokenProcessPool as error:
+            raise StreamError(
+                "a worker process died, perhaps for want of memory: the same command goes on"
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin(start: Callable[..., None], arguments: tuple[object, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
+    start(*arguments)
 
 
 def _save(

@@ -21,6 +21,12 @@ def work(number: int) -> Rows:
     return {"products": [str(_factor * number)]}
 
 
+def work_and_die(number: int) -> Rows:
+    if number == 13:
+        os._exit(1)
+    return work(number)
+
+
 def run(out: Path, factor: int) -> tuple[int, bool]:
     return stream(
         "products", range(20), work, {"products": out}, start=start, arguments=(factor,), workers=1
@@ -39,3 +45,19 @@ def test_an_output_belongs_to_its_work(tmp_path: Path) -> None:
     os.truncate(out, 10)
     with pytest.raises(StreamError, match="was shortened"):
         run(out, 3)
+
+
+def test_a_worker_that_dies_ends_the_work_with_what_is_done_kept(tmp_path: Path) -> None:
+    out = tmp_path / "products.jsonl"
+    with pytest.raises(StreamError, match="a worker process died"):
+        stream(
+            "products",
+            range(20),
+            work_and_die,
+            {"products": out},
+            start=start,
+            arguments=(3,),
+            workers=1,
+        )
+    assert run(out, 3) == (8, True)
+    assert out.read_text().splitlines() == [str(3 * number) for number in range(20)]
