@@ -15,10 +15,10 @@ import math
 import random
 import statistics
 import sysconfig
-import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -83,13 +83,7 @@ class NgramPolicy(UniformPolicy):
         self.model = Trigram([_words(line) for text in texts for line in text.splitlines()])
 
     def propose(
-        self,
-        transcript: Transcript,
-        moves: Sequence[Command],
-        *,
-        seed: int,
-        cancel: threading.Event | None = None,
-        free: bool = True,
+        self, transcript: Transcript, moves: Sequence[Command], *, seed: int, **options: Any
     ) -> Iterator[Proposal]:
         window = transcript.observations[-1].window
         before = EditState.open(Snapshot.from_text("".join(f"{text}\n" for text in window)))
@@ -118,15 +112,9 @@ class NoMoves(ModelPolicy):
     """What the model writes freely, and nothing else: four times as much of it."""
 
     def propose(
-        self,
-        transcript: Transcript,
-        moves: Sequence[Command],
-        *,
-        seed: int,
-        cancel: threading.Event | None = None,
-        free: bool = True,
+        self, transcript: Transcript, moves: Sequence[Command], **options: Any
     ) -> Iterator[Proposal]:
-        return super().propose(transcript, (), seed=seed, cancel=cancel)
+        return super().propose(transcript, (), **{**options, "free": True})
 
 
 class AnyText:
