@@ -58,7 +58,8 @@ def test_merged(
     tuned, _ = compute_reference(base, PROMPTS, lora=adapter)
     plain, _ = compute_reference(base, PROMPTS)
     with open_engine(gguf, 64) as engine:
-        assert compare(engine, tuned).largest_difference < 0.05
+        # Flash attention sums values in half precision.
+        assert compare(engine, tuned).largest_difference < 0.1
         assert compare(engine, plain).largest_difference > 0.5
 
 
