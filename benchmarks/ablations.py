@@ -26,7 +26,7 @@ from rich.table import Table
 from editloop.bench import TaskResult
 from editloop.bench.runner import BenchSettings, TaskRunner
 from editloop.commands import Command
-from editloop.engine.constraint import Constraint
+from editloop.engine.constraint import Constraint, FreeText
 from editloop.engine.policy import Dialect, ModelPolicy, load_policy
 from editloop.models import find_model
 from editloop.moves.lexer import shape
@@ -117,29 +117,16 @@ class NoMoves(ModelPolicy):
         return super().propose(transcript, (), **{**options, "free": True})
 
 
-class AnyText:
-    """A Constraint that only knows where a command ends."""
-
-    def __init__(self, end: int) -> None:
-        self.end = end
-
-    def allowed(self, generated: Sequence[int]) -> None:
-        return None
-
-    def done(self, generated: Sequence[int]) -> bool:
-        return bool(generated) and generated[-1] == self.end
-
-
 class Unconstrained:
     """A dialect that lets the model write anything; what is no legal command is lost."""
 
-    def __init__(self, inner: Dialect, end: int) -> None:
-        self._inner, self._end, self._lines = inner, end, 0
+    def __init__(self, inner: Dialect, text: FreeText) -> None:
+        self._inner, self._text, self._lines = inner, text, 0
         self.prefix, self.command = inner.prefix, inner.command
 
     def legal(self, window: Sequence[str]) -> Constraint:
         self._lines = len(window)
-        return AnyText(self._end)
+        return self._text
 
     def decode(self, ids: Sequence[int]) -> Command | None:
         """None where a line is missing, or is not in the window that was asked for last."""
@@ -168,7 +155,8 @@ def variants(models: Sequence[str]) -> Iterator[tuple[str, Policy, bool]]:
     """(name, policy, whether it plays one greedy episode instead of a search)."""
     whole = load_policy(find_model(None), threads=1)
     engine, dialect = whole.engine, whole.dialect
-    loose = Unconstrained(dialect, engine.token_id(END))
+    text = FreeText([engine.token_id(END)], n_vocab=engine.n_vocab)
+    loose = Unconstrained(dialect, text)
     yield "whole", whole, False
     yield "uniform order", UniformPolicy(), False
     yield "n-gram order", NgramPolicy(), False

@@ -142,7 +142,7 @@ def names(ctx: Context, line: CodeLine) -> Iterator[str]:
             continue
         if _is_keyword_argument(line, i):
             continue
-        called = i + 1 < len(sh.tokens) and sh.tokens[i + 1].text == "("
+        called = _called(sh.tokens, i)
         choice = (*scope.functions, *scope.variables[:4]) if called else scope.variables
         if not called and token.text in (*scope.functions, *scope.imported):
             choice = scope.functions + scope.variables
@@ -182,6 +182,10 @@ def _follows(tokens: tuple[Token, ...], i: int, words: tuple[str, ...]) -> bool:
     return i > 0 and tokens[i - 1].text in words
 
 
+def _called(tokens: tuple[Token, ...], i: int) -> bool:
+    return i + 1 < len(tokens) and tokens[i + 1].text == "("
+
+
 def _is_keyword_argument(line: CodeLine, i: int) -> bool:
     tokens = line.shape.tokens
     after = tokens[i + 1].text if i + 1 < len(tokens) else ""
@@ -194,7 +198,7 @@ def attributes(ctx: Context, line: CodeLine) -> Iterator[str]:
     for i, token in enumerate(sh.tokens):
         if token.kind != "name" or not _follows(sh.tokens, i, (".",)):
             continue
-        called = i + 1 < len(sh.tokens) and sh.tokens[i + 1].text == "("
+        called = _called(sh.tokens, i)
         others = (ctx.methods if called else ctx.attributes)[:6]
         for other in dict.fromkeys((*ATTRIBUTES.get(token.text, ()), *others)):
             yield sh.put(i, i + 1, other)
@@ -207,8 +211,7 @@ def siblings(ctx: Context, line: CodeLine) -> Iterator[str]:
         if _follows(sh.tokens, i, (".",)):
             continue
         if token.kind == "name":
-            called = i + 1 < len(sh.tokens) and sh.tokens[i + 1].text == "("
-            unknown = called and token.text in ctx.undefined
+            unknown = token.text in ctx.undefined and _called(sh.tokens, i)
             for other in COMMON_BUILTINS if unknown else BUILTINS.get(token.text, ()):
                 yield sh.put(i, i + 1, other)
         elif token.kind == "keyword":
