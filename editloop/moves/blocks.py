@@ -67,7 +67,7 @@ def _statement_shifts(ctx: Context) -> Iterator[Block]:
             continue
         later = (x.index for x in ctx.lines[n + 1 :] if len(x.shape.indent) <= len(old))
         end = next(later, ctx.lines[-1].index + 1)
-        for new in {old + ctx.unit, old.removesuffix(ctx.unit)} - {old}:
+        for new in sorted({old + ctx.unit, old.removesuffix(ctx.unit)} - {old}):
             yield _shifted(ctx, line.index, end, old, new)
 
 
