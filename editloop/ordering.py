@@ -15,7 +15,7 @@ from editloop.verdict import Verdict
 class Weights:
     """How states are ordered, in nats beside log-probabilities."""
 
-    rank: float = 1.0
+    rank: float = 0.5
     """Cost of an edge's rank r among its siblings: ``rank * log(1 + r)``."""
     passed: float = 0.0
     """Gained where a check newly passes; the step's own log-probability is forgiven."""
@@ -33,6 +33,8 @@ class Weights:
     """Cost of progress to a state in which something still raises an exception."""
     unscreened: float = 6.0
     """Cost of what the parser does not find helpful, where it finds something that is."""
+    ask: float = 4.0
+    """Cost of asking the policy about a state: it takes as long as tens of verifications."""
     stall: float = 20.0
     """Cost of a step without progress."""
     same: float = 22.0

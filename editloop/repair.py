@@ -49,7 +49,7 @@ def repair(
 ) -> Repair:
     """Verify the state as it is (``before``, when known), and search for fixes where it fails.
 
-    ``workers`` candidates are verified at once. Raises EngineError.
+    ``workers`` states are verified, or shown to the policy, at once. Raises EngineError.
     """
 
     def verify(candidate: EditState) -> Verdict:
@@ -58,7 +58,7 @@ def repair(
     before = before or verify(state)
     if before.passed:
         return Repair("nothing wrong", before, None)
-    with ThreadPoolExecutor(workers) as executor:
+    with ThreadPoolExecutor(2 * workers) as executor:
         result = search(
             state,
             policy,
@@ -69,7 +69,7 @@ def repair(
             cancel=cancel,
             on_progress=on_progress,
             first_verdict=before,
-            verify_many=lambda states: list(executor.map(verify, states)),
+            executor=executor,
             batch=workers,
         )
     return Repair("fixed" if result.solutions else "not fixed", before, result)

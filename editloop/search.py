@@ -1,36 +1,36 @@
 """Best-first search over editor states: the verifier judges, the policy sets the order.
 
-A node is a state that was verified and failed; its edges are the policy's proposals, drawn lazily
-and best first, so one pending edge for each open node is enough. One heap holds edges and nodes
-that wait for their expansion. A step that made progress costs nothing, so repairs of several
-independent mistakes are found one after the other; the rank of an edge among its siblings costs a
-logarithm, so that open nodes share the budget instead of exhausting one another.
+A step that made progress costs nothing, so repairs of several independent mistakes are found one
+after the other; the rank of an edge among its siblings costs a logarithm, so that open nodes share
+the budget instead of exhausting one another; asking the policy costs as much as many verifications.
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from typing import TypeVar
 
 from editloop.commands import Command, CommandError, without
 from editloop.edits import edit_size
+from editloop.frontier import Ahead, Edge, Entry, Frontier, Node
 from editloop.loop import summary
 from editloop.moves.context import is_syntax_finding
 from editloop.ordering import RAISES, Weights, gain, normalized, step_value
 from editloop.policy import Cancelled, Policy
 from editloop.state import EditState, apply
-from editloop.steps import Step, helpful, ordered, steps
+from editloop.steps import Step, helpful, obvious, ordered, steps
 from editloop.transcript import Observation, Transcript, observe
 from editloop.verdict import Verdict
 
 Verify = Callable[[EditState], Verdict]
-VerifyMany = Callable[[Sequence[EditState]], Sequence[Verdict]]
+_A = TypeVar("_A")
+_B = TypeVar("_B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,30 +86,6 @@ class SearchResult:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
-    state: EditState
-    commands: Step
-    transcript: Transcript
-    """What the policy is shown; within a step of several commands nothing was checked."""
-    verdict: Verdict
-    log_prob: float
-    base: float
-    """The priority of its edges before their own probability and rank."""
-    depth: int
-    later: tuple[Step, ...] | None = None
-    """The steps that the parser does not find helpful; None before it was asked."""
-
-
-@dataclass(slots=True)
-class _Edge:
-    node: _Node
-    step: Step
-    log_prob: float
-    rest: Iterator[tuple[Step, float]]
-    rank: int = 0
-
-
 def search(
     state: EditState,
     policy: Policy,
@@ -123,17 +99,19 @@ def search(
     first_verdict: Verdict | None = None,
     polish: float = 0.25,
     weights: Weights = Weights(),
-    verify_many: VerifyMany | None = None,
+    executor: Executor | None = None,
     batch: int = 1,
 ) -> SearchResult:
     """Search for verified fixes of ``state``; at most ``alternatives``, distinct by their source.
 
     With no limit of seconds the result depends on the arguments alone. After the first fix it goes
     on for ``polish`` times the candidates spent so far (at least 10), for a smaller fix or another
-    one. ``verify_many`` judges up to ``batch`` candidates at once. What a policy raises propagates.
+    one. ``executor`` verifies, or asks the policy about, up to ``batch`` states at once. What a
+    policy raises propagates.
     """
     run = _Search(state, policy, verify, budget, seed, cancel, weights, polish)
-    run.verify_many, run.batch, run.on_progress = verify_many, max(1, batch), on_progress
+    run.batch, run.on_progress = max(1, batch), on_progress
+    run.executor = executor if batch > 1 else None
     reason = run.start(first_verdict) or run.go()
     best = sorted(run.solutions, key=lambda s: s.edit_size - s.log_prob)[:alternatives]
     return SearchResult(tuple(best), run.candidates, run.turns, run.seconds, reason)
@@ -164,7 +142,7 @@ class _Search:
     cancel: threading.Event | None
     weights: Weights
     polish: float
-    verify_many: VerifyMany | None = None
+    executor: Executor | None = None
     batch: int = 1
     on_progress: Callable[[Progress], None] | None = None
     started: float = field(default_factory=time.monotonic)
@@ -173,10 +151,9 @@ class _Search:
     solutions: list[Solution] = field(default_factory=list)
     best: Verdict | None = None
     seen: set[object] = field(default_factory=set)
-    heap: list[tuple[float, int, _Edge | _Node]] = field(default_factory=list)
+    frontier: Frontier = field(default_factory=Frontier)
     crowds: dict[Step, int] = field(default_factory=dict)
     """How many children with progress the node with these commands has."""
-    order: Iterator[int] = field(default_factory=itertools.count)
     shrinking: bool = False
     """The first fix has several commands and was not yet tried with fewer."""
     last_candidate: int | None = None
@@ -204,7 +181,7 @@ class _Search:
         if first.passed:
             return "nothing to fix"
         transcript = Transcript((observe(self.state, first.findings),))
-        self._push(0.0, _Node(self.state, (), transcript, first, 0.0, 0.0, 0))
+        self.frontier.push([(0.0, Node(self.state, (), transcript, first, 0.0, 0.0, 0))])
         return None
 
     def go(self) -> str:
@@ -221,7 +198,7 @@ class _Search:
             if not picked:
                 return "fixed" if self.solutions else "no move left"
             states = [state for _, state in picked]
-            verdicts = self._judge(states)
+            verdicts = self._map(self.verify, states)
             for (edge, after), verdict in zip(picked, verdicts, strict=True):
                 self._take(edge, after, verdict)
             if self.shrinking and self.polish > 0:
@@ -233,10 +210,11 @@ class _Search:
                     Progress(self.seconds, self.candidates, self.turns, best, len(self.solutions))
                 )
 
-    def _judge(self, states: Sequence[EditState]) -> Sequence[Verdict]:
-        if self.verify_many is not None:
-            return self.verify_many(states)
-        return [self.verify(state) for state in states]
+    def _map(self, function: Callable[[_A], _B], items: Iterable[_A]) -> list[_B]:
+        found = (
+            map(function, items) if self.executor is None else self.executor.map(function, items)
+        )
+        return list(found)
 
     def _stop(self) -> str | None:
         if self.cancel is not None and self.cancel.is_set():
@@ -258,29 +236,34 @@ class _Search:
             limits.append(self.last_candidate - self.candidates)
         return min(limits)
 
-    def _pick(self) -> tuple[list[tuple[_Edge, EditState]], str | None]:
+    def _pick(self) -> tuple[list[tuple[Edge, EditState]], str | None]:
         """The next states to verify, none of which was seen before."""
-        picked: list[tuple[_Edge, EditState]] = []
-        while self.heap and len(picked) < self._room():
+        picked: list[tuple[Edge, EditState]] = []
+        while len(picked) < self._room():
             stop = self._stop()
             if stop is not None:
                 return picked, stop
-            _, _, item = heapq.heappop(self.heap)
-            if isinstance(item, _Node):
-                self._expand(item)
-                continue
-            after = self._follow(item)
-            if after is not None:
-                picked.append((item, after))
-            self._push_next(item.node, item.rest, item.rank + 1)
+            nodes = self.frontier.take_nodes(self.batch)
+            edge = None if nodes else self.frontier.take_edge()
+            if edge is not None:
+                after = self._follow(edge)
+                if after is not None:
+                    picked.append((edge, after))
+                self.frontier.push(self._next_edge(edge.node, edge.rest, edge.rank + 1))
+            elif nodes:
+                for entries in self._map(self._expanded, nodes):
+                    self.frontier.push(entries)
+            else:
+                break
         return picked, None
 
-    def _expand(self, node: _Node) -> None:
-        """Ask the policy for the order of a node's moves.
+    def _expanded(self, node: Node) -> list[Entry]:
+        """Ask the policy for the order of a node's moves, and take the first.
 
         Where the text does not parse, what the parser finds helpful comes first and by itself; all
         else, and what the policy writes freely, waits until that was tried.
         """
+        entries: list[Entry] = []
         screened = node.later is None and any(is_syntax_finding(f) for f in node.verdict.findings)
         choice: Sequence[Step] = self._steps(node) if node.later is None else node.later
         if screened:
@@ -288,9 +271,9 @@ class _Search:
             base = node.base - (self.weights.unscreened if choice else 0.0)
             good = set(choice)
             later = tuple(step for step in every if step not in good)
-            self._push(base, replace(node, base=base, later=later))
+            entries.append((base, replace(node, base=base, later=later)))
             if not choice:
-                return
+                return entries
         # Siblings must not all follow one order, and the seed must decide all of it.
         seed = (
             self.seed * 1_000_003 + node.depth * 8191 + self.candidates if node.depth else self.seed
@@ -299,28 +282,27 @@ class _Search:
             self.policy,
             node.transcript,
             choice,
+            first=() if screened else obvious(node.state, node.verdict.findings),
             screened=screened,
             seed=seed,
             cancel=self.deadline,
         )
-        self._push_next(node, order, 0)
+        return entries + self._next_edge(node, Ahead(order, self.executor), 0)
 
-    def _steps(self, node: _Node) -> list[Step]:
+    def _steps(self, node: Node) -> list[Step]:
         found = steps(node.state, node.verdict.findings)
         return [step for step in found if self.budget.turns > 1 or len(step) == 1]
 
-    def _push_next(self, node: _Node, rest: Iterator[tuple[Step, float]], rank: int) -> None:
-        """Put the next of a node's edges on the heap, if there is one."""
-        following = next(rest, None)
-        if following is not None:
-            step, log_prob = following
-            cost = self.weights.rank * math.log1p(rank)
-            self._push(node.base + log_prob - cost, _Edge(node, step, log_prob, rest, rank))
+    def _next_edge(self, node: Node, rest: Ahead, rank: int) -> list[Entry]:
+        """The next of a node's edges; nothing where there is no other."""
+        following = rest.take()
+        if following is None:
+            return []
+        step, log_prob = following
+        cost = self.weights.rank * math.log1p(rank)
+        return [(node.base + log_prob - cost, Edge(node, step, log_prob, rest, rank))]
 
-    def _push(self, priority: float, item: _Edge | _Node) -> None:
-        heapq.heappush(self.heap, (-priority, next(self.order), item))
-
-    def _follow(self, edge: _Edge) -> EditState | None:
+    def _follow(self, edge: Edge) -> EditState | None:
         """The state after an edge; None where it is impossible or was seen."""
         try:
             after = reduce(apply, edge.step, edge.node.state)
@@ -332,7 +314,7 @@ class _Search:
         self.seen.add(key)
         return after
 
-    def _take(self, edge: _Edge, after: EditState, verdict: Verdict) -> None:
+    def _take(self, edge: Edge, after: EditState, verdict: Verdict) -> None:
         """Account for a verified candidate: a solution, or a node that waits for expansion."""
         self.candidates += 1
         parent, step = edge.node, edge.step
@@ -351,9 +333,10 @@ class _Search:
                 state = apply(state, command)
                 transcript = transcript.extend(command, Observation(state.window))
             transcript = transcript.extend(step[-1], observe(after, verdict.findings))
-            self._push(base, _Node(after, commands, transcript, verdict, log_prob, base, depth))
+            node = Node(after, commands, transcript, verdict, log_prob, base, depth)
+            self.frontier.push([(base - self.weights.ask, node)])
 
-    def _value(self, parent: _Node, edge: _Edge, verdict: Verdict) -> float:
+    def _value(self, parent: Node, edge: Edge, verdict: Verdict) -> float:
         weights = self.weights
         value = step_value(parent.verdict, verdict, edge.log_prob, weights)
         if gain(parent.verdict, verdict, weights) is None:

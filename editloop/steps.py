@@ -13,7 +13,7 @@ from functools import reduce
 
 from editloop.checks.syntax import check_syntax
 from editloop.commands import Command, CommandError
-from editloop.moves import moves_in
+from editloop.moves import moves_in, renames
 from editloop.moves.blocks import blocks
 from editloop.moves.context import build
 from editloop.policy import Policy
@@ -32,6 +32,11 @@ def steps(state: EditState, findings: Sequence[Finding]) -> list[Step]:
     """Every legal step: moves of one command, then blocks of several."""
     context = build(state, findings)
     return [*((move,) for move in moves_in(context)), *blocks(context)]
+
+
+def obvious(state: EditState, findings: Sequence[Finding]) -> list[Step]:
+    """What is tried before any policy is asked: a name that does not exist by one close to it."""
+    return [(move,) for move in renames(build(state, findings))]
 
 
 def helpful(state: EditState, options: Iterable[Step]) -> list[Step]:
@@ -90,6 +95,7 @@ def ordered(
     transcript: Transcript,
     steps: Sequence[Step],
     *,
+    first: Sequence[Step] = (),
     screened: bool,
     seed: int,
     cancel: threading.Event | None,
@@ -97,9 +103,11 @@ def ordered(
     """Steps with their log-probability, most probable first.
 
     Of steps that begin with the same command the first has its probability, the second half of it,
-    the third a third. ``screened``: these steps alone, as if there were no others; else the policy
-    adds its own.
+    the third a third. Those of ``first`` come before the policy is asked, all equally probable.
+    ``screened``: these steps alone, as if there were no others; else the policy adds its own.
     """
+    for step in first:
+        yield step, -math.log(len(first))
     known: dict[Command, list[Step]] = {}
     for step in steps:
         known.setdefault(step[0], []).append(step)
@@ -110,7 +118,7 @@ def ordered(
         )
         for at, step in enumerate(known.get(proposal.command, [(proposal.command,)]))
     )
-    return _shared(found) if screened else found
+    yield from _shared(found) if screened else found
 
 
 def _shared(steps: Iterable[tuple[Step, float]]) -> Iterator[tuple[Step, float]]:

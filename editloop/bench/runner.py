@@ -39,7 +39,9 @@ _ALL = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class BenchSettings:
-    """What a worker needs: ``budget`` in seconds a task, ``model`` a path, ``threads`` a count.
+    """What a worker needs: ``budget`` in seconds a task, ``model`` a path.
+
+    ``threads``: states that are verified, or read by the model, at once.
 
     ``candidates`` limits the verifications of a task too, so that the outcome hangs less on speed.
     """
@@ -48,7 +50,7 @@ class BenchSettings:
     budget: float = 10.0
     seed: int = 0
     model: str | None = None
-    threads: int | None = None
+    threads: int = 1
     candidates: int | None = None
 
     def row(self) -> dict[str, Any]:
@@ -71,7 +73,7 @@ class TaskRunner:
 
     def __init__(self, settings: BenchSettings, policy: Policy | None = None) -> None:
         self.settings = settings
-        self.pool = SandboxPool(workers=1)
+        self.pool = SandboxPool(workers=settings.threads)
         self.static = StaticChecker()
         self.policy = policy or _make_policy(settings)
 
@@ -124,6 +126,7 @@ class TaskRunner:
                     budget=Budget(self.settings.budget, self.settings.candidates),
                     seed=seed,
                     alternatives=_ALL,
+                    workers=self.settings.threads,
                     cancel=cancel,
                 )
             except Cancelled:

@@ -24,7 +24,6 @@ from .errors import (
 )
 from .gguf_info import ModelInfo, read_info
 from .llama import Engine
-from .registry import EngineRegistry, registry
 
 __all__ = [
     "BackendMissing",
@@ -36,7 +35,6 @@ __all__ = [
     "EngineClosed",
     "EngineCrashed",
     "EngineError",
-    "EngineRegistry",
     "FreeText",
     "ModelInfo",
     "ModelNotFound",
@@ -48,5 +46,4 @@ __all__ = [
     "UnsupportedCpu",
     "WrongTranscriptVersion",
     "read_info",
-    "registry",
 ]

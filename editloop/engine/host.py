@@ -76,9 +76,9 @@ def missing_instructions(library: ctypes.CDLL | None, flags: frozenset[str] | No
 
 
 def default_threads() -> int:
-    """Physical cores minus one, at least 1, never more than this process may use."""
-    usable = _usable_cores()
-    return max(1, min(_physical_cores(usable) - 1, len(usable)))
+    """Physical cores minus one, but both of two; never more than this process may use."""
+    cores = _physical_cores(_usable_cores())
+    return max(min(2, cores), cores - 1)
 
 
 def _usable_cores() -> set[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -19,12 +19,18 @@ from .chat import ChatDialect
 from .compact import CompactDialect
 from .constraint import Constraint
 from .errors import ContextTooSmall, OnlyIllegalText
+from .host import default_threads
 from .llama import Engine
 
 RANKED = 48
 """Moves that are ranked exactly for one state."""
+EARLY = 8
+"""Moves of those that come before the model writes commands of its own."""
 FLOOR = -10.0
 """What a model finds less likely than this, it does not know: such commands count alike."""
+SMALL = 64 << 20
+"""Bytes of a model whose products are too short to be shared among threads."""
+AT_ONCE = 2
 COMMAND_TOKENS = 96
 """Room for one command; a line of code rarely needs more."""
 
@@ -44,8 +50,9 @@ class Dialect(Protocol):
 class ModelPolicy:
     """A model in its dialect.
 
-    ``free_samples``: commands sampled freely for each state beside the ranked moves (0 for none),
-    four times as many for the first, which is the best known; ``temperature``: of that sampling.
+    ``at_once``: states that threads can propose for at the same time; ``free_samples``: commands
+    sampled freely for each state beside the ranked moves (0 for none), four times as many for the
+    first, which is the best known; ``temperature``: of that sampling.
     """
 
     name = "model"
@@ -55,10 +62,12 @@ class ModelPolicy:
         engine: Engine,
         dialect: Dialect,
         *,
+        at_once: int = 1,
         free_samples: int = 8,
         temperature: float = 0.8,
     ) -> None:
         self.engine, self.dialect = engine, dialect
+        self._engines = itertools.cycle([engine, *(engine.twin() for _ in range(at_once - 1))])
         self.free_samples, self.temperature = free_samples, temperature
 
     def prefix(self, transcript: Transcript) -> list[int]:
@@ -97,20 +106,25 @@ class ModelPolicy:
         """
         prefix = self.prefix(Transcript(transcript.observations[-1:]))
         last, first = transcript.observations[-1], not transcript.commands
-        drawn = self._sample(prefix, last, seed, cancel, first=first) if free else []
-        known = {proposal.command for proposal in drawn}
-        rows = [(move, self.dialect.command(move)) for move in moves if move not in known]
+        engine = next(self._engines)
+        rows = [(move, self.dialect.command(move)) for move in moves]
         rows = [(move, row) for move, row in rows if len(row) <= COMMAND_TOKENS]
-        ranked = self.engine.rank(
-            prefix, [row for _, row in rows], cancel=cancel, constrained=False
-        )
+        ranked = engine.rank(prefix, [row for _, row in rows], cancel=cancel, constrained=False)
         best = (Proposal(rows[at][0], score) for at, score in itertools.islice(ranked, RANKED))
         given: set[Command] = set()
         score = 0.0
-        for proposal in heapq.merge(best, drawn, key=lambda proposal: -proposal.log_prob):
-            given.add(proposal.command)
-            score = max(proposal.log_prob, FLOOR)
-            yield replace(proposal, log_prob=score)
+
+        def give(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
+            nonlocal score
+            for proposal in proposals:
+                if proposal.command not in given:
+                    given.add(proposal.command)
+                    score = max(proposal.log_prob, FLOOR)
+                    yield replace(proposal, log_prob=score)
+
+        yield from give(itertools.islice(best, EARLY))
+        drawn = self._sample(engine, prefix, last, seed, cancel, first=first) if free else []
+        yield from give(heapq.merge(best, drawn, key=lambda proposal: -proposal.log_prob))
         ranked.close()
         for move in moves:
             if move not in given:
@@ -132,6 +146,7 @@ class ModelPolicy:
 
     def _sample(
         self,
+        engine: Engine,
         prefix: list[int],
         observation: Observation,
         seed: int,
@@ -145,7 +160,7 @@ class ModelPolicy:
         """
         if not self.free_samples:
             return []
-        drawn = self.engine.sample(
+        drawn = engine.sample(
             prefix,
             self.free_samples * (4 if first else 1),
             allowed=self.dialect.legal(observation.window),
@@ -171,20 +186,27 @@ class ModelPolicy:
 def load_policy(
     path: Path, *, threads: int | None = None, gpu_layers: int | None = None
 ) -> ModelPolicy:
-    """The policy of a GGUF, in the dialect that its metadata names. Raises EngineError."""
+    """The policy of a GGUF, in the dialect that its metadata names. Raises EngineError.
+
+    ``threads`` (None: those that the machine has to spare) share each product of a large model; of
+    a small one each reads states of its own.
+    """
+    threads = threads or default_threads()
+    at_once = min(threads, AT_ONCE) if path.is_file() and path.stat().st_size <= SMALL else 1
     engine = Engine.load(
         path,
         transcript_version=TRANSCRIPT_VERSION,
-        n_threads=threads,
+        n_threads=max(1, threads // at_once),
         n_gpu_layers=gpu_layers,
     )
-    return make_policy(engine)
+    return make_policy(engine, at_once=at_once)
 
 
-def make_policy(engine: Engine) -> ModelPolicy:
+def make_policy(engine: Engine, *, at_once: int = 1) -> ModelPolicy:
     """The policy of a loaded engine. Raises EngineError."""
     trained = engine.info.rendering == "compact"
-    return ModelPolicy(engine, CompactDialect(engine) if trained else ChatDialect(engine))
+    dialect = CompactDialect(engine) if trained else ChatDialect(engine)
+    return ModelPolicy(engine, dialect, at_once=at_once)
 
 
 def _changes(command: Command, window: Sequence[str]) -> bool:

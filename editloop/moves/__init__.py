@@ -15,7 +15,7 @@ from editloop.moves.context import CodeLine, Context, build
 from editloop.state import MAX_VIEW_LINES, EditState, apply
 from editloop.transcript import Finding
 
-__all__ = ["KINDS", "MAX_MOVES", "Kind", "moves", "moves_in"]
+__all__ = ["KINDS", "MAX_MOVES", "Kind", "moves", "moves_in", "renames"]
 
 MAX_LINE_CHARS = 300
 """A longer line is data or generated: it has too many tokens to try them all."""
@@ -38,6 +38,7 @@ class Kind:
     when: str = "always"
 
 
+_TYPO = Kind("typo", words.typos)
 KINDS: tuple[Kind, ...] = (
     Kind("colon", syntax.colons, when="broken"),
     Kind("bracket", syntax.brackets, when="broken"),
@@ -47,7 +48,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("keyword", syntax.keywords, when="broken"),
     Kind("docstring", produce=syntax.docstrings, when="broken"),
     Kind("gap", syntax.gaps, when="broken"),
-    Kind("typo", words.typos),
+    _TYPO,
     Kind("operator", words.operators),
     Kind("indent", produce=lines.indents),
     Kind("delete-line", produce=lines.deletions),
@@ -56,6 +57,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("constant", words.constants, when="whole"),
     Kind("binding", words.bindings, when="whole"),
     Kind("name", words.names, when="whole"),
+    Kind("chain", words.chains, when="whole"),
     Kind("negation", expressions.negations, when="whole"),
     Kind("off-by-one", expressions.off_by_one, when="whole"),
     Kind("attribute", words.attributes, when="whole"),
@@ -70,6 +72,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("slice", calls.slices, when="whole"),
     Kind("parenthesize", parts.parentheses, when="whole"),
     Kind("statement", produce=inserts.statements),
+    Kind("branch", produce=inserts.branches, when="whole"),
     Kind("minus", expressions.minus, when="whole"),
     Kind("assignment", produce=inserts.assignments, when="whole"),
     Kind("duplicate-line", produce=lines.duplicates),
@@ -107,6 +110,13 @@ def moves_in(context: Context) -> list[Command]:
     full = len(context.state.view) >= MAX_VIEW_LINES
     legal = [c for c in found if not (full and c.verb == "ADDL")]
     return legal[:MAX_MOVES]
+
+
+def renames(context: Context) -> list[Command]:
+    """Names that do not exist to those that are spelled almost alike."""
+    if context.broken or not context.undefined:
+        return []
+    return list(_of_kind(_TYPO, context, set()))
 
 
 def _of_kind(kind: Kind, context: Context, seen: set[tuple[int, str]]) -> Iterator[Command]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -63,6 +63,8 @@ class Context:
     attributes: tuple[str, ...]
     methods: tuple[str, ...]
     """Attributes of the window that are called."""
+    called: tuple[str, ...]
+    """Plain names of the window that are called."""
     numbers: tuple[str, ...]
     strings: tuple[str, ...]
     counters: frozenset[str]
@@ -93,7 +95,7 @@ def build(state: EditState, findings: Sequence[Finding]) -> Context:
     words = " ".join(f.text for f in findings)
     undefined = {name for pair in _UNDEFINED.findall(words) for name in pair if name}
     undefined.update(_NO_ATTRIBUTE.findall(words))
-    attributes, methods, numbers, strings = _constants(lines)
+    attributes, methods, called, numbers, strings = _frequent_words(lines)
     return Context(
         state,
         shapes,
@@ -108,6 +110,7 @@ def build(state: EditState, findings: Sequence[Finding]) -> Context:
         frozenset(undefined),
         attributes,
         methods,
+        called,
         numbers,
         strings,
         _counters(lines),
@@ -166,28 +169,28 @@ def _nearest_first(
     return tuple(sorted(lines, key=lambda line: min(abs(line.index - p) for p in places)))
 
 
-def _constants(
-    lines: Sequence[CodeLine],
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+def _frequent_words(lines: Sequence[CodeLine]) -> Iterator[tuple[str, ...]]:
+    """Attributes, methods, plain names that are called, numbers, strings: most frequent first."""
     attributes: Counter[str] = Counter()
     methods: Counter[str] = Counter()
+    called: Counter[str] = Counter()
     numbers: Counter[str] = Counter()
     strings: Counter[str] = Counter()
     for line in lines:
         tokens = line.shape.tokens
         for i, token in enumerate(tokens):
+            before = tokens[i - 1].text if i else ""
+            is_called = i + 1 < len(tokens) and tokens[i + 1].text == "("
             if token.kind == "number":
                 numbers[token.text] += 1
             elif token.kind == "string" and len(token.text) < 40:
                 strings[token.text] += 1
-            elif token.kind == "name" and i and tokens[i - 1].text == ".":
-                called = i + 1 < len(tokens) and tokens[i + 1].text == "("
-                (methods if called else attributes)[token.text] += 1
-    ranked = (
-        tuple(w for w, _ in sorted(c.items(), key=lambda item: (-item[1], item[0])))
-        for c in (attributes, methods, numbers, strings)
-    )
-    return next(ranked), next(ranked), next(ranked), next(ranked)
+            elif token.kind == "name" and before == ".":
+                (methods if is_called else attributes)[token.text] += 1
+            elif token.kind == "name" and is_called and before not in ("def", "class"):
+                called[token.text] += 1
+    for counter in (attributes, methods, called, numbers, strings):
+        yield tuple(w for w, _ in sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _import_place(shapes: Sequence[Shape], inside: Sequence[bool]) -> int:

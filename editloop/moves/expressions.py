@@ -125,7 +125,10 @@ def conversions(ctx: Context, line: CodeLine) -> Iterator[str]:
     done: dict[Span, None] = {}
     for span, before, after in operands(sh):
         done[span] = None
-        yield from _wrap(sh, span, _fitting(sh, span, before, after))
+        names = _fitting(sh, span, before, after)
+        if sh.tokens[span.start].kind == "name" and names:
+            names = tuple(dict.fromkeys((*names, *ctx.called[:3])))
+        yield from _wrap(sh, span, names)
     if sh.first in _NO_EXPRESSION:
         return
     for opener, elements in sh.groups:

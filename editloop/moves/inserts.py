@@ -81,6 +81,18 @@ def _names(ctx: Context, place: Place) -> list[str]:
     return [n for n in own if n in bound][:_MAX_NAMES]
 
 
+def branches(ctx: Context) -> Iterator[Command]:
+    """``else:`` that makes two blocks of one."""
+    for n, below in enumerate(ctx.lines[1:], 1):
+        width = len(below.shape.indent)
+        outer = (x for x in reversed(ctx.lines[:n]) if len(x.shape.indent) < width)
+        header = next(outer, None)
+        if header is None or header is ctx.lines[n - 1]:
+            continue
+        if header.shape.first in ("if", "elif", "for", "while"):
+            yield Command("ADDL", below.number, f"{header.shape.indent}else:")
+
+
 def assignments(ctx: Context) -> Iterator[Command]:
     """``NAME = 0`` and so on where a name lacks a first value; ``NAME += 1`` for counters."""
     undefined = sorted(ctx.undefined)[:3]

@@ -99,6 +99,7 @@ def comments(ctx: Context) -> Iterator[Command]:
 def _looks_like_code(text: str) -> bool:
     return (
         any(c in text for c in "=()[]")
+        or text[0] in "+-*/%<>&|^."
         or text.endswith(":")
         or text.split()[0]
         in (*("return", "break", "continue", "pass", "else", "import", "yield", "raise", "del"),)

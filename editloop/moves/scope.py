@@ -16,6 +16,7 @@ _MODULE_NAME = re.compile(
 )
 _IMPORT = re.compile(r"^(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+([^#\n]+)", re.MULTILINE)
 _MAX_MODULE_NAMES = 24
+_ASSIGN = frozenset({"=", ":", *AUGMENTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +183,20 @@ def bound_names(shape: Shape) -> list[str]:
         ]
     for i, token in enumerate(tokens):
         if token.text == "for" and token.kind == "keyword":
-            names += _targets(tokens[i + 1 :], {"in"})
-    if tokens[0].kind in ("name", "op") and any(
-        t.kind == "op" and (t.text in ("=", ":") or t.text in AUGMENTED) for t in tokens
-    ):
-        names += _targets(tokens, {"=", ":", *AUGMENTED})
+            names += _targets(tokens[i + 1 :], frozenset({"in"}))
+    if tokens[0].kind in ("name", "op"):
+        inside = {i for a, b in shape.pairs.items() for i in range(a, b)}
+        stops = [i for i, t in enumerate(tokens) if t.text in _ASSIGN and i not in inside]
+        start = 0
+        for stop in stops:
+            names += _targets(tokens[start : stop + 1], _ASSIGN)
+            if tokens[stop].text != "=":
+                break
+            start = stop + 1  # a = b = 0 binds both
     return names
 
 
-def _targets(tokens: Sequence[Token], stops: set[str]) -> list[str]:
+def _targets(tokens: Sequence[Token], stops: frozenset[str]) -> list[str]:
     """Plain names before the first stop word, none where it does not come."""
     names: list[str] = []
     for i, token in enumerate(tokens):

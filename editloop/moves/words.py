@@ -120,6 +120,9 @@ def _other_strings(ctx: Context, text: str) -> Iterator[str]:
         return
     for changed in ("", " ", inner.upper(), inner.lower(), inner.capitalize(), inner.strip()):
         yield f"{prefix}{quote}{changed}{quote}"
+    if inner.isdecimal():
+        yield f"{prefix}{quote}{int(inner) + 1}{quote}"
+        yield f"{prefix}{quote}{int(inner) - 1}{quote}"
     if inner:
         yield f"{prefix}{quote}{inner} {quote}"
         yield f"{prefix}{quote} {inner}{quote}"
@@ -174,7 +177,7 @@ def _literals_for(line: CodeLine, i: int) -> tuple[str, ...]:
     if before in ("[", "(", ",", "+", "-", "==", "<", ">", "=", ":", "<=", ">=", "%") and after in (
         *("]", ")", ",", ":", "", "==", "<", ">", "+", "-"),
     ):
-        return ("0", "1")
+        return ("0", "1", "-1") if before in ("(", ",", "==", "=") else ("0", "1")
     return ()
 
 
@@ -246,16 +249,45 @@ def typos(ctx: Context, line: CodeLine) -> Iterator[str]:
         yield from (sh.put(i, i + 1, word) for word in near)
 
 
+def chains(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """An attribute or element that the window names elsewhere, in the place of an unknown name."""
+    sh = line.shape
+    places = [
+        i
+        for i, token in enumerate(sh.tokens)
+        if token.text in ctx.undefined and token.kind == "name" and not _called(sh.tokens, i)
+    ]
+    if places:
+        found = {
+            other.shape.slice(span): None
+            for other in ctx.lines
+            for span in other.shape.primaries
+            if span.end - span.start > 2 and other.shape.tokens[span.end - 1].text != ")"
+        }
+        for i in places:
+            if not _follows(sh.tokens, i, (".",)):
+                yield from (sh.put(i, i + 1, chain) for chain in list(found)[:_MAX_NAMES])
+
+
 def closest(word: str, choice: Iterable[str]) -> list[str]:
-    """At most a few of the choice within two slips, nearest first, then in the order given."""
+    """At most a few of the choice, nearest first, then in the order given.
+
+    Near is what is within two slips, or begins or ends with the other of the two.
+    """
     limit = 1 if len(word) < 4 else 2
     ranked = []
     for rank, other in enumerate(dict.fromkeys(choice)):
-        if other != word and abs(len(other) - len(word)) <= limit:
-            slips = distance(word, other)
-            if slips <= limit:
-                ranked.append((slips, rank, other))
+        if other == word:
+            continue
+        slips = distance(word, other) if abs(len(other) - len(word)) <= limit else limit + 1
+        if slips <= limit or _is_affix(word, other):
+            ranked.append((slips, rank, other))
     return [other for _, _, other in sorted(ranked)[:_MAX_TYPOS]]
+
+
+def _is_affix(a: str, b: str) -> bool:
+    short, long = sorted((a, b), key=len)
+    return len(short) > 2 and (long.startswith(short) or long.endswith(short))
 
 
 @lru_cache(maxsize=8192)

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -165,7 +166,7 @@ class _Watching(UniformPolicy):
 def test_a_policy_is_shown_the_whole_way_to_a_state() -> None:
     text = "def double(values):\nfor v in values:\n    yield 3 * v\n"
     policy = _Watching()
-    _search(text, [("list(double([1, 2]))", [2, 4])], 60, turns=3, policy=policy)
+    _search(text, [("list(double([1, 2]))", [2, 4])], 300, turns=3, policy=policy)
     assert max(len(transcript.commands) for transcript in policy.shown) > 2  # a block and more
     for transcript in policy.shown:
         state = _open(text)
@@ -217,21 +218,40 @@ def test_no_move_left() -> None:
     assert result.reason == "no move left"
 
 
-def test_batches_find_the_same_kind_of_fix() -> None:
+class _Recorded(ThreadPoolExecutor):
+    """Remembers how many states were given to each function at once."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        self.sizes: dict[Any, set[int]] = {}
+
+    def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Any:
+        [items] = map(list, iterables)
+        self.sizes.setdefault(fn, set()).add(len(items))
+        return super().map(fn, items, **options)
+
+
+def test_several_states_at_once() -> None:
     verify = make_verify(MAXIMUM_CASES)
-    sizes: list[int] = []
 
-    def verify_many(states: Sequence[EditState]) -> list[Verdict]:
-        sizes.append(len(states))
-        return [verify(state) for state in states]
+    def run() -> tuple[SearchResult, list[int]]:
+        budget = Budget(None, 1501, 3)
+        with _Recorded() as executor:
+            found = search(
+                _open(MAXIMUM),
+                UniformPolicy(),
+                verify,
+                budget=budget,
+                executor=executor,
+                batch=8,
+            )
+        verified = executor.sizes.pop(verify)
+        return found, [max(verified), *map(max, executor.sizes.values())]
 
-    def run() -> SearchResult:
-        return _search(MAXIMUM, MAXIMUM_CASES, 1501, verify_many=verify_many, batch=8)
-
-    first, second = run(), run()
+    (first, sizes), (second, _) = run(), run()
     assert first.reason == "fixed"
     assert [s.state for s in first.solutions] == [s.state for s in second.solutions]
-    assert max(sizes) == 8
+    assert sizes == [8, 8]  # verified, and shown to the policy
     assert first.candidates <= 1501
 
 

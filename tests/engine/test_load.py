@@ -1,17 +1,18 @@
-"""Loading: every refusal with its message, the file's description, threads, the registry."""
+"""Loading: every refusal with its message, the file's description, threads, twins."""
 
 from __future__ import annotations
 
 import struct
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from editloop.engine import (
     Engine,
-    EngineRegistry,
+    EngineClosed,
     ModelNotFound,
     NotAGguf,
     NotEnoughMemory,
@@ -179,18 +180,15 @@ def test_tokens_of_any_length_survive(folder: Path, model: Path) -> None:
         assert engine.detokenize(ids) == text.encode()
 
 
-def test_registry(model: Path, folder: Path) -> None:
-    registry = EngineRegistry(transcript_version=VERSION, n_threads=1)
-    copy = folder / "copy.gguf"
-    copy.write_bytes(model.read_bytes())
-    first, second = registry.get(model), registry.get(copy)
-    assert first is registry.get(str(model))
-    assert first is not second
-    assert registry.loaded() == sorted([model.resolve(), copy.resolve()])
-    assert registry.free(model)
-    assert not registry.free(model)
-    assert registry.loaded() == [copy.resolve()]
-    assert second.score([10, 11], [12]) < 0
-    assert registry.get(model) is not first
-    registry.free_all()
-    assert registry.loaded() == []
+def test_a_twin_answers_alike_at_the_same_time(model: Path) -> None:
+    engine = Engine.load(model, transcript_version=VERSION, n_threads=1)
+    prefix, candidates = list(range(10, 40)), [[n, n + 1, n + 2] for n in range(20, 60)]
+    alone = list(engine.rank(prefix, candidates))
+    engine.forget()
+    twin = engine.twin()
+    with ThreadPoolExecutor(2) as executor:
+        found = list(executor.map(lambda e: list(e.rank(prefix, candidates)), (engine, twin)))
+    assert found == [alone, alone]
+    engine.close()
+    with pytest.raises(EngineClosed):
+        twin.score(prefix, [12])

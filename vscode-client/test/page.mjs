@@ -12,9 +12,21 @@ export class Window {
   }
 
   async command(title) {
-    await this.page.keyboard.press("F1");
-    await this.input.fill(`>${title}`);
-    await this.row(title).click();
+    await this.type("F1", `>${title}`, () => this.row(title).click({ timeout: 5_000 }));
+  }
+
+  /** Opens the input box by its key, types, and goes on; a window that is busy may close the box meanwhile. */
+  async type(key, text, then) {
+    for (let left = 5; ; left--) {
+      try {
+        await this.page.keyboard.press(key);
+        await this.input.fill(text, { timeout: 5_000 });
+        return await then();
+      } catch (error) {
+        if (left === 0) throw error;
+        await this.page.keyboard.press("Escape");
+      }
+    }
   }
 
   /** Types into the input box that has the title. */
@@ -25,16 +37,12 @@ export class Window {
   }
 
   async open(name) {
-    await this.page.keyboard.press("Control+P");
-    await this.input.fill(name);
-    await this.row(name).click();
+    await this.type("Control+P", name, () => this.row(name).click({ timeout: 5_000 }));
     await this.tab(name).waitFor();
   }
 
   async goToLine(line, column = 1) {
-    await this.page.keyboard.press("Control+G");
-    await this.input.fill(`:${line}:${column}`);
-    await this.page.keyboard.press("Enter");
+    await this.type("Control+G", `:${line}:${column}`, () => this.page.keyboard.press("Enter"));
     await this.input.waitFor({ state: "hidden" });
   }
 
