@@ -93,6 +93,10 @@ class ChatDialect:
         """Ids of a command, the end of the turn included."""
         return [*self._ids(render(command), special=False), self.end]
 
+    def place(self, verb: str, line: int) -> list[int]:
+        """Ids of the beginning of a command: its verb and line (1-based)."""
+        return self._ids(f"### {verb} {line}", special=False)
+
     def legal(self, window: Sequence[str]) -> Constraint:
         return LegalText(self, len(window))
 

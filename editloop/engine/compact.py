@@ -58,6 +58,10 @@ class CompactDialect:
         """Ids of a command, its end included."""
         return [token for piece in command_pieces(command) for token in self._encode(piece)]
 
+    def place(self, verb: str, line: int) -> list[int]:
+        """Ids of the beginning of a command: its verb and line (1-based)."""
+        return [self.verbs[verb], self.lines[line - 1]]
+
     def legal(self, window: Sequence[str]) -> Constraint:
         return LegalCommand(self, window)
 

@@ -104,6 +104,16 @@ def test_moves_hold_the_fix_of_most_single_mistakes() -> None:
         ("x = [i for i in range(len(a))]\n", "", "### REPW 1 >>>range(len(a)) >>>a"),
         ("for a in b:\n    if a:\n        c = a\n        return c\n", "",
          "### REPL 4 >>>return c"),
+        ("if a:\n    b = 1\n    b = 2\n", "", "### ADDL 3 >>>else:"),
+        ("def f(xs: SomeList):\n    pass\n\nclass List: ...\n", "F821 Undefined name `SomeList`",
+         "### REPW 1 >>>SomeList >>>List"),
+        ("def f(root):\n    g(root.left)\n    g(node)\n", "F821 Undefined name `node`",
+         "### REPW 3 >>>node >>>root.left"),
+        ("a = b = old = 0\nnew\n", "F821 Undefined name `new`", "### REPW 1 >>>old >>>new"),
+        ("found.append(x)\n", "", "### REPW 1 >>>x >>>-1"),
+        ("if c == '0':\n    pass\n", "", "### REPW 1 >>>0 >>>1"),
+        ("x = ord(a)\ny = b - x\n", "", "### REPW 2 >>>b >>>ord(b)"),
+        ("child = root * 2 # + 1\n", "", "### REPW 1 >>>#  >>>"),
     ],
 )  # fmt: skip
 def test_particular_moves(text: str, finding: str, wire: str) -> None:

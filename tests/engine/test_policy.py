@@ -12,7 +12,7 @@ from editloop.engine import ContextTooSmall, Engine
 from editloop.engine.chat import ChatDialect
 from editloop.engine.compact import CompactDialect, LegalCommand
 from editloop.engine.errors import NoChatTemplate, OnlyIllegalText, UnknownToken
-from editloop.engine.policy import ModelPolicy, make_policy
+from editloop.engine.policy import EARLY, ModelPolicy, make_policy
 from editloop.moves import moves
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
@@ -97,8 +97,10 @@ def test_proposals_come_in_order_and_once(compact: Engine) -> None:
     state, transcript = opened()
     choice = moves(state, ())
     found = list(policy.propose(transcript, choice, seed=1))
-    scores = [proposal.log_prob for proposal in found]
-    assert scores == sorted(scores, reverse=True)
+    assert all(proposal.origin == "move" for proposal in found[:EARLY])
+    for part in (found[:EARLY], found[EARLY:]):
+        scores = [proposal.log_prob for proposal in part]
+        assert scores == sorted(scores, reverse=True)
     commands = [proposal.command for proposal in found]
     assert len(set(commands)) == len(commands)
     assert set(choice) <= set(commands)
@@ -156,7 +158,7 @@ def test_model_that_writes_only_illegal_text(compact: Engine) -> None:
     policy = ModelPolicy(compact, Mute(compact))
     state, transcript = opened()
     with pytest.raises(OnlyIllegalText, match="no legal command"):
-        next(policy.propose(transcript, moves(state, ()), seed=0))
+        list(policy.propose(transcript, moves(state, ()), seed=0))
 
 
 def test_models_of_another_kind_are_refused(compact: Engine, chat: Engine) -> None:
