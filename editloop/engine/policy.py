@@ -26,8 +26,9 @@ from .llama import Engine
 
 RANKED = 48
 """Moves that are ranked exactly for one state."""
-EARLY = 8
-"""Moves of those that come before the model writes commands of its own."""
+LIKELY = -3.0
+"""Moves above come before the model writes commands of its own, which takes as long as verifying
+dozens; where no move is likely, it has something else to say."""
 FLOOR = -10.0
 """What a model finds less likely than this, it does not know: such commands count alike."""
 SMALL = 64 << 20
@@ -105,9 +106,9 @@ class ModelPolicy:
         The model reads the last observation alone: a state that a search came by is as good a
         beginning as any, its text is half as long to read, and it shares all lines above the edit
         with its parent's.
-        The best RANKED moves come in exact order, EARLY of them before the model writes commands of
-        its own, which takes as long as verifying them. What is below costs more to rank than to
-        verify, so it follows by what the model says of its line, with the score of the last ranked.
+        The best RANKED moves come in exact order, LIKELY ones before the model writes commands of
+        its own. What is below costs more to rank than to verify, so it follows by what the model
+        says of its line, with the score of the last ranked.
         """
         prefix = self.prefix(Transcript(transcript.observations[-1:]))
         last, first = transcript.observations[-1], not transcript.commands
@@ -127,9 +128,13 @@ class ModelPolicy:
                     score = max(proposal.log_prob, FLOOR)
                     yield replace(proposal, log_prob=score)
 
-        yield from give(itertools.islice(best, EARLY))
+        following = next(best, None)
+        while following is not None and following.log_prob > LIKELY:
+            yield from give([following])
+            following = next(best, None)
         drawn = self._sample(engine, prefix, last, seed, cancel, first=first) if free else []
-        yield from give(heapq.merge(best, drawn, key=lambda proposal: -proposal.log_prob))
+        left = itertools.chain([following] if following else [], best)
+        yield from give(heapq.merge(left, drawn, key=lambda proposal: -proposal.log_prob))
         ranked.close()
         for move in self._by_line(engine, prefix, moves, cancel):
             if move not in given:

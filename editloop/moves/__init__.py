@@ -6,8 +6,9 @@ by line: deterministic, and what is cut off at the cap are the least likely kind
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from editloop.commands import Command, CommandError, edit_line
 from editloop.moves import calls, expressions, inserts, lines, parts, syntax, words
@@ -38,7 +39,7 @@ class Kind:
     when: str = "always"
 
 
-_TYPO = Kind("typo", words.typos)
+_SLIP = Kind("slip", words.slips)
 KINDS: tuple[Kind, ...] = (
     Kind("colon", syntax.colons, when="broken"),
     Kind("bracket", syntax.brackets, when="broken"),
@@ -48,7 +49,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("keyword", syntax.keywords, when="broken"),
     Kind("docstring", produce=syntax.docstrings, when="broken"),
     Kind("gap", syntax.gaps, when="broken"),
-    _TYPO,
+    Kind("typo", words.typos),
     Kind("operator", words.operators),
     Kind("indent", produce=lines.indents),
     Kind("delete-line", produce=lines.deletions),
@@ -113,10 +114,12 @@ def moves_in(context: Context) -> list[Command]:
 
 
 def renames(context: Context) -> list[Command]:
-    """Names that do not exist to those that are spelled almost alike."""
-    if context.broken or not context.undefined:
+    """Names that do not exist, and occur once, to those that are spelled almost alike."""
+    count = Counter(token.text for line in context.lines for token in line.shape.tokens)
+    once = frozenset(name for name in context.undefined if count[name] == 1)
+    if context.broken or not once:
         return []
-    return list(_of_kind(_TYPO, context, set()))
+    return list(_of_kind(_SLIP, replace(context, undefined=once), set()))
 
 
 def _of_kind(kind: Kind, context: Context, seen: set[tuple[int, str]]) -> Iterator[Command]:

@@ -249,6 +249,19 @@ def typos(ctx: Context, line: CodeLine) -> Iterator[str]:
         yield from (sh.put(i, i + 1, word) for word in near)
 
 
+def slips(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """A name that does not exist by names that do, at most a slip in four letters away."""
+    for i, token in enumerate(line.shape.tokens):
+        if token.kind != "name" or token.text not in ctx.undefined:
+            continue
+        known = (*line.scope.names, *sorted(BUILTIN_NAMES))
+        if _follows(line.shape.tokens, i, (".",)):
+            known = (*ctx.attributes, *ctx.methods, *COMMON_ATTRIBUTES)
+        for word in closest(token.text, known):
+            if 4 * distance(token.text, word) <= len(token.text):
+                yield line.shape.put(i, i + 1, word)
+
+
 def chains(ctx: Context, line: CodeLine) -> Iterator[str]:
     """An attribute or element that the window names elsewhere, in the place of an unknown name."""
     sh = line.shape
