@@ -5,6 +5,9 @@ Run: python benchmarks/failures.py TASKS.jsonl before=RESULTS.jsonl after=RESULT
 Kinds come from the task alone: whether the text parses, how many lines its known fix changes, and
 whether a move (or one block of moves) of the generator makes that fix. So a column that is low in
 "one line, a move makes it" lacks order or time, one that is low in "no move makes it" lacks moves.
+
+With --hunks the known fix of what the last run did not solve is cut into its hunks, and each is
+tried with the others made: how many of a program's hunks no step of the search makes.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ import argparse
 import ast
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from difflib import SequenceMatcher
 from functools import reduce
 from pathlib import Path
@@ -71,6 +76,25 @@ def _is_made(task: Task, static: StaticChecker) -> bool:
     return False
 
 
+def hunks_beyond(task: Task, static: StaticChecker) -> int:
+    """How many hunks of the known fix no single step makes where all the others are made."""
+    assert task.fixed is not None
+    wanted = _tree(task.fixed)
+    left = [text for text in _one_hunk_left(task.buggy, task.fixed) if _tree(text) != wanted]
+    return sum(not _is_made(replace(task, buggy=text), static) for text in left)
+
+
+def _one_hunk_left(buggy: str, fixed: str) -> Iterator[str]:
+    """The program with all hunks of its fix but one."""
+    old, new = buggy.splitlines(), fixed.splitlines()
+    codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    for kept in (code for code in codes if code[0] != "equal"):
+        parts = (
+            old[a:b] if code is kept else new[c:d] for code in codes for _, a, b, c, d in [code]
+        )
+        yield "\n".join(line for part in parts for line in part) + "\n"
+
+
 def _tree(text: str) -> str | None:
     try:
         return ast.dump(ast.parse(text))
@@ -96,6 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tasks", type=Path)
     parser.add_argument("runs", nargs="+", metavar="NAME=RESULTS")
+    parser.add_argument("--hunks", action="store_true")
     options = parser.parse_args()
     try:
         runs = {
@@ -106,12 +131,18 @@ def main() -> None:
     except (BenchError, TaskError, OSError) as error:
         sys.exit(f"{error}")
     warnings.simplefilter("ignore", SyntaxWarning)
+    last = list(runs.values())[-1]
+    failed = [t for t in tasks if t.fixed is not None and not last[t.id].solved]
     with StaticChecker() as static:
         kinds = {task.id: kind_of(task, static) for task in tasks}
+        beyond = Counter(hunks_beyond(t, static) for t in failed if options.hunks)
     shown = Table("kind", "tasks", *runs, box=None)
     for row in table(kinds, runs):
         shown.add_row(*row)
-    Console(soft_wrap=True, highlight=False).print(shown)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(shown)
+    for number, programs in sorted(beyond.items()):
+        console.print(f"{programs} of {len(failed)} failures: {number} hunks that no step makes")
 
 
 if __name__ == "__main__":
