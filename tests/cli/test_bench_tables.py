@@ -11,7 +11,7 @@ from editloop.tasks import Task
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks.failures import kind_of, table
+from benchmarks.failures import hunks_beyond, kind_of, table
 from benchmarks.figures import curve
 
 FIXED = "def f(a, b):\n    c = a + b\n    d = c * 2\n    return d\n"
@@ -30,6 +30,19 @@ def test_kinds_of_tasks(kind: str) -> None:
     fixed = None if kind == "fix unknown" else FIXED
     with StaticChecker() as static:
         assert kind_of(Task("t", KINDS[kind], fixed=fixed), static) == kind
+
+
+@pytest.mark.parametrize(
+    ("buggy", "beyond"),
+    [
+        (FIXED.replace("+", "-").replace("return d", "return c"), 0),
+        (FIXED.replace("a + b", "zip(a)[3:][b] or 17").replace("return d", "return c"), 1),
+        (FIXED.replace("a + b", "zip(a)[3:][b] or 17").replace("return d", "g(a, d) or h(b)"), 2),
+    ],
+)
+def test_hunks_are_tried_one_by_one(buggy: str, beyond: int) -> None:
+    with StaticChecker() as static:
+        assert hunks_beyond(Task("t", buggy, fixed=FIXED), static) == beyond
 
 
 def test_the_table_counts_every_run_and_what_tests_let_pass() -> None:
