@@ -112,7 +112,10 @@ def search(
     run = _Search(state, policy, verify, budget, seed, cancel, weights, polish)
     run.batch, run.on_progress = max(1, batch), on_progress
     run.executor = executor if batch > 1 else None
-    reason = run.start(first_verdict) or run.go()
+    try:
+        reason = run.start(first_verdict) or run.go()
+    finally:
+        run.deadline.end()  # nobody needs what is still being looked for ahead
     best = sorted(run.solutions, key=lambda s: s.edit_size - s.log_prob)[:alternatives]
     return SearchResult(tuple(best), run.candidates, run.turns, run.seconds, reason)
 
@@ -123,6 +126,9 @@ class _Deadline(threading.Event):
     def __init__(self, cancel: threading.Event | None, at: float) -> None:
         super().__init__()
         self._cancel, self._at = cancel, at
+
+    def end(self) -> None:
+        self._at = -math.inf
 
     def is_set(self) -> bool:
         asked = self._cancel is not None and self._cancel.is_set()
@@ -158,7 +164,7 @@ class _Search:
     """The first fix has several commands and was not yet tried with fewer."""
     last_candidate: int | None = None
     last_second: float = math.inf
-    deadline: threading.Event = field(init=False)
+    deadline: _Deadline = field(init=False)
 
     def __post_init__(self) -> None:
         seconds = math.inf if self.budget.seconds is None else self.budget.seconds

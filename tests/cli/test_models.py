@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 
 from editloop import models
-from editloop.engine import EngineRegistry
 from editloop.engine.errors import ModelNotFound, TruncatedGguf, WrongTranscriptVersion
 from editloop.models import SHIPPED, find_model, list_models, store_folder
 from editloop.store import StoreError, add_model, remove_model, use_model
-from editloop.transcript import TRANSCRIPT_VERSION
 
 from .conftest import Cli
 
@@ -169,17 +167,3 @@ def test_only_what_is_in_the_store_is_removed(store: Path, tiny_model: Path) -> 
             remove_model("shipped", store)
         use_model("shipped", store)
         assert find_model(store=store) == SHIPPED
-
-
-def test_a_loaded_model_that_was_replaced_is_loaded_anew(store: Path, tiny_model: Path) -> None:
-    """What a running server does at each job: find the file, ask the registry for its engine."""
-    registry = EngineRegistry(transcript_version=TRANSCRIPT_VERSION, n_threads=1)
-    add_model(tiny_model, "mine", store=store)
-    first = registry.get(find_model("mine", store=store))
-    assert registry.get(find_model("mine", store=store)) is first
-    add_model(tiny_model, "mine", replace=True, store=store)
-    second = registry.get(find_model("mine", store=store))
-    assert second is not first
-    assert second.tokenize("x = 1")
-    assert registry.loaded() == [(store / "mine.gguf").resolve()]
-    registry.free_all()
