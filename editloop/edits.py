@@ -62,6 +62,12 @@ def minimal_hunks(before: Snapshot, after: Snapshot) -> tuple[TextEdit, ...]:
     return tuple(edits)
 
 
+def edit_characters(before: Snapshot, after: Snapshot) -> int:
+    """Characters inserted plus characters deleted by the minimal hunks."""
+    inserted = sum(len(edit.new_text) for edit in minimal_hunks(before, after))
+    return 2 * inserted + len(before.text) - len(after.text)
+
+
 def apply_edits(before: Snapshot, edits: Iterable[TextEdit]) -> Snapshot:
     """The snapshot after edits that do not overlap; positions are those of ``before``."""
     offsets = _offsets(before.lines)

@@ -17,7 +17,7 @@ from functools import reduce
 from typing import TypeVar
 
 from editloop.commands import Command, CommandError, without
-from editloop.edits import edit_size
+from editloop.edits import edit_characters, edit_size
 from editloop.frontier import Ahead, Edge, Entry, Frontier, Node
 from editloop.loop import summary
 from editloop.moves.context import is_syntax_finding
@@ -74,7 +74,8 @@ class Solution:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Solutions, small and likely edits first: one nat of probability outweighs one token of size.
+    """Solutions, small and likely edits first: one nat of probability outweighs one token of size,
+    and of equals the one that changes fewer characters is first.
 
     ``reason`` says in words why the search ended.
     """
@@ -97,7 +98,7 @@ def search(
     cancel: threading.Event | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     first_verdict: Verdict | None = None,
-    polish: float = 0.25,
+    polish: float = 0.5,
     weights: Weights = Weights(),
     executor: Executor | None = None,
     batch: int = 1,
@@ -116,8 +117,14 @@ def search(
         reason = run.start(first_verdict) or run.go()
     finally:
         run.deadline.end()  # nobody needs what is still being looked for ahead
-    best = sorted(run.solutions, key=lambda s: s.edit_size - s.log_prob)[:alternatives]
+    best = sorted(run.solutions, key=lambda found: _appeal(state, found))[:alternatives]
     return SearchResult(tuple(best), run.candidates, run.turns, run.seconds, reason)
+
+
+def _appeal(state: EditState, found: Solution) -> tuple[float, int]:
+    """What a person takes first is least: size and improbability, then characters."""
+    size = found.edit_size - found.log_prob
+    return size, edit_characters(state.document, found.state.document)
 
 
 class _Deadline(threading.Event):

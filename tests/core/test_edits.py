@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from editloop.edits import TextEdit, apply_edits, edit_size, minimal_hunks, unified_diff
+from editloop.edits import (
+    TextEdit,
+    apply_edits,
+    edit_characters,
+    edit_size,
+    minimal_hunks,
+    unified_diff,
+)
 from editloop.text import Snapshot
 
 from .strategies import documents
@@ -85,3 +92,14 @@ def test_unified_diff() -> None:
         "-b\n\\ No newline at end of file\n+c\n\\ No newline at end of file\n"
     )
     assert "\u240d" in unified_diff(_snapshot("a\rb\r"), _snapshot("a\rc\r"), "m.py")
+
+
+def test_characters_of_an_edit() -> None:
+    before = Snapshot.from_text("x = values[middle + 1]\n")
+    for after, characters in (
+        ("values[middle - 1]", 2),
+        ("values[0]", 11),
+        ("values[middle + 1]", 0),
+    ):
+        changed = Snapshot.from_text(f"x = {after}\n")
+        assert edit_characters(before, changed) == characters
