@@ -89,10 +89,11 @@ def _one_hunk_left(buggy: str, fixed: str) -> Iterator[str]:
     old, new = buggy.splitlines(), fixed.splitlines()
     codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     for kept in (code for code in codes if code[0] != "equal"):
-        parts = (
-            old[a:b] if code is kept else new[c:d] for code in codes for _, a, b, c, d in [code]
-        )
-        yield "\n".join(line for part in parts for line in part) + "\n"
+        lines: list[str] = []
+        for code in codes:
+            _, a, b, c, d = code
+            lines += old[a:b] if code is kept else new[c:d]
+        yield "\n".join(lines) + "\n"
 
 
 def _tree(text: str) -> str | None:
