@@ -69,6 +69,13 @@ def cpu_library() -> ctypes.CDLL | None:
     return None
 
 
+def _has_amx() -> bool:
+    """Whether llama.cpp was compiled for AMX and would use it."""
+    library = cpu_library()
+    asked = getattr(library, "ggml_cpu_has_amx_int8", None)
+    return bool(asked and asked())
+
+
 def default_gpu_layers() -> int:
     """All layers when a GPU backend is compiled in, else none."""
     return 999 if llama().llama_supports_gpu_offload() else 0
@@ -79,6 +86,9 @@ def load_model(info: ModelInfo, n_gpu_layers: int) -> Any:
     native = llama()
     params = native.llama_model_default_params()
     params.n_gpu_layers = n_gpu_layers
+    # GCC 12 hands AMX a tile configuration of which it wrote a half (its _tile_loadconfig names 8
+    # of 64 bytes as read), and the process dies. The weights' own layout is what leads there.
+    params.use_extra_bufts = not _has_amx()
     _LOG.clear()
     model = native.llama_model_load_from_file(str(info.path).encode(), params)
     if not model:
