@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -64,16 +65,25 @@ def demos(
         float, typer.Option(min=0, max=1, help="Share with a wrong edit that is taken back.")
     ] = 0.0,
     only: Annotated[str, typer.Option(help="all, tested or untested entries.")] = "all",
+    family: Annotated[
+        list[str] | None, typer.Option(help="Only this family of corruptions; repeatable.")
+    ] = None,
     seed: _Seed = 0,
     workers: _Workers = 2,
     minutes: _Minutes = None,
 ) -> None:
     """Write demonstrations: corruptions undone, with what the checks say in between."""
+    from trainer.corruptions import training_families
     from trainer.demos import DemoSettings
     from trainer.mixture import build_demos, count_families
 
     settings = DemoSettings(
-        seed=seed, tested=tested, plain=plain, several=several, recovery=recovery
+        seed=seed,
+        tested=tested,
+        plain=plain,
+        several=several,
+        recovery=recovery,
+        families=_known(family, [f.name for f in training_families()]),
     )
     _report(
         build_demos(
@@ -143,16 +153,22 @@ def benchset(
     from trainer.benchset import build_benchset, sample
     from trainer.corruptions import FAMILIES, held_out_families
 
-    unknown = sorted(set(family or ()) - FAMILIES.keys())
-    if unknown:
-        raise typer.BadParameter(f"no family {unknown[0]}: there are {', '.join(FAMILIES)}")
+    names = _known(family, list(FAMILIES))
     if sample_only:
         chosen = sample(source, number, seed)
     else:
         families = held_out_families() if held_out else None
-        families = tuple(FAMILIES[name] for name in family) if family else families
+        families = tuple(FAMILIES[name] for name in names) or families
         chosen = build_benchset(source, number=number, seed=seed, families=families, faults=faults)
     Console().print(f"{write_tasks(out, chosen)} tasks in {out}")
+
+
+def _known(names: Sequence[str] | None, known: Sequence[str]) -> tuple[str, ...]:
+    """The names of families as given; none for None."""
+    unknown = sorted(set(names or ()) - set(known))
+    if unknown:
+        raise typer.BadParameter(f"no family {unknown[0]}: there are {', '.join(known)}")
+    return tuple(names or ())
 
 
 def mount(app: typer.Typer) -> None:

@@ -47,7 +47,8 @@ class DemoSettings:
     faults, ``embedded`` that seen through a window on a longer file, ``untested`` the share of the
     entries with tests that go without them, ``silent`` the share of faults kept that no check sees,
     ``clean`` the share of entries that also give one demonstration with nothing wrong,
-    ``recovery`` the share of demonstrations with a wrong edit that is taken back.
+    ``recovery`` the share of demonstrations with a wrong edit that is taken back, ``families`` the
+    names of the families that are used (empty for all of the training).
     """
 
     seed: int = 0
@@ -59,6 +60,10 @@ class DemoSettings:
     silent: float = 0.0
     clean: float = 0.03
     recovery: float = 0.0
+    families: tuple[str, ...] = ()
+
+    def chosen(self) -> tuple[Family, ...]:
+        return tuple(f for f in training_families() if f.name in (self.families or (f.name,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +178,7 @@ def _visible(
     """(fault, whether no check sees it), distinct by the text that they give."""
     seen = {module.source}
     left = max(1, round(wanted * (1 - settings.several)))
-    quotas = Quotas(training_families() if families is None else families, bool(scene.asserts))
+    quotas = Quotas(settings.chosen() if families is None else families, bool(scene.asserts))
     for _ in range(4 * wanted):
         group = quotas.next()
         fault = propose(module, rng, quotas.families[group])

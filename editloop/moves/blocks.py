@@ -13,21 +13,33 @@ from editloop.commands import Command, edit_line
 from editloop.moves import syntax
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.inserts import levels_at
-from editloop.moves.lexer import Shape
-from editloop.moves.tables import FOREIGN, FOREIGN_OPERATORS
+from editloop.moves.lexer import AUGMENTED, Shape
+from editloop.moves.tables import (
+    ATTRIBUTES,
+    BUILTINS,
+    FOREIGN,
+    FOREIGN_OPERATORS,
+    OPERATORS,
+    TYPES,
+)
+from editloop.moves.words import closest
 
 Block = tuple[Command, ...]
 MAX_ENDS = 8
 """Ends that are tried for a run of lines: the next definition and the end of the window first."""
+LONGEST = 12
+"""Lines that move in together although some of them stand further out than the first."""
+REACH = 4
+"""Lines of code across which a line is moved or exchanged."""
 _CONDITIONS = ("if", "elif", "while")
+_HAVE_ELSE = ("if", "elif", "for", "while", "try", "except")
+_ASSIGNS = ("=", *sorted(AUGMENTED))
 
 
 def blocks(context: Context) -> list[Block]:
     """Distinct runs of at least two commands, each on a line of its own."""
-    if context.broken:
-        found = dict.fromkeys((*_broken_shifts(context), *_everywhere(context)))
-    else:
-        found = dict.fromkeys(_statement_shifts(context))
+    kinds = (_broken_shifts, _everywhere) if context.broken else _WHOLE
+    found = dict.fromkeys(block for kind in kinds for block in kind(context))
     return [block for block in found if len(block) > 1]
 
 
@@ -35,7 +47,7 @@ def _broken_shifts(ctx: Context) -> Iterator[Block]:
     """Lines from one near the error on, to another level; their own order of levels is kept.
 
     A body that slid out of its function goes unnoticed up to its ``return``: it may also begin
-    wherever the code above the error steps out.
+    wherever the code above the error steps out. Or all of them further in, whatever their level.
     """
     last = max(ctx.near, default=-1)
     for n, line in enumerate(ctx.lines):
@@ -47,6 +59,8 @@ def _broken_shifts(ctx: Context) -> Iterator[Block]:
         for end in _ends(ctx.lines, n):
             for new in sorted(levels):
                 yield _shifted(ctx, line.index, end, old, new)
+        for last_line in ctx.lines[n + 1 : n + 1 + LONGEST]:
+            yield _shifted(ctx, line.index, last_line.index + 1, "", ctx.unit)
 
 
 def _ends(lines: Sequence[CodeLine], n: int) -> list[int]:
@@ -60,15 +74,103 @@ def _ends(lines: Sequence[CodeLine], n: int) -> list[int]:
 
 
 def _statement_shifts(ctx: Context) -> Iterator[Block]:
-    """A statement that has a body, whole, one level in or out."""
+    """A statement that has a body, whole, one level in or out; an ``else`` to another header."""
     for n, line in enumerate(ctx.lines):
-        old = line.shape.indent
-        if not line.shape.opens_block or line.shape.first in ("def", "class", "else", "elif"):
+        old, first = line.shape.indent, line.shape.first
+        if not line.shape.opens_block or first in ("def", "class"):
             continue
         later = (x.index for x in ctx.lines[n + 1 :] if len(x.shape.indent) <= len(old))
         end = next(later, ctx.lines[-1].index + 1)
-        for new in sorted({old + ctx.unit, old.removesuffix(ctx.unit)} - {old}):
+        levels = {old + ctx.unit, old.removesuffix(ctx.unit)}
+        if first in ("else", "elif"):
+            levels = {x.shape.indent for x in ctx.lines[:n] if x.shape.first in _HAVE_ELSE}
+        for new in sorted(levels - {old}):
             yield _shifted(ctx, line.index, end, old, new)
+
+
+def _renames(ctx: Context) -> Iterator[Block]:
+    """Every occurrence of a name that does not exist by one that does."""
+    for name in sorted(ctx.undefined):
+        scope = next((x.scope for x in reversed(ctx.lines) if _has(x, name)), None)
+        if scope is not None:
+            known = (*scope.variables, *scope.functions, *TYPES)
+            for other in dict.fromkeys((*closest(name, scope.names), *known)):
+                yield _rewritten(ctx, partial(_exchanged, old=name, new=other))
+
+
+def _siblings(ctx: Context) -> Iterator[Block]:
+    """The same mistake on every line that can have it: an operator, a function, a method."""
+    for table in (OPERATORS, BUILTINS, ATTRIBUTES):
+        words = dict.fromkeys(t.text for x in ctx.lines for t in x.shape.tokens if t.text in table)
+        for word in words:
+            for other in table[word]:
+                yield _rewritten(ctx, partial(_exchanged, old=word, new=other))
+
+
+def _has(line: CodeLine, word: str) -> bool:
+    return any(token.text == word for token in line.shape.tokens)
+
+
+def _exchanged(sh: Shape, old: str, new: str) -> str:
+    text = sh.text
+    for token in reversed(sh.tokens):
+        if token.text == old and token.kind in ("name", "op"):
+            text = text[: token.start] + new + text[token.end :]
+    return text
+
+
+def _exchanges(ctx: Context) -> Iterator[Block]:
+    """Two neighbours on one level, whole or what they assign or return, each for the other."""
+    for n, a in enumerate(ctx.lines[:-1]):
+        for b in (x for x in ctx.lines[n + 1 : n + 1 + REACH] if _like(a, x)):
+            if a.shape.indent == b.shape.indent:
+                yield _two(a, b.text, b, a.text)
+            (left, value), (other, second) = _value(a.shape), _value(b.shape)
+            if value and second and value != second:
+                yield _two(a, left + second, b, other + value)
+
+
+def _like(a: CodeLine, b: CodeLine) -> bool:
+    plain = not (a.shape.opens_block or b.shape.opens_block or a.shape.loose or b.shape.loose)
+    return plain and a.text != b.text
+
+
+def _value(sh: Shape) -> tuple[str, str]:
+    """What stands before the value that a line assigns or returns, and the value."""
+    start = 1 if sh.first == "return" else 0
+    if not start:
+        start = next((i + 1 for i, t in enumerate(sh.tokens) if t.text in _ASSIGNS), 0)
+    if not 0 < start < sh.code_end:
+        return sh.text, ""
+    at = sh.tokens[start].start
+    return sh.text[:at], sh.text[at : sh.tokens[sh.code_end - 1].end]
+
+
+def _two(a: CodeLine, first: str, b: CodeLine, second: str) -> Block:
+    return edit_line(a.number, a.text, first), edit_line(b.number, b.text, second)
+
+
+def _relocations(ctx: Context) -> Iterator[Block]:
+    """A line to another place close by, on the level of one of the lines beside it there."""
+    for n, line in enumerate(ctx.lines):
+        if line.shape.opens_block or line.shape.loose:
+            continue
+        rest = [other for other in ctx.lines if other is not line]
+        for m in sorted(range(1, len(rest) + 1), key=lambda m: abs(m - n)):
+            if m == n or abs(m - n) > REACH:
+                continue
+            above, below = rest[m - 1], rest[m] if m < len(rest) else None
+            if above.shape.loose:
+                continue
+            levels = {above.shape.indent + (ctx.unit if above.shape.opens_block else "")}
+            if below is not None and not above.shape.opens_block:
+                levels.add(below.shape.indent)
+            number = above.number + 1 - (above.index > line.index)
+            for level in sorted(levels):
+                yield (
+                    Command("DELL", line.number),
+                    Command("ADDL", number, level + line.text.lstrip()),
+                )
 
 
 def _shifted(ctx: Context, start: int, end: int, old: str, new: str) -> Block:
@@ -86,8 +188,11 @@ def _everywhere(ctx: Context) -> Iterator[Block]:
     words = {token.text for line in ctx.lines for token in line.shape.tokens}
     for word in sorted(words & (FOREIGN.keys() | FOREIGN_OPERATORS.keys())):
         yield _rewritten(ctx, partial(_replaced, word=word))
-    for change in (_print, _comment, _colon, _comparison, _triple_quotes):
+    for change in (_print, _comment, _uncommented, _colon, _comparison, _triple_quotes):
         yield _rewritten(ctx, change)
+
+
+_WHOLE = (_renames, _exchanges, _siblings, _statement_shifts, _relocations)
 
 
 def _rewritten(ctx: Context, change: Callable[[Shape], str | None]) -> Block:
@@ -115,6 +220,11 @@ def _print(sh: Shape) -> str | None:
 
 def _comment(sh: Shape) -> str | None:
     return sh.text.replace("//", "#", 1) if sh.first == "//" else None
+
+
+def _uncommented(sh: Shape) -> str | None:
+    """Without the ends of another language's comment."""
+    return sh.indent + sh.text.replace("/*", "").replace("*/", "").strip()
 
 
 def _colon(sh: Shape) -> str | None:

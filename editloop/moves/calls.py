@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.expressions import operands
-from editloop.moves.lexer import is_operand
+from editloop.moves.lexer import ARITHMETIC, COMPARISONS, Shape, is_operand
+from editloop.moves.tables import COMMON_ATTRIBUTES, COMMON_BUILTINS
 
 _MAX_ARGUMENTS = 6
+_BETWEEN_TWO = ("+", "-", "*", "/", "//", "%", "<", "<=", ">", ">=", "==", "!=", "and", "or", "in")
 _ONE_ARGUMENT = frozenset(
     [
         "len",
@@ -71,6 +73,35 @@ def _argument_choice(line: CodeLine, callee: str) -> tuple[str, ...]:
     return (*choice, *_CONSTANTS.get(callee, ()))
 
 
+def unknown(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """A call of what does not exist: a function or method that does, its arguments, or an operator
+    between two of them."""
+    sh = line.shape
+    elements = dict(sh.groups)
+    for opener, closer in sh.pairs.items():
+        callee = sh.tokens[opener - 1] if 0 < opener < closer else None
+        if callee is None or callee.text not in ctx.undefined or sh.tokens[opener].text != "(":
+            continue
+        start = min((s.start for s in sh.primaries if s.end == opener), default=opener - 1)
+        if start < opener - 1:
+            functions = (*line.scope.functions, *COMMON_BUILTINS)
+            yield from (sh.put(start, opener, name) for name in functions)
+            yield from (sh.put(opener - 1, opener, name) for name in COMMON_ATTRIBUTES)
+        arguments = [sh.slice(span) for span in elements.get(opener, ())]
+        yield from (sh.put(start, closer + 1, argument) for argument in arguments)
+        if len(arguments) == 2:
+            alone = _alone(sh, start, closer + 1)
+            for operator in _BETWEEN_TWO:
+                new = f" {operator} ".join(arguments)
+                yield sh.put(start, closer + 1, new if alone else f"({new})")
+
+
+def _alone(sh: Shape, start: int, end: int) -> bool:
+    """Whether no operator stands beside a run of tokens."""
+    beside = {sh.tokens[i].text for i in (start - 1, end) if 0 <= i < len(sh.tokens)}
+    return not beside & (ARITHMETIC | COMPARISONS | {"not", "."})
+
+
 def slices(ctx: Context, line: CodeLine) -> Iterator[str]:
     """Subscripts to slices and back, bounds, and new subscripts."""
     sh = line.shape
@@ -98,6 +129,27 @@ def slices(ctx: Context, line: CodeLine) -> Iterator[str]:
             if new:
                 yield sh.text[: sh.tokens[opener].end] + new + sh.text[sh.tokens[closer].start :]
     yield from _new_subscripts(ctx, line)
+
+
+def subscripts(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """Every subscript that is a name one further down, or further up; or none of them so."""
+    sh = line.shape
+    places = [
+        (sh.tokens[opener + 1].end, sh.tokens[closer].start)
+        for opener, closer in sorted(sh.pairs.items())
+        if closer > opener > 0
+        and sh.tokens[opener].text == "["
+        and is_operand(sh.tokens[opener - 1])
+        if sh.tokens[opener + 1].kind == "name"
+    ]
+    if len(places) < 2:
+        return
+    for tail in (" - 1", " + 1", ""):
+        text = sh.text
+        for start, end in reversed(places):
+            if text[start:end].replace(" ", "") in ("", "-1", "+1"):
+                text = text[:start] + tail + text[end:]
+        yield text
 
 
 def _new_subscripts(ctx: Context, line: CodeLine) -> Iterator[str]:

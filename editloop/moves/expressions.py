@@ -108,7 +108,7 @@ def off_by_one(ctx: Context, line: CodeLine) -> Iterator[str]:
             continue
         if after == "in" or before in ("not", "in") or first.text in _CALLS_ONLY:
             continue
-        for tail in (" + 1", " - 1"):
+        for tail in (" + 1", " - 1", *((" // 2",) if first.text in ("len", "sum") else ())):
             new = sh.slice(span) + tail
             yield sh.put(span.start, span.end, new)
             if before in _TIGHT or after in _TIGHT:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 from editloop.commands import Command, edit_line
 from editloop.moves.context import CodeLine, Context
@@ -62,7 +62,8 @@ def leaves(ctx: Context, line: CodeLine) -> Iterator[str]:
     if line.shape.first not in _LEAVING:
         return
     names = [n for n in line.scope.variables if n not in ("self", "cls", "_")][:8]
-    for value in (*_RESULTS, *(f" {name}" for name in (*names, *ctx.strings[:4]))):
+    pairs = (f"({a}, {b})" for a, b in permutations(names[:5], 2))
+    for value in (*_RESULTS, *(f" {name}" for name in (*names, *ctx.strings[:4], *pairs))):
         yield f"{line.shape.indent}return{value}"
     for word in ("pass", "break", "continue"):
         yield line.shape.indent + word

@@ -30,6 +30,7 @@ _STATEMENTS = (
     *("if", "elif", "else", "while", "for", "return", "assert", "def", "class", "try", "except"),
     *("with", "import", "from", "raise", "yield", "del", "pass", "break", "continue"),
 )
+_FOR_EQUALS = ("==", "!=", "<", ">", "<=", ">=", "-", "+", "*", "in")
 _BETWEEN = ("in", "and", "or", "if", "else", "is", "not in", "for", "as", "import")
 
 
@@ -57,6 +58,13 @@ def colons(ctx: Context, line: CodeLine) -> Iterator[str]:
                 yield sh.text[: sh.tokens[i - 1].end] + ":" + sh.text[sh.tokens[i - 1].end :]
     if sh.first == "else" and end > 2:
         yield sh.put(0, 1, "elif")
+
+
+def comparisons(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """A single ``=`` that should be an operator."""
+    for i, token in enumerate(line.shape.tokens):
+        if token.text == "=" and i:
+            yield from (line.shape.put(i, i + 1, other) for other in _FOR_EQUALS)
 
 
 def brackets(ctx: Context, line: CodeLine) -> Iterator[str]:

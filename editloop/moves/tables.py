@@ -18,7 +18,7 @@ def _siblings(*groups: str) -> dict[str, tuple[str, ...]]:
 
 
 OPERATORS = _siblings(
-    "< <= > >= == !=", "+ - * / // % **", "& | ^", "<< >>", "is ==", "+= -= *= /= //= %= ="
+    "< <= > >= == !=", "+ - * / // % **", "& | ^", "<< >> //", "is ==", "+= -= *= /= //= %= ="
 )
 """Binary operators by what may stand in their place."""
 OPERATORS["&"] += ("and",)
@@ -45,7 +45,7 @@ ATTRIBUTES = _siblings(
     "ljust rjust center zfill", "encode decode", "copy deepcopy", "search match fullmatch findall",
     "dumps loads dump load", "floor ceil trunc", "sin cos tan", "log log2 log10 exp", "sqrt pow",
     "sum prod", "heappush heappop heapify", "min max", "permutations combinations",
-    "mean median mode",
+    "mean median mode", "and_ or_ xor", "add sub mul",
 )  # fmt: skip
 BUILTINS = _siblings(
     "min max", "any all", "sorted reversed", "len sum max min", "range enumerate zip map",
@@ -86,6 +86,9 @@ COMMON_METHODS = frozenset(
     ]
 )
 COMMON_ATTRIBUTES = tuple(sorted(COMMON_METHODS))
+
+TYPES = ("list", "int", "str", "dict", "set", "tuple", "float", "bool", "object")
+"""What a name in an annotation may stand for."""
 
 BUILTIN_NAMES = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 HARD_KEYWORDS = frozenset(keyword.kwlist) - CONSTANTS

@@ -96,7 +96,10 @@ def _other_constants(ctx: Context, token: Token) -> Iterable[str]:
     if token.kind == "number":
         if text.isdecimal() and len(text) < 12:
             n = int(text)
-            near = (str(n + 1), str(n - 1), "0", "1", "-1", "2", f"-{n}", str(n * 10), str(n // 10))
+            near = (
+                *(str(n + 1), str(n - 1), "0", "1", "-1", "2", f"-{n}", str(n * 10), str(n // 10)),
+                *(str(n * 2), str(n // 2), f"'{n}'"),
+            )
             empties = ("None", "True", "False", "[]", '""', 'float("inf")') if n < 2 else ()
             return (*near, f"{n}.0", *ctx.numbers[:6], *empties)
         return (text.split(".")[0] or "0", "0", "1", *ctx.numbers[:6])
@@ -121,6 +124,7 @@ def _other_strings(ctx: Context, text: str) -> Iterator[str]:
     for changed in ("", " ", inner.upper(), inner.lower(), inner.capitalize(), inner.strip()):
         yield f"{prefix}{quote}{changed}{quote}"
     if inner.isdecimal():
+        yield inner
         yield f"{prefix}{quote}{int(inner) + 1}{quote}"
         yield f"{prefix}{quote}{int(inner) - 1}{quote}"
     if inner:
@@ -174,10 +178,12 @@ def _literals_for(line: CodeLine, i: int) -> tuple[str, ...]:
     after = tokens[i + 1].text if i + 1 < len(tokens) else ""
     if before == "return" and after in ("", "#"):
         return ("True", "False", "None", "0", "1", "[]")
-    if before in ("[", "(", ",", "+", "-", "==", "<", ">", "=", ":", "<=", ">=", "%") and after in (
+    if before in ("[", "(", ",", "+", "-", "==", "<", ">", "=", ":", "<=", ">=") and after in (
         *("]", ")", ",", ":", "", "==", "<", ">", "+", "-"),
     ):
         return ("0", "1", "-1") if before in ("(", ",", "==", "=") else ("0", "1")
+    if before in ("%", "//", "/", "*", "**"):
+        return ("2", "10")
     return ()
 
 

@@ -120,6 +120,31 @@ def test_particular_moves(text: str, finding: str, wire: str) -> None:
     assert wire in _wires(text, *([Finding(finding)] if finding else []))
 
 
+@pytest.mark.parametrize(
+    ("text", "finding", "fixed"),
+    [
+        ("if a[i] = b: pass", "SyntaxError: invalid syntax", "if a[i] != b: pass"),
+        ("x = self.mod(a, b)", "'A' object has no attribute 'mod'", "x = a % b"),
+        ("x = y * add(a, b)", "F821 Undefined name `add`", "x = y * (a + b)"),
+        ("x = self.largest(a)", "'A' object has no attribute 'largest'", "x = max(a)"),
+        ("x.put(a)", "'list' object has no attribute 'put'", "x.append(a)"),
+        ("x = fast(a, b)", "F821 Undefined name `fast`", "x = a"),
+        ("if a[i] == b[j]: pass", "", "if a[i - 1] == b[j - 1]: pass"),
+        ("if a[i-1] == b[j]: pass", "", "if a[i] == b[j]: pass"),
+        ("while i < len(a): pass", "", "while i < len(a) // 2: pass"),
+        ("def f(a, b):\n    return a", "", "def f(a, b):\n    return (a, b)"),
+        ("x = k % y", "", "x = k % 2"),
+        ("x = most(8)", "", "x = most(4)"),
+        ("x += 1", "", "x += '1'"),
+        ("x = '1'", "", "x = 1"),
+    ],
+)
+def test_texts_that_moves_make(text: str, finding: str, fixed: str) -> None:
+    state = _open(text)
+    found = moves(state, [Finding(finding, 0)] if finding else [])
+    assert fixed in [apply(state, command).text for command in found]
+
+
 def test_typos_of_undefined_names_come_first() -> None:
     text = "def f(values):\n    return vlues + 1\n"
     first = moves(_open(text), [Finding("F821 Undefined name `vlues`", 1)])[0]

@@ -94,6 +94,38 @@ BROKEN = {
         "var a = 1\nvar b = 'var c'\nconst c = 2\nvar d = a\n",
         "a = 1\nb = 'var c'\nconst c = 2\nd = a\n",
     ),
+
+
+    "an else too": (
+        "def f(a):\n    if a:\n    b = 1\nelse:\n    b = 2\n    return b\n",
+        "def f(a):\n    if a:\n        b = 1\n    else:\n        b = 2\n    return b\n",
+    ),
+    "a comment": ("/* a = 1\nb = 2 */\n", "a = 1\nb = 2\n"),
+}
+WHOLE = {
+    "a name everywhere": (
+        "def f(xs: Vector):\n    ys: Vector = xs\n",
+        "def f(xs: list):\n    ys: list = xs\n",
+        "F821 Undefined name `Vector`",
+    ),
+    "an operator everywhere": ("if a == b:\n    c = a == d\n", "if a != b:\n    c = a != d\n", ""),
+    "two lines exchanged": ("a = b\nb = 1\nc = 2\n", "c = 2\nb = 1\na = b\n", ""),
+    "two values exchanged": ("x.a = f(1)\nx.b = 2\n", "x.a = 2\nx.b = f(1)\n", ""),
+    "two results exchanged": (
+        "def f(a):\n    if a:\n        return False\n    return True\n",
+        "def f(a):\n    if a:\n        return True\n    return False\n",
+        "",
+    ),
+    "a line elsewhere": (
+        "for i in a:\n    if i:\n        j += 1\n    k = j\n",
+        "for i in a:\n    k = j\n    if i:\n        j += 1\n",
+        "",
+    ),
+    "an else of another header": (
+        "for i in a:\n    if i:\n        break\nelse:\n    b = 1\n",
+        "for i in a:\n    if i:\n        break\n    else:\n        b = 1\n",
+        "",
+    ),
 }
 
 
@@ -103,6 +135,16 @@ def test_blocks_undo_what_one_line_cannot(name: str) -> None:
     state = _open(broken)
     found = [_after(state, block) for block in blocks(build(state, _findings(broken)))]
     assert fixed in found
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_blocks_of_text_that_parses(name: str) -> None:
+    text, fixed, finding = WHOLE[name]
+    state = _open(text)
+    found = blocks(build(state, [Finding(finding)] if finding else []))
+    assert fixed in [_after(state, block) for block in found]
+    for block in found:
+        _after(state, block)  # each is possible
 
 
 def test_blocks_are_for_broken_text_and_several_lines() -> None:
