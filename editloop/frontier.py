@@ -33,6 +33,8 @@ class Node:
     depth: int
     later: tuple[Step, ...] | None = None
     """The steps that the parser does not find helpful; None before it was asked."""
+    last: bool = False
+    """Its steps have failed: what is left is to be tried."""
 
 
 class Ahead:

@@ -33,6 +33,9 @@ class Weights:
     """Cost of progress to a state in which something still raises an exception."""
     unscreened: float = 6.0
     """Cost of what the parser does not find helpful, where it finds something that is."""
+    resort: float = 14.0
+    """Cost of what is enumerated: below all moves of a state, above what they lead to without
+    progress."""
     ask: float = 4.0
     """Cost of asking the policy about a state: it takes as long as tens of verifications."""
     stall: float = 20.0

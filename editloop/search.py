@@ -24,7 +24,7 @@ from editloop.moves.context import is_syntax_finding
 from editloop.ordering import RAISES, Weights, gain, normalized, step_value
 from editloop.policy import Cancelled, Policy
 from editloop.state import EditState, apply
-from editloop.steps import Step, helpful, obvious, ordered, steps
+from editloop.steps import Step, helpful, obvious, ordered, resorts, steps
 from editloop.transcript import Observation, Transcript, observe
 from editloop.verdict import Verdict
 
@@ -277,8 +277,12 @@ class _Search:
         else, and what the policy writes freely, waits until that was tried.
         """
         entries: list[Entry] = []
-        screened = node.later is None and any(is_syntax_finding(f) for f in node.verdict.findings)
+        broken = any(is_syntax_finding(f) for f in node.verdict.findings)
+        screened = broken and node.later is None
         choice: Sequence[Step] = self._steps(node) if node.later is None else node.later
+        if not broken and not node.last:
+            base = node.base - self.weights.resort
+            entries.append((base, replace(node, base=base, last=True)))
         if screened:
             every, choice = choice, helpful(node.state, choice)
             base = node.base - (self.weights.unscreened if choice else 0.0)
@@ -295,7 +299,8 @@ class _Search:
             self.policy,
             node.transcript,
             choice,
-            first=() if screened else obvious(node.state, node.verdict.findings),
+            first=() if screened or node.last else obvious(node.state, node.verdict.findings),
+            free=not screened and not node.last,
             screened=screened,
             seed=seed,
             cancel=self.deadline,
@@ -303,7 +308,7 @@ class _Search:
         return entries + self._next_edge(node, Ahead(order, self.executor), 0)
 
     def _steps(self, node: Node) -> list[Step]:
-        found = steps(node.state, node.verdict.findings)
+        found = (resorts if node.last else steps)(node.state, node.verdict.findings)
         return [step for step in found if self.budget.turns > 1 or len(step) == 1]
 
     def _next_edge(self, node: Node, rest: Ahead, rank: int) -> list[Entry]:

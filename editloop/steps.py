@@ -13,7 +13,7 @@ from functools import reduce
 
 from editloop.checks.syntax import check_syntax
 from editloop.commands import Command, CommandError
-from editloop.moves import moves_in, renames
+from editloop.moves import moves_in, renames, resorts_in
 from editloop.moves.blocks import blocks
 from editloop.moves.context import build
 from editloop.policy import Policy
@@ -32,6 +32,11 @@ def steps(state: EditState, findings: Sequence[Finding]) -> list[Step]:
     """Every legal step: moves of one command, then blocks of several."""
     context = build(state, findings)
     return [*((move,) for move in moves_in(context)), *blocks(context)]
+
+
+def resorts(state: EditState, findings: Sequence[Finding]) -> list[Step]:
+    """What is tried when every step has failed."""
+    return [(move,) for move in resorts_in(build(state, findings))]
 
 
 def obvious(state: EditState, findings: Sequence[Finding]) -> list[Step]:
@@ -96,7 +101,8 @@ def ordered(
     steps: Sequence[Step],
     *,
     first: Sequence[Step] = (),
-    screened: bool,
+    free: bool = True,
+    screened: bool = False,
     seed: int,
     cancel: threading.Event | None,
 ) -> Iterator[tuple[Step, float]]:
@@ -104,7 +110,7 @@ def ordered(
 
     Of steps that begin with the same command the first has its probability, the second half of it,
     the third a third. Those of ``first`` come before the policy is asked, all equally probable.
-    ``screened``: these steps alone, as if there were no others; else the policy adds its own.
+    ``free``: the policy adds its own. ``screened``: as if there were no other steps.
     """
     for step in first:
         yield step, -math.log(len(first))
@@ -113,9 +119,7 @@ def ordered(
         known.setdefault(step[0], []).append(step)
     found = (
         (step, proposal.log_prob - math.log1p(at))
-        for proposal in policy.propose(
-            transcript, list(known), seed=seed, cancel=cancel, free=not screened
-        )
+        for proposal in policy.propose(transcript, list(known), seed=seed, cancel=cancel, free=free)
         for at, step in enumerate(known.get(proposal.command, [(proposal.command,)]))
     )
     yield from _shared(found) if screened else found

@@ -40,7 +40,8 @@ _HEADROOM = 4.0
 _LEAST_CPU = 0.1
 _NO_ANSWER = "no answer in time"
 _UNKNOWN_CPU = 0.5
-"""Where this version does not parse: nobody knows what a fix needs."""
+"""Where this version does not parse: nobody knows what a fix needs, so it gets this much at first,
+and less with each candidate that gives no answer."""
 _ENDLESS_CPU = 0.06
 """Where this version does not end, and so many candidates will not: of 457 programs with short
 tests all but two need less."""
@@ -50,6 +51,16 @@ class Check(Protocol):
     """A check that runs code, beyond syntax and static analysis."""
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult: ...
+
+
+@dataclass(slots=True)
+class _Patience:
+    """``waited`` counts the candidates without an answer."""
+
+    waited: int = 0
+
+    def limit(self, cpu_seconds: float) -> float:
+        return max(_LEAST_CPU, cpu_seconds / (1 + self.waited / 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ class TestCheck:
     pool: SandboxPool
     prelude: str = ""
     limits: Limits = Limits()
+    patience: _Patience | None = None
 
     def calibrated(self, source: str) -> TestCheck:
         """With limits that fit what this version of the module needs.
@@ -72,7 +84,8 @@ class TestCheck:
         """
         if check_syntax(source) is not None:
             cpu_seconds = min(_UNKNOWN_CPU, self.limits.cpu_seconds)
-            return replace(self, limits=Limits(cpu_seconds, self.limits.wall_seconds))
+            limits = Limits(cpu_seconds, self.limits.wall_seconds)
+            return replace(self, limits=limits, patience=_Patience())
         self.run(source, None)  # the first run of a sandbox starts it
         started = time.monotonic()
         known = self.run(source, None)
@@ -83,15 +96,18 @@ class TestCheck:
         return replace(self, limits=Limits(cpu_seconds, self.limits.wall_seconds))
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
+        seconds = self.limits.cpu_seconds
         outcomes = run_plan(
             self.pool,
             source,
             self.plan,
             prelude=self.prelude,
-            cpu_seconds=self.limits.cpu_seconds,
+            cpu_seconds=self.patience.limit(seconds) if self.patience else seconds,
             wall_seconds=self.limits.wall_seconds,
             cancel=cancel,
         )
+        if self.patience and any(outcome.status == "timeout" for outcome in outcomes):
+            self.patience.waited += 1
         good = sum(outcome.status == "pass" for outcome in outcomes)
         return CheckResult(self.name, good, len(outcomes), outcome_findings(outcomes))
 

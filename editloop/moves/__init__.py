@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from editloop.commands import Command, CommandError, edit_line
-from editloop.moves import calls, expressions, inserts, lines, parts, syntax, words
+from editloop.moves import calls, expressions, inserts, lines, parts, small, syntax, words
 from editloop.moves.context import CodeLine, Context, build
 from editloop.state import MAX_VIEW_LINES, EditState, apply
 from editloop.transcript import Finding
 
-__all__ = ["KINDS", "MAX_MOVES", "Kind", "moves", "moves_in", "renames"]
+__all__ = ["KINDS", "MAX_MOVES", "Kind", "moves", "moves_in", "renames", "resorts_in"]
 
 MAX_LINE_CHARS = 300
 """A longer line is data or generated: it has too many tokens to try them all."""
@@ -87,7 +87,14 @@ KINDS: tuple[Kind, ...] = (
     Kind("conversion", expressions.conversions, when="whole"),
     Kind("condition", calls.conditions, when="whole"),
     Kind("join", produce=lines.joins, when="broken"),
+    Kind("body", produce=small.bodies, when="broken"),
 )
+RESORTS: tuple[Kind, ...] = (
+    Kind("other-condition", small.conditions),
+    Kind("small-value", small.values),
+    Kind("small-return", produce=small.returns),
+)
+"""For text that parses, when all else has failed: written by enumeration."""
 
 
 def moves(state: EditState, findings: Sequence[Finding]) -> list[Command]:
@@ -102,9 +109,18 @@ def moves_in(context: Context) -> list[Command]:
     """The same, where the context is at hand."""
     if not context.state.view:
         return []
+    return _made(context, KINDS)
+
+
+def resorts_in(context: Context) -> list[Command]:
+    """What is left to try when the moves have failed."""
+    return _made(context, RESORTS) if context.state.view and not context.broken else []
+
+
+def _made(context: Context, kinds: Sequence[Kind]) -> list[Command]:
     seen: set[tuple[int, str]] = set()
     found: dict[Command, None] = {}
-    for kind in KINDS:
+    for kind in kinds:
         if kind.when == ("whole" if context.broken else "broken"):
             continue
         for command in _of_kind(kind, context, seen):

@@ -94,8 +94,6 @@ BROKEN = {
         "var a = 1\nvar b = 'var c'\nconst c = 2\nvar d = a\n",
         "a = 1\nb = 'var c'\nconst c = 2\nd = a\n",
     ),
-
-
     "an else too": (
         "def f(a):\n    if a:\n    b = 1\nelse:\n    b = 2\n    return b\n",
         "def f(a):\n    if a:\n        b = 1\n    else:\n        b = 2\n    return b\n",

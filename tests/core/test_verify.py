@@ -114,6 +114,18 @@ def test_limits_follow_what_the_original_needs(pool: SandboxPool) -> None:
     assert check.calibrated(endless).limits.cpu_seconds < 0.5, "most candidates do not end either"
 
 
+def test_endless_candidates_wear_out_patience(pool: SandboxPool) -> None:
+    check = TestCheck("tests", plan_asserts(["assert double(2) == 4"]), pool)
+    check = check.calibrated("def double(x)\n")
+    assert check.patience is not None
+    assert check.run(GOOD, None).passed
+    assert check.patience.limit(0.5) == 0.5
+    for _ in range(8):
+        assert not check.run(GOOD.replace("return", "while True: pass\n    return"), None).passed
+    assert check.patience.limit(0.5) == pytest.approx(0.1)
+    assert check.run(GOOD, None).passed
+
+
 def test_findings_say_call_answer_and_expectation() -> None:
     outcomes = [
         TestOutcome("a", "pass"),
