@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import warnings
 from functools import lru_cache
 
@@ -26,3 +27,10 @@ def check_syntax(source: str) -> Finding | None:
     except (ValueError, RecursionError, MemoryError) as error:
         return Finding(f"SyntaxError: {error}")
     return None
+
+
+def parse_quietly(source: str) -> ast.Module:
+    """``ast.parse`` without its warnings, which would reach the person's terminal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source)

@@ -10,6 +10,7 @@ import doctest
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from editloop.checks.syntax import parse_quietly
 from editloop.sandbox.inner.show import show
 
 CAP = 120
@@ -52,7 +53,7 @@ def extract(source: str, names: Sequence[str] | None = None) -> tuple[DocGroup, 
     dotted names to keep.
     """
     try:
-        tree = ast.parse(source)
+        tree = parse_quietly(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     wanted = None if names is None else set(names)
@@ -87,7 +88,7 @@ def cut(source: str) -> str:
     if "\f" in source:
         lines = [line + "\n" for line in lines]
     raw = [line.encode() for line in lines]
-    found = [doc for _, _, doc in _documented(ast.parse(source)) if ">>>" in str(doc.value)]
+    found = [doc for _, _, doc in _documented(parse_quietly(source)) if ">>>" in str(doc.value)]
     for doc in sorted(found, key=lambda doc: doc.lineno, reverse=True):
         assert doc.end_lineno is not None
         assert doc.end_col_offset is not None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from editloop.checks.syntax import parse_quietly
 from editloop.sandbox.inner.show import CAP
 from editloop.sandbox.pool import Answers, Job, SandboxPool
 
@@ -124,7 +125,7 @@ def imports(source: str, names: Sequence[str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     try:
-        tree = ast.parse(source)
+        tree = parse_quietly(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return found
     for node in tree.body:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from editloop.checks import testdoc
+from editloop.checks import testdoc, testjudge
 from editloop.checks.plans import plan_asserts, plan_doctests, plan_tests
 from editloop.checks.testruns import record_calls, run_plan
 from editloop.sandbox import SandboxPool
@@ -163,3 +163,11 @@ def test_record_calls(pool: SandboxPool) -> None:
         None,
         None,
     ]
+
+
+def test_a_source_that_python_warns_of_is_read_in_silence() -> None:
+    # Warnings are errors in tests: one that got out would end this.
+    source = 'def f():\n    """\n    >>> f()\n    1\n    """\n    return "\\d" and 1if 1 else 2\n'
+    assert len(testdoc.extract(source)) == 1
+    assert ">>>" not in testdoc.cut(source)
+    assert testjudge.imports("from math import pi\nx = '\\d'\n", ["pi"])
