@@ -271,26 +271,42 @@ class _Search:
         return picked, None
 
     def _expanded(self, node: Node) -> list[Entry]:
-        """Ask the policy for the order of a node's moves, and take the first.
+        """The best step of a node, in the order of the policy; and the node again, for what waits.
 
         Where the text does not parse, what the parser finds helpful comes first and by itself; all
-        else, and what the policy writes freely, waits until that was tried.
+        else, and what the policy writes freely, waits until that was tried. Where it parses, small
+        expressions wait until everything was.
         """
-        entries: list[Entry] = []
-        broken = any(is_syntax_finding(f) for f in node.verdict.findings)
-        screened = broken and node.later is None
-        choice: Sequence[Step] = self._steps(node) if node.later is None else node.later
-        if not broken and not node.last:
+        findings = node.verdict.findings
+        if node.last:
+            return self._asked(node, resorts(node.state, findings), free=False)
+        if node.later is not None:
+            return self._asked(node, node.later)
+        # A single turn is a single command.
+        several = self.budget.turns > 1
+        every = [step for step in steps(node.state, findings) if several or len(step) == 1]
+        if not any(is_syntax_finding(finding) for finding in findings):
             base = node.base - self.weights.resort
-            entries.append((base, replace(node, base=base, last=True)))
-        if screened:
-            every, choice = choice, helpful(node.state, choice)
-            base = node.base - (self.weights.unscreened if choice else 0.0)
-            good = set(choice)
-            later = tuple(step for step in every if step not in good)
-            entries.append((base, replace(node, base=base, later=later)))
-            if not choice:
-                return entries
+            rest = replace(node, base=base, last=True)
+            first = obvious(node.state, findings)
+            return [(base, rest), *self._asked(node, every, first=first)]
+        choice = helpful(node.state, every)
+        good = set(choice)
+        base = node.base - (self.weights.unscreened if choice else 0.0)
+        rest = replace(node, base=base, later=tuple(step for step in every if step not in good))
+        asked = self._asked(node, choice, free=False, alone=True) if choice else []
+        return [(base, rest), *asked]
+
+    def _asked(
+        self,
+        node: Node,
+        choice: Sequence[Step],
+        *,
+        first: Sequence[Step] = (),
+        free: bool = True,
+        alone: bool = False,
+    ) -> list[Entry]:
+        """Ask the policy for the order of some steps of a node (see ``ordered``), take the best."""
         # Siblings must not all follow one order, and the seed must decide all of it.
         seed = (
             self.seed * 1_000_003 + node.depth * 8191 + self.candidates if node.depth else self.seed
@@ -299,17 +315,13 @@ class _Search:
             self.policy,
             node.transcript,
             choice,
-            first=() if screened or node.last else obvious(node.state, node.verdict.findings),
-            free=not screened and not node.last,
-            screened=screened,
+            first=first,
+            free=free,
+            screened=alone,
             seed=seed,
             cancel=self.deadline,
         )
-        return entries + self._next_edge(node, Ahead(order, self.executor), 0)
-
-    def _steps(self, node: Node) -> list[Step]:
-        found = (resorts if node.last else steps)(node.state, node.verdict.findings)
-        return [step for step in found if self.budget.turns > 1 or len(step) == 1]
+        return self._next_edge(node, Ahead(order, self.executor), 0)
 
     def _next_edge(self, node: Node, rest: Ahead, rank: int) -> list[Entry]:
         """The next of a node's edges; nothing where there is no other."""

@@ -184,6 +184,20 @@ def test_benchset_of_chosen_families(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert [dict(task.meta)["family"] for task in read_tasks(out)] == ["missing_colon"]
 
 
+def test_demonstrations_of_chosen_families(
+    grader: Grader, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = ("missing_return", "wrong_return")
+    settings = DemoSettings(tested=12, several=0.0, clean=0.0, families=chosen)
+    demos = list(entry_demos(ENTRY, Scene("plain", FIND, ASSERTS), (), grader, settings))
+    assert {demo.family for demo in demos} == {("missing_return",), ("wrong_return",)}
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text("")
+    words = ["train", "demos", str(corpus), "--out", str(tmp_path / "out"), "--family"]
+    assert cli([*words, "missing_else"]) == 2, "a family that is held out"
+    assert "no family missing_else: there are operator, " in capsys.readouterr().err
+
+
 def test_types_and_choice_of_calls() -> None:
     assert type_of([[1, 2], []]) == "List[int]"
     assert type_of([[[1]], [[2]]]) == "List[List[int]]"
