@@ -278,13 +278,13 @@ class _Search:
         expressions wait until everything was.
         """
         findings = node.verdict.findings
-        if node.last:
-            return self._asked(node, resorts(node.state, findings), free=False)
         if node.later is not None:
             return self._asked(node, node.later)
-        # A single turn is a single command.
-        several = self.budget.turns > 1
-        every = [step for step in steps(node.state, findings) if several or len(step) == 1]
+        every = (resorts if node.last else steps)(node.state, findings)
+        if self.budget.turns == 1:  # a single turn is a single command
+            every = [step for step in every if len(step) == 1]
+        if node.last:
+            return self._asked(node, every, free=False)
         if not any(is_syntax_finding(finding) for finding in findings):
             base = node.base - self.weights.resort
             rest = replace(node, base=base, last=True)
@@ -371,8 +371,9 @@ class _Search:
         value = step_value(parent.verdict, verdict, edge.log_prob, weights)
         if gain(parent.verdict, verdict, weights) is None:
             return value
-        if any(is_syntax_finding(f) for f in parent.verdict.findings):
-            # All that the parser left makes progress, so that alone says little.
+        if len(edge.step) > 1 or any(is_syntax_finding(f) for f in parent.verdict.findings):
+            # All that the parser left makes progress, and so do many blocks beside a likely one of
+            # their commands: that alone says little.
             value += edge.log_prob
         siblings = self.crowds.get(parent.commands, 0)
         self.crowds[parent.commands] = siblings + 1

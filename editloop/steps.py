@@ -14,7 +14,7 @@ from functools import reduce
 from editloop.checks.syntax import check_syntax
 from editloop.commands import Command, CommandError
 from editloop.moves import moves_in, renames, resorts_in
-from editloop.moves.blocks import blocks
+from editloop.moves.blocks import blocks, unlikely_blocks
 from editloop.moves.context import build
 from editloop.policy import Policy
 from editloop.state import EditState, apply
@@ -36,7 +36,8 @@ def steps(state: EditState, findings: Sequence[Finding]) -> list[Step]:
 
 def resorts(state: EditState, findings: Sequence[Finding]) -> list[Step]:
     """What is tried when every step has failed."""
-    return [(move,) for move in resorts_in(build(state, findings))]
+    context = build(state, findings)
+    return [*unlikely_blocks(context), *((move,) for move in resorts_in(context))]
 
 
 def obvious(state: EditState, findings: Sequence[Finding]) -> list[Step]:

@@ -37,9 +37,18 @@ _ASSIGNS = ("=", *sorted(AUGMENTED))
 
 
 def blocks(context: Context) -> list[Block]:
-    """Distinct runs of at least two commands, each on a line of its own."""
-    kinds = (_broken_shifts, _everywhere) if context.broken else _WHOLE
-    found = dict.fromkeys(block for kind in kinds for block in kind(context))
+    """Distinct runs of at least two commands."""
+    kinds = (_broken_shifts, _everywhere) if context.broken else (_renames, _statement_shifts)
+    return _distinct(context, kinds)
+
+
+def unlikely_blocks(context: Context) -> list[Block]:
+    """For text that parses: those that would hold up the moves beside which they stand."""
+    return [] if context.broken else _distinct(context, (_exchanges, _siblings, _relocations))
+
+
+def _distinct(ctx: Context, kinds: Sequence[Callable[[Context], Iterator[Block]]]) -> list[Block]:
+    found = dict.fromkeys(block for kind in kinds for block in kind(ctx))
     return [block for block in found if len(block) > 1]
 
 
@@ -190,9 +199,6 @@ def _everywhere(ctx: Context) -> Iterator[Block]:
         yield _rewritten(ctx, partial(_replaced, word=word))
     for change in (_print, _comment, _uncommented, _colon, _comparison, _triple_quotes):
         yield _rewritten(ctx, change)
-
-
-_WHOLE = (_renames, _exchanges, _siblings, _statement_shifts, _relocations)
 
 
 def _rewritten(ctx: Context, change: Callable[[Shape], str | None]) -> Block:

@@ -113,7 +113,7 @@ def test_three_mistakes_with_progress_between() -> None:
         ("is_even(4)", True),
         ("is_even(3)", False),
     ]
-    result = _search(INDEPENDENT, cases, 2500, seed=1)
+    result = _search(INDEPENDENT, cases, 2500, seed=2)
     assert result.reason == "fixed"
     assert len(result.solutions[0].commands) == 3
 

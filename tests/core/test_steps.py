@@ -8,7 +8,7 @@ import pytest
 from editloop.checks.syntax import check_syntax
 from editloop.commands import Command, parse
 from editloop.moves import moves
-from editloop.moves.blocks import blocks
+from editloop.moves.blocks import blocks, unlikely_blocks
 from editloop.moves.context import build
 from editloop.policy import UniformPolicy
 from editloop.state import EditState, apply
@@ -139,7 +139,8 @@ def test_blocks_undo_what_one_line_cannot(name: str) -> None:
 def test_blocks_of_text_that_parses(name: str) -> None:
     text, fixed, finding = WHOLE[name]
     state = _open(text)
-    found = blocks(build(state, [Finding(finding)] if finding else []))
+    context = build(state, [Finding(finding)] if finding else [])
+    found = [*blocks(context), *unlikely_blocks(context)]
     assert fixed in [_after(state, block) for block in found]
     for block in found:
         _after(state, block)  # each is possible
