@@ -149,8 +149,8 @@ class ModelPolicy:
     ) -> list[Command]:
         """Moves by their line's probability, times one over their place in the generator's order.
 
-        Of held-out demonstrations whose move is not among the RANKED this order has it at place 77,
-        the generator's own at 146 (medians of 68).
+        Of 235 held-out demonstrations 20 have their move beyond the RANKED: at place 70 (median),
+        at 91 where the generator's order did not follow the corpus.
         """
         places = list(dict.fromkeys((move.verb, move.line) for move in moves))
         rows = [self.dialect.place(verb, line) for verb, line in places]
