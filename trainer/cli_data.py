@@ -171,12 +171,6 @@ def _known(names: Sequence[str] | None, known: Sequence[str]) -> tuple[str, ...]
     return tuple(names or ())
 
 
-def mount(app: typer.Typer) -> None:
-    """Add the commands to an application."""
-    for command in (corpus, record, demos, tasks, validate, benchset):
-        app.command()(command)
-
-
 def _report(result: tuple[int, bool]) -> None:
     rows, complete = result
     ending = "complete" if complete else "stopped early: the same command goes on"

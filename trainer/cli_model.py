@@ -1,4 +1,4 @@
-"""``editloop train tokenizer``, ``rows`` and ``scratch``: from a corpus to a checkpoint."""
+"""``editloop train tokenizer``, ``rows``, ``scratch`` and ``average``: from corpus to checkpoint."""
 
 from __future__ import annotations
 
@@ -145,6 +145,19 @@ def scratch(
     _train(trainer, rows, dev)
     trainer.write_model(tokenizer)
     console.print(f"{run.model}: step {trainer.step}, {trainer.tokens} tokens")
+
+
+def average(
+    first: Annotated[Path, typer.Argument(exists=True, help="The checkpoint before.")],
+    second: Annotated[Path, typer.Argument(exists=True, help="The one trained from it.")],
+    out: Out,
+    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Of the second one.")] = 0.7,
+) -> None:
+    """Average two checkpoints of one shape."""
+    from trainer.average import average as written
+
+    written(first, second, share, out)
+    console.print(f"{out}: {1 - share:.2f} of {first}, {share:.2f} of {second}")
 
 
 def _model(

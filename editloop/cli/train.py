@@ -16,6 +16,7 @@ COMMANDS = {
     "tokenizer": "trainer.cli_model",
     "rows": "trainer.cli_model",
     "scratch": "trainer.cli_model",
+    "average": "trainer.cli_model",
     "sft": "trainer.cli_sft",
     "rlvr": "trainer.cli_rlvr",
     "plot": "trainer.cli_sft",

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 import torch
 from killing import file_limit, in_killed_process, kill_self
+from safetensors.torch import load_file
+from transformers import Qwen3ForCausalLM
 
+from editloop.cli import run as cli
 from editloop.commands import edit_line
 from editloop.engine import Engine
 from editloop.engine.compact import CompactDialect
@@ -27,6 +30,7 @@ from editloop.transcript import (
 )
 from export import write_gguf
 from export.testing import stdlib_texts
+from trainer.average import average
 from trainer.rows import Rows, batches, encode_rows, module_transcript
 from trainer.run import RunError, RunFolder, rate_factor, read_metrics
 from trainer.score import evaluate
@@ -55,6 +59,28 @@ def rows(encoder: EpisodeEncoder) -> Rows:
     files = [text.split("\n") for text in stdlib_texts(20)]
     parts = ["\n".join(f[a : a + 12]) for f in files if len(f) > 80 for a in (30, 60)]
     return encode_rows((episode(part, 3, "    return x") for part in parts), encoder, 700)
+
+
+def test_the_mean_of_two_checkpoints(tmp_path: Path) -> None:
+    folders = tmp_path / "a", tmp_path / "b"
+    models = [make_model(SHAPE, 0, 1, 2, seed) for seed in (1, 2)]
+    for folder, model in zip(folders, models, strict=True):
+        model.save_pretrained(folder)
+    out = tmp_path / "mean"
+    words = ["train", "average", *map(str, folders), "-o", str(out), "--share"]
+    assert cli([*words, "0.25"]) == 0
+    read = [load_file(path / "model.safetensors") for path in (*folders, out)]
+    assert read[0].keys() == read[2].keys()
+    for name, mean in read[2].items():
+        torch.testing.assert_close(mean, 0.75 * read[0][name] + 0.25 * read[1][name])
+    assert Qwen3ForCausalLM.from_pretrained(out).config.hidden_size == SHAPE.width
+    assert cli([*words, "0.25"]) == 2, "it exists"
+    make_model(replace(SHAPE, layers=1), 0, 1, 2, 0).save_pretrained(tmp_path / "c")
+    with pytest.raises(RunError, match="different shapes"):
+        average(folders[0], tmp_path / "c", 0.5, tmp_path / "d")
+    with pytest.raises(RunError, match=r"holds no model\.safetensors"):
+        average(folders[0], tmp_path, 0.5, tmp_path / "d")
+    assert not (tmp_path / "d").exists()
 
 
 def make_trainer(
