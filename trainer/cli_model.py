@@ -1,4 +1,4 @@
-"""``editloop train tokenizer``, ``rows``, ``scratch`` and ``average``: from corpus to checkpoint."""
+"""``editloop train tokenizer``, ``rows``, ``scratch``, ``average``: from corpus to checkpoint."""
 
 from __future__ import annotations
 
