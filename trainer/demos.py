@@ -63,7 +63,8 @@ class DemoSettings:
     families: tuple[str, ...] = ()
 
     def chosen(self) -> tuple[Family, ...]:
-        return tuple(f for f in training_families() if f.name in (self.families or (f.name,)))
+        wanted = self.families
+        return tuple(f for f in training_families() if not wanted or f.name in wanted)
 
 
 @dataclass(frozen=True, slots=True)

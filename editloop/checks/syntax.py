@@ -16,9 +16,8 @@ def check_syntax(source: str) -> Finding | None:
     Remembered for the last sources: of a large file every part of a repair asks once more.
     """
     try:
-        with warnings.catch_warnings():
-            # An invalid escape in the user's file is no business of ours.
-            warnings.simplefilter("ignore")
+        # An invalid escape in the user's file is no business of ours.
+        with warnings.catch_warnings(action="ignore"):
             compile(source, "<module>", "exec", dont_inherit=True)
     except SyntaxError as error:
         kind = type(error).__name__
@@ -31,6 +30,5 @@ def check_syntax(source: str) -> Finding | None:
 
 def parse_quietly(source: str) -> ast.Module:
     """``ast.parse`` without its warnings, which would reach the person's terminal."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         return ast.parse(source)

@@ -243,11 +243,7 @@ def _colon(sh: Shape) -> str | None:
 
 def _comparison(sh: Shape) -> str | None:
     """``==`` for every ``=`` of a condition."""
-    text = sh.text
-    for token in reversed(sh.tokens if sh.first in _CONDITIONS else ()):
-        if token.text == "=":
-            text = f"{text[: token.start]}=={text[token.end :]}"
-    return text
+    return _exchanged(sh, "=", "==") if sh.first in _CONDITIONS else None
 
 
 def _triple_quotes(sh: Shape) -> str | None:
