@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from trainer.files import synced
 from trainer.run import RunError
 
 WEIGHTS = "model.safetensors"
@@ -23,7 +24,8 @@ def average(first: Path, second: Path, share: float, out: Path) -> None:
     """Write ``(1 - share) * first + share * second``, with the other files of ``second``.
 
     ``first`` and ``second``: Hugging Face folders with one weights file each. ``out`` is there as a
-    whole or not at all. Raises RunError where the two do not fit, or where ``out`` exists.
+    whole or not at all. Raises RunError where the two do not fit, where ``out`` exists or cannot be
+    written.
     """
     if out.exists():
         raise RunError(f"{out} exists: name another folder")
@@ -36,9 +38,15 @@ def average(first: Path, second: Path, share: float, out: Path) -> None:
     }
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(second, part)
-    save_file(mean, part / WEIGHTS, metadata={"format": "pt"})
-    os.replace(part, out)
+    try:
+        shutil.copytree(second, part, ignore=shutil.ignore_patterns(WEIGHTS))
+        save_file(mean, part / WEIGHTS, metadata={"format": "pt"})
+        for file in part.iterdir():
+            synced(file)
+        os.replace(part, out)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise RunError(f"{out} could not be written ({error})") from error
 
 
 def _weights(folder: Path) -> dict[str, Tensor]:

@@ -80,7 +80,9 @@ def test_the_mean_of_two_checkpoints(tmp_path: Path) -> None:
         average(folders[0], tmp_path / "c", 0.5, tmp_path / "d")
     with pytest.raises(RunError, match=r"holds no model\.safetensors"):
         average(folders[0], tmp_path, 0.5, tmp_path / "d")
-    assert not (tmp_path / "d").exists()
+    with file_limit(10_000), pytest.raises(RunError, match="could not be written"):
+        average(*folders, 0.5, tmp_path / "d")
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("d")]
 
 
 def make_trainer(
