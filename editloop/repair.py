@@ -1,18 +1,21 @@
 """One repair: a document, a window, a verifier and a policy go in; verified fixes come out.
 
-The one place where serving, the command line and the benchmark meet the search.
+The one place where serving, the command line and the benchmark meet the search. Where there is more
+than one core, the policy's search has others beside it that need no policy: what a small model is
+sure of and wrong about, they do not believe.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from editloop.policy import Policy
-from editloop.search import Budget, Progress, SearchResult, search
+from editloop.policy import Policy, UniformPolicy
+from editloop.search import Budget, Progress, SearchResult, Stop, in_order, search
 from editloop.state import EditState
 from editloop.verdict import Verdict
 from editloop.verify import Verifier
@@ -31,7 +34,15 @@ class Repair:
     @property
     def reason(self) -> str:
         """One line for a person."""
-        return self.result.reason if self.result else "every check passes"
+        if self.result is None:
+            return "every check passes"
+        after = f" after {self.result.candidates} candidates"
+        return self.result.reason + (after if self.result.reason == "out of time" else "")
+
+
+HEAD_START = 1.0
+"""Seconds that the policy's search is alone. What it finds by then is what a person would take;
+where tests are weak, others find something worse as fast."""
 
 
 def repair(
@@ -49,27 +60,67 @@ def repair(
 ) -> Repair:
     """Verify the state as it is (``before``, when known), and search for fixes where it fails.
 
-    ``workers`` states are verified, or shown to the policy, at once. Raises EngineError.
+    ``workers`` - 1 searches in uniform order join that of the policy, and the first with a fix
+    ends all. With a limit of candidates none does, and the result depends on the arguments alone.
+    Raises EngineError.
     """
-
-    def verify(candidate: EditState) -> Verdict:
-        return verifier.verify(candidate.text, cancel)
-
-    before = before or verify(state)
+    before = before or verifier.verify(state.text, cancel)
     if before.passed:
         return Repair("nothing wrong", before, None)
-    with ThreadPoolExecutor(2 * workers) as executor:
-        result = search(
+    stop = Stop(cancel)
+    numbers = itertools.count(1)
+    passed: dict[str, int] = {}
+
+    def verify(candidate: EditState) -> Verdict:
+        verdict = verifier.verify(candidate.text, stop)
+        number = next(numbers)
+        if verdict.passed:
+            passed.setdefault(candidate.text, number)
+        return verdict
+
+    def run(
+        policy: Policy,
+        budget: Budget,
+        seed: int,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> SearchResult:
+        return search(
             state,
             policy,
             verify,
             budget=budget,
             seed=seed,
             alternatives=alternatives,
-            cancel=cancel,
+            cancel=stop,
             on_progress=on_progress,
             first_verdict=before,
-            executor=executor,
-            batch=workers,
         )
-    return Repair("fixed" if result.solutions else "not fixed", before, result)
+
+    def join(number: int) -> SearchResult | None:
+        if stop.wait(HEAD_START):
+            return None
+        found = run(UniformPolicy(), budget.after(HEAD_START), seed + number)
+        if found.solutions:
+            stop.set()
+        return found
+
+    others = range(1, workers) if budget.candidates is None else ()
+    with ThreadPoolExecutor(workers) as executor:
+        joined = [executor.submit(join, number) for number in others]
+        try:
+            results = [run(policy, budget, seed, on_progress)]
+        finally:
+            stop.set()
+        results += [found for one in joined if (found := one.result()) is not None]
+    fixes = {fix.state.text: fix for result in reversed(results) for fix in result.solutions}
+    counted = (replace(fix, candidates=passed[text]) for text, fix in fixes.items())
+    best = in_order(state, counted)[:alternatives]
+    asked = cancel is not None and cancel.is_set()
+    result = SearchResult(
+        best,
+        candidates=sum(result.candidates for result in results),
+        turns=max(result.turns for result in results),
+        seconds=results[0].seconds,
+        reason="fixed" if best and not asked else results[0].reason,
+    )
+    return Repair("fixed" if best else "not fixed", before, result)

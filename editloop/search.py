@@ -10,15 +10,13 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import TypeVar
 
 from editloop.commands import Command, CommandError, without
 from editloop.edits import edit_characters, edit_size
-from editloop.frontier import Ahead, Edge, Entry, Frontier, Node
+from editloop.frontier import Edge, Entry, Frontier, Node
 from editloop.loop import summary
 from editloop.moves.context import is_syntax_finding
 from editloop.ordering import RAISES, Weights, gain, normalized, step_value
@@ -29,8 +27,6 @@ from editloop.transcript import Observation, Transcript, observe
 from editloop.verdict import Verdict
 
 Verify = Callable[[EditState], Verdict]
-_A = TypeVar("_A")
-_B = TypeVar("_B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +36,10 @@ class Budget:
     seconds: float | None = 10.0
     candidates: int | None = None
     turns: int = 6
+
+    def after(self, seconds: float) -> Budget:
+        """What is left of it."""
+        return replace(self, seconds=None if self.seconds is None else self.seconds - seconds)
 
     def half(self) -> Budget:
         """Half of the seconds and candidates."""
@@ -61,7 +61,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """A verified fix; ``candidates`` and ``seconds`` are those spent until it was found."""
+    """A verified fix; ``candidates`` are those verified until it was found."""
 
     state: EditState
     commands: tuple[Command, ...]
@@ -69,7 +69,6 @@ class Solution:
     log_prob: float
     edit_size: int
     candidates: int
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,49 +99,45 @@ def search(
     first_verdict: Verdict | None = None,
     polish: float = 0.5,
     weights: Weights = Weights(),
-    executor: Executor | None = None,
-    batch: int = 1,
 ) -> SearchResult:
     """Search for verified fixes of ``state``; at most ``alternatives``, distinct by their source.
 
     With no limit of seconds the result depends on the arguments alone. After the first fix it goes
     on for ``polish`` times the candidates spent so far (at least 10), for a smaller fix or another
-    one. ``executor`` verifies, or asks the policy about, up to ``batch`` states at once. What a
-    policy raises propagates.
+    one. What a policy raises propagates.
     """
-    run = _Search(state, policy, verify, budget, seed, cancel, weights, polish)
-    run.batch, run.on_progress = max(1, batch), on_progress
-    run.executor = executor if batch > 1 else None
-    try:
-        reason = run.start(first_verdict) or run.go()
-    finally:
-        run.deadline.end()  # nobody needs what is still being looked for ahead
-    best = sorted(run.solutions, key=lambda found: _appeal(state, found))[:alternatives]
-    return SearchResult(tuple(best), run.candidates, run.turns, run.seconds, reason)
+    run = _Search(state, policy, verify, budget, seed, cancel, weights, polish, on_progress)
+    reason = run.start(first_verdict) or run.go()
+    best = in_order(state, run.solutions)[:alternatives]
+    return SearchResult(best, run.candidates, run.turns, run.seconds, reason)
 
 
-def _appeal(state: EditState, found: Solution) -> tuple[float, int]:
-    """What a person takes first is least: size and improbability, then characters."""
-    size = found.edit_size - found.log_prob
-    return size, edit_characters(state.document, found.state.document)
+def in_order(state: EditState, solutions: Iterable[Solution]) -> tuple[Solution, ...]:
+    """What a person takes first is first: by size and improbability, then by characters."""
+
+    def appeal(found: Solution) -> tuple[float, int]:
+        size = found.edit_size - found.log_prob
+        return size, edit_characters(state.document, found.state.document)
+
+    return tuple(sorted(solutions, key=appeal))
 
 
-class _Deadline(threading.Event):
-    """Set when ``cancel`` is, and from a moment on: a slow decode must not outlast the budget."""
+class Stop(threading.Event):
+    """An event that is set when ``cancel`` is, too, and from a moment of ``time.monotonic`` on."""
 
-    def __init__(self, cancel: threading.Event | None, at: float) -> None:
+    def __init__(self, cancel: threading.Event | None, at: float = math.inf) -> None:
         super().__init__()
         self._cancel, self._at = cancel, at
 
-    def end(self) -> None:
-        self._at = -math.inf
-
     def is_set(self) -> bool:
         asked = self._cancel is not None and self._cancel.is_set()
-        return asked or time.monotonic() >= self._at
+        return asked or super().is_set() or time.monotonic() >= self._at
 
     def wait(self, timeout: float | None = None) -> bool:
-        return self.is_set() or super().wait(timeout) or self.is_set()
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while not self.is_set() and (left := end - time.monotonic()) > 0:
+            super().wait(min(left, 0.05))  # what sets ``cancel`` does not wake this one
+        return self.is_set()
 
 
 @dataclass(slots=True)
@@ -155,9 +150,7 @@ class _Search:
     cancel: threading.Event | None
     weights: Weights
     polish: float
-    executor: Executor | None = None
-    batch: int = 1
-    on_progress: Callable[[Progress], None] | None = None
+    on_progress: Callable[[Progress], None] | None
     started: float = field(default_factory=time.monotonic)
     candidates: int = 0
     turns: int = 0
@@ -171,11 +164,12 @@ class _Search:
     """The first fix has several commands and was not yet tried with fewer."""
     last_candidate: int | None = None
     last_second: float = math.inf
-    deadline: _Deadline = field(init=False)
+    deadline: Stop = field(init=False)
+    """A slow decode must not outlast the budget."""
 
     def __post_init__(self) -> None:
         seconds = math.inf if self.budget.seconds is None else self.budget.seconds
-        self.deadline = _Deadline(self.cancel, self.started + seconds)
+        self.deadline = Stop(self.cancel, self.started + seconds)
 
     @property
     def seconds(self) -> float:
@@ -202,32 +196,32 @@ class _Search:
             stop = self._stop()
             if stop is not None:
                 return stop
+            entry = self.frontier.take()
+            if entry is None:
+                return "fixed" if self.solutions else "no move left"
             try:
-                picked, stop = self._pick()
+                if isinstance(entry, Node):
+                    self.frontier.push(self._expanded(entry))
+                else:
+                    self._try(entry)
+                    self.frontier.push(self._next_edge(entry.node, entry.rest, entry.rank + 1))
             except Cancelled:
                 return self._stop() or "cancelled"
-            if stop is not None and not picked:
-                return stop
-            if not picked:
-                return "fixed" if self.solutions else "no move left"
-            states = [state for _, state in picked]
-            verdicts = self._map(self.verify, states)
-            for (edge, after), verdict in zip(picked, verdicts, strict=True):
-                self._take(edge, after, verdict)
-            if self.shrinking and self.polish > 0:
-                self.shrinking = False
-                self._shrink(self.solutions[0])
-            if self.on_progress is not None:
-                best = summary(self.best) if self.best else ""
-                self.on_progress(
-                    Progress(self.seconds, self.candidates, self.turns, best, len(self.solutions))
-                )
 
-    def _map(self, function: Callable[[_A], _B], items: Iterable[_A]) -> list[_B]:
-        found = (
-            map(function, items) if self.executor is None else self.executor.map(function, items)
-        )
-        return list(found)
+    def _try(self, edge: Edge) -> None:
+        """Verify the state after an edge, unless it is impossible or was seen."""
+        after = self._follow(edge)
+        if after is None:
+            return
+        self._take(edge, after, self.verify(after))
+        if self.shrinking and self.polish > 0:
+            self.shrinking = False
+            self._shrink(self.solutions[0])
+        if self.on_progress is not None:
+            best = summary(self.best) if self.best else ""
+            self.on_progress(
+                Progress(self.seconds, self.candidates, self.turns, best, len(self.solutions))
+            )
 
     def _stop(self) -> str | None:
         if self.cancel is not None and self.cancel.is_set():
@@ -236,39 +230,10 @@ class _Search:
         if polished or self.seconds >= self.last_second:
             return "fixed"
         if self.budget.seconds is not None and self.seconds >= self.budget.seconds:
-            return "fixed" if self.solutions else f"out of time after {self.candidates} candidates"
+            return "fixed" if self.solutions else "out of time"
         if self.budget.candidates is not None and self.candidates >= self.budget.candidates:
             return "fixed" if self.solutions else "out of candidates"
         return None
-
-    def _room(self) -> int:
-        limits = [self.batch]
-        if self.budget.candidates is not None:
-            limits.append(self.budget.candidates - self.candidates)
-        if self.last_candidate is not None:
-            limits.append(self.last_candidate - self.candidates)
-        return min(limits)
-
-    def _pick(self) -> tuple[list[tuple[Edge, EditState]], str | None]:
-        """The next states to verify, none of which was seen before."""
-        picked: list[tuple[Edge, EditState]] = []
-        while len(picked) < self._room():
-            stop = self._stop()
-            if stop is not None:
-                return picked, stop
-            nodes = self.frontier.take_nodes(self.batch)
-            edge = None if nodes else self.frontier.take_edge()
-            if edge is not None:
-                after = self._follow(edge)
-                if after is not None:
-                    picked.append((edge, after))
-                self.frontier.push(self._next_edge(edge.node, edge.rest, edge.rank + 1))
-            elif nodes:
-                for entries in self._map(self._expanded, nodes):
-                    self.frontier.push(entries)
-            else:
-                break
-        return picked, None
 
     def _expanded(self, node: Node) -> list[Entry]:
         """The best step of a node, in the order of the policy; and the node again, for what waits.
@@ -321,11 +286,11 @@ class _Search:
             seed=seed,
             cancel=self.deadline,
         )
-        return self._next_edge(node, Ahead(order, self.executor), 0)
+        return self._next_edge(node, order, 0)
 
-    def _next_edge(self, node: Node, rest: Ahead, rank: int) -> list[Entry]:
+    def _next_edge(self, node: Node, rest: Iterator[tuple[Step, float]], rank: int) -> list[Entry]:
         """The next of a node's edges; nothing where there is no other."""
-        following = rest.take()
+        following = next(rest, None)
         if following is None:
             return []
         step, log_prob = following
@@ -384,14 +349,14 @@ class _Search:
 
     def _solve(self, after: EditState, commands: Step, verdict: Verdict, log_prob: float) -> None:
         size = edit_size(self.state.document, after.document)
-        spent, candidates = self.seconds, self.candidates
-        self.solutions.append(Solution(after, commands, verdict, log_prob, size, candidates, spent))
+        found = Solution(after, commands, verdict, log_prob, size, self.candidates)
+        self.solutions.append(found)
         if self.last_candidate is None:
             self.shrinking = len(commands) > 1
             extra = max(10, math.ceil(self.polish * self.candidates)) if self.polish > 0 else 0
             self.last_candidate = self.candidates + extra
             if self.budget.seconds is not None:
-                self.last_second = spent + max(self.polish * spent, 0.25)
+                self.last_second = self.seconds + max(self.polish * self.seconds, 0.25)
 
     def _shrink(self, solution: Solution) -> None:
         """Look for a command that the fix does not need; what it leaves is a smaller fix."""

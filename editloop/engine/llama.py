@@ -42,8 +42,6 @@ class Engine:
     def __init__(self, info: ModelInfo, model: object, context: Context, n_ctx: int) -> None:
         self.info, self.n_ctx = info, n_ctx
         self._model, self._context = model, context
-        self._twins: list[Engine] = []
-        self._is_twin = False
         self._vocab = Vocabulary(model, context.n_vocab)
         self._pool = RowPool(context)
         self._lock = threading.RLock()
@@ -93,22 +91,6 @@ class Engine:
             n_threads=n_threads or host.default_threads(),
         )
         return cls(info, model, context, n_ctx)
-
-    def twin(self) -> Engine:
-        """Another engine on the same weights, so that two work at once; closed with this one."""
-        known = self._context
-        context = Context(
-            self._model,
-            cells=known.cells,
-            n_batch=known.n_batch,
-            n_outputs=known.n_outputs,
-            n_seq_max=known.n_seq_max,
-            n_threads=known.n_threads,
-        )
-        twin = Engine(self.info, self._model, context, self.n_ctx)
-        twin._is_twin = True
-        self._twins.append(twin)
-        return twin
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
         """Ids of a text, no begin token added; control tokens are parsed only if `special`."""
@@ -260,11 +242,8 @@ class Engine:
         with self._lock:
             if not self._closed:
                 self._closed = True
-                for twin in self._twins:
-                    twin.close()
                 self._context.close()
-                if not self._is_twin:
-                    llama().llama_model_free(self._model)
+                llama().llama_model_free(self._model)
 
     def __enter__(self) -> Engine:
         return self

@@ -33,7 +33,6 @@ FLOOR = -10.0
 """What a model finds less likely than this, it does not know: such commands count alike."""
 SMALL = 64 << 20
 """Bytes of a model whose products are too short to be shared among threads."""
-AT_ONCE = 2
 COMMAND_TOKENS = 96
 """Room for one command; a line of code rarely needs more."""
 
@@ -55,9 +54,8 @@ class Dialect(Protocol):
 class ModelPolicy:
     """A model in its dialect.
 
-    ``at_once``: states that threads can propose for at the same time; ``free_samples``: commands
-    sampled freely for each state beside the ranked moves (0 for none), four times as many for the
-    first, which is the best known; ``temperature``: of that sampling.
+    ``free_samples``: commands sampled freely for each state beside the ranked moves (0 for none),
+    four times as many for the first, which is the best known; ``temperature``: of that sampling.
     """
 
     name = "model"
@@ -67,12 +65,10 @@ class ModelPolicy:
         engine: Engine,
         dialect: Dialect,
         *,
-        at_once: int = 1,
         free_samples: int = 8,
         temperature: float = 0.8,
     ) -> None:
         self.engine, self.dialect = engine, dialect
-        self._engines = itertools.cycle([engine, *(engine.twin() for _ in range(at_once - 1))])
         self.free_samples, self.temperature = free_samples, temperature
 
     def prefix(self, transcript: Transcript) -> list[int]:
@@ -112,10 +108,11 @@ class ModelPolicy:
         """
         prefix = self.prefix(Transcript(transcript.observations[-1:]))
         last, first = transcript.observations[-1], not transcript.commands
-        engine = next(self._engines)
         rows = [(move, self.dialect.command(move)) for move in moves]
         rows = [(move, row) for move, row in rows if len(row) <= COMMAND_TOKENS]
-        ranked = engine.rank(prefix, [row for _, row in rows], cancel=cancel, constrained=False)
+        ranked = self.engine.rank(
+            prefix, [row for _, row in rows], cancel=cancel, constrained=False
+        )
         best = (Proposal(rows[at][0], score) for at, score in itertools.islice(ranked, RANKED))
         given: set[Command] = set()
         score = 0.0
@@ -132,17 +129,16 @@ class ModelPolicy:
         while following is not None and following.log_prob > LIKELY:
             yield from give([following])
             following = next(best, None)
-        drawn = self._sample(engine, prefix, last, seed, cancel, first=first) if free else []
+        drawn = self._sample(prefix, last, seed, cancel, first=first) if free else []
         left = itertools.chain([following] if following else [], best)
         yield from give(heapq.merge(left, drawn, key=lambda proposal: -proposal.log_prob))
         ranked.close()
-        for move in self._by_line(engine, prefix, moves, cancel):
+        for move in self._by_line(prefix, moves, cancel):
             if move not in given:
                 yield Proposal(move, score)
 
     def _by_line(
         self,
-        engine: Engine,
         prefix: list[int],
         moves: Sequence[Command],
         cancel: threading.Event | None,
@@ -155,7 +151,7 @@ class ModelPolicy:
         places = list(dict.fromkeys((move.verb, move.line) for move in moves))
         rows = [self.dialect.place(verb, line) for verb, line in places]
         likely: dict[int, float] = defaultdict(float)
-        for at, score in engine.rank(prefix, rows, cancel=cancel, constrained=False):
+        for at, score in self.engine.rank(prefix, rows, cancel=cancel, constrained=False):
             likely[places[at][1]] += math.exp(score)
         order = sorted(enumerate(moves, 1), key=lambda item: -likely[item[1].line] / item[0])
         return [move for _, move in order]
@@ -176,7 +172,6 @@ class ModelPolicy:
 
     def _sample(
         self,
-        engine: Engine,
         prefix: list[int],
         observation: Observation,
         seed: int,
@@ -190,7 +185,7 @@ class ModelPolicy:
         """
         if not self.free_samples:
             return []
-        drawn = engine.sample(
+        drawn = self.engine.sample(
             prefix,
             self.free_samples * (4 if first else 1),
             allowed=self.dialect.legal(observation.window),
@@ -218,25 +213,24 @@ def load_policy(
 ) -> ModelPolicy:
     """The policy of a GGUF, in the dialect that its metadata names. Raises EngineError.
 
-    ``threads`` (None: those that the machine has to spare) share each product of a large model; of
-    a small one each reads states of its own.
+    ``threads`` (None: those that the machine has to spare) share each product of a large model.
     """
     threads = threads or default_threads()
-    at_once = min(threads, AT_ONCE) if path.is_file() and path.stat().st_size <= SMALL else 1
+    small = path.is_file() and path.stat().st_size <= SMALL
     engine = Engine.load(
         path,
         transcript_version=TRANSCRIPT_VERSION,
-        n_threads=max(1, threads // at_once),
+        n_threads=1 if small else threads,
         n_gpu_layers=gpu_layers,
     )
-    return make_policy(engine, at_once=at_once)
+    return make_policy(engine)
 
 
-def make_policy(engine: Engine, *, at_once: int = 1) -> ModelPolicy:
+def make_policy(engine: Engine) -> ModelPolicy:
     """The policy of a loaded engine. Raises EngineError."""
     trained = engine.info.rendering == "compact"
     dialect = CompactDialect(engine) if trained else ChatDialect(engine)
-    return ModelPolicy(engine, dialect, at_once=at_once)
+    return ModelPolicy(engine, dialect)
 
 
 def _changes(command: Command, window: Sequence[str]) -> bool:

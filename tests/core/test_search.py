@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -209,50 +208,13 @@ def test_out_of_time() -> None:
     budget = Budget(seconds=0.2, candidates=None)
     verify = make_verify([("maximum([1])", 9)])
     result = search(_open(MAXIMUM), UniformPolicy(), verify, budget=budget)
-    assert result.reason == f"out of time after {result.candidates} candidates"
+    assert result.reason == "out of time"
     assert result.seconds < 3
 
 
 def test_no_move_left() -> None:
     result = _search("", [("1", 2)], 50)
     assert result.reason == "no move left"
-
-
-class _Recorded(ThreadPoolExecutor):
-    """Remembers how many states were given to each function at once."""
-
-    def __init__(self) -> None:
-        super().__init__(4)
-        self.sizes: dict[Any, set[int]] = {}
-
-    def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Any:
-        [items] = map(list, iterables)
-        self.sizes.setdefault(fn, set()).add(len(items))
-        return super().map(fn, items, **options)
-
-
-def test_several_states_at_once() -> None:
-    verify = make_verify(MAXIMUM_CASES)
-
-    def run() -> tuple[SearchResult, list[int]]:
-        budget = Budget(None, 1501, 3)
-        with _Recorded() as executor:
-            found = search(
-                _open(MAXIMUM),
-                UniformPolicy(),
-                verify,
-                budget=budget,
-                executor=executor,
-                batch=8,
-            )
-        verified = executor.sizes.pop(verify)
-        return found, [max(verified), *map(max, executor.sizes.values())]
-
-    (first, sizes), (second, _) = run(), run()
-    assert first.reason == "fixed"
-    assert [s.state for s in first.solutions] == [s.state for s in second.solutions]
-    assert sizes == [8, 8]  # verified, and shown to the policy
-    assert first.candidates <= 1501
 
 
 class _Raising(UniformPolicy):

@@ -1,18 +1,16 @@
-"""Loading: every refusal with its message, the file's description, threads, twins."""
+"""Loading: every refusal with its message, the file's description, threads."""
 
 from __future__ import annotations
 
 import struct
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from editloop.engine import (
     Engine,
-    EngineClosed,
     ModelNotFound,
     NotAGguf,
     NotEnoughMemory,
@@ -178,17 +176,3 @@ def test_tokens_of_any_length_survive(folder: Path, model: Path) -> None:
         ids = engine.tokenize(text)
         assert max(len(engine.detokenize([token])) for token in ids) == 128
         assert engine.detokenize(ids) == text.encode()
-
-
-def test_a_twin_answers_alike_at_the_same_time(model: Path) -> None:
-    engine = Engine.load(model, transcript_version=VERSION, n_threads=1)
-    prefix, candidates = list(range(10, 40)), [[n, n + 1, n + 2] for n in range(20, 60)]
-    alone = list(engine.rank(prefix, candidates))
-    engine.forget()
-    twin = engine.twin()
-    with ThreadPoolExecutor(2) as executor:
-        found = list(executor.map(lambda e: list(e.rank(prefix, candidates)), (engine, twin)))
-    assert found == [alone, alone]
-    engine.close()
-    with pytest.raises(EngineClosed):
-        twin.score(prefix, [12])
