@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from editloop.checks.syntax import parse_quietly
 from editloop.sandbox.inner.show import CAP
-from editloop.sandbox.pool import Answers, Job, SandboxPool
+from editloop.sandbox.pool import Answers, SandboxPool
 
 if TYPE_CHECKING:
     from editloop.checks.testruns import Limits
@@ -95,9 +95,7 @@ def run(
         "stop": limits.stop,
     }
     judged, played = pool.converse(
-        Job(judge, limits.cpu_seconds, limits.wall_seconds, CONVERSATION_CAP),
-        Job(player, limits.cpu_seconds, limits.wall_seconds, CONVERSATION_CAP),
-        cancel,
+        limits.job(judge, CONVERSATION_CAP), limits.job(player, CONVERSATION_CAP), cancel
     )
     told: dict[int, Told] = {}
     current = 0

@@ -16,6 +16,7 @@ from editloop.checks.plans import PlannedTest, TestPlan
 from editloop.checks.testexpr import CallCheck, evaluate, parse
 from editloop.sandbox.inner import codec
 from editloop.sandbox.inner.show import CAP, show
+from editloop.sandbox.inner.wire import ANSWER_CAP
 from editloop.sandbox.pool import Answers, Job, SandboxPool
 
 Status = Literal["pass", "fail", "error", "timeout"]
@@ -38,11 +39,16 @@ class TestOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one child."""
+    """Of one child. ``stop``: the first failure ends it; ``warm``: it may have run others."""
 
     cpu_seconds: float
     wall_seconds: float
     stop: bool
+    warm: bool
+
+    def job(self, message: dict[str, Any], cap: int = ANSWER_CAP) -> Job:
+        """The job of a child with these limits."""
+        return Job(message, self.cpu_seconds, self.wall_seconds, cap, self.warm)
 
 
 def run_plan(
@@ -54,15 +60,17 @@ def run_plan(
     cpu_seconds: float = 1.0,
     wall_seconds: float = 5.0,
     stop_at_first_failure: bool = False,
+    warm: bool = False,
     cancel: threading.Event | None = None,
 ) -> tuple[TestOutcome, ...]:
     """Outcomes of all tests of the plan on one candidate, in the plan's order.
 
     The limits hold for all calls together. A module that cannot be loaded makes every outcome an
     "error". With `stop_at_first_failure`, and after a timeout or a crash, what follows is an
-    "error" that says "not run".
+    "error" that says "not run". ``warm``: several times as fast, in a child that ran other
+    candidates, so what they did may show; not to be believed where it matters.
     """
-    limits = Limits(cpu_seconds, wall_seconds, stop_at_first_failure)
+    limits = Limits(cpu_seconds, wall_seconds, stop_at_first_failure, warm)
     prelude = prelude or plan.prelude
     if plan.kind == "doctests":
         return _run_doctests(pool, source, plan, prelude, limits, cancel)
@@ -109,7 +117,7 @@ def _run_calls(
         return isinstance(frame, dict) and "exc" in frame
 
     message = {"kind": "calls", "source": source, "prelude": prelude, "items": items}
-    answers = pool.run(Job(message, limits.cpu_seconds, limits.wall_seconds), cancel, watch)
+    answers = pool.run(limits.job(message), cancel, watch)
     broken = load_error(answers)
     ended = False
     position = 0
@@ -299,7 +307,7 @@ def _run_doctests(
             return False
         return not isinstance(frame, dict) or _doc(examples[number], frame).status != "pass"
 
-    answers = pool.run(Job(message, limits.cpu_seconds, limits.wall_seconds), cancel, watch)
+    answers = pool.run(limits.job(message), cancel, watch)
     broken = load_error(answers)
     outcomes: list[TestOutcome] = []
     for number, example in enumerate(examples):

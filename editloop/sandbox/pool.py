@@ -26,12 +26,16 @@ class Job:
     """What one child is to do.
 
     `message` is JSON data whose "kind" names the runner, `cap` the bytes it may answer in all.
+    `warm`: a child that ran others before may do it, which costs a fraction of a new one. They can
+    have changed how it answers, so what it says is good enough to look for a candidate, and never
+    to believe one.
     """
 
     message: dict[str, Any]
     cpu_seconds: float = 1.0
     wall_seconds: float = 5.0
     cap: int = wire.ANSWER_CAP
+    warm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Answers:
     """What one child answered. Frames are untrusted data.
 
     `end`: "exit", "crash", "cpu", "wall", "flood" (over the cap), "cancelled", "stopped" (by the
-    host), "killed", or "lost" (the zygote died).
+    host), "killed", "ready" (a warm child did its job), or "lost" (the zygote died).
     """
 
     frames: tuple[Any, ...]
@@ -72,36 +76,57 @@ class _ForkWorker:
     def __init__(self, start: Callable[[], ZygoteProcess]) -> None:
         self._start = start
         self._zygote: ZygoteProcess | None = None
+        self._warm: dict[tuple[str, ...], list[Session]] = {}
 
     def drive(
         self, jobs: Sequence[Job], on_frame: OnFrame, cancel: threading.Event | None, ready: Ready
     ) -> list[Talk]:
         """Run one or two jobs at a time to their end."""
-        payloads = [frame_job(job) for job in jobs]
+        warm = all(job.warm for job in jobs)
         if self._zygote is not None and not self._zygote.alive:
             self.close()
         if self._zygote is None:
             self._zygote = self._start()
-        sessions: list[Session] = []
+        kinds = tuple(job.message["kind"] for job in jobs)
+        sessions = self._warm.pop(kinds, []) if warm else []
+        if not all(session.idle for session in sessions):
+            self._leave(sessions)
+            sessions = []
+        known = list(sessions)
         usable = False
         try:
-            for job, payload in zip(jobs, payloads, strict=True):
-                one = self._zygote.open(payload, job.cpu_seconds, job.wall_seconds, job.cap)
-                sessions.append(one)
+            for at, job in enumerate(jobs):
+                limits = job.cpu_seconds, job.wall_seconds
+                if known:
+                    payload = frame_job(job, known[at].jobs + 1)
+                    self._zygote.resume(known[at], payload, *limits)
+                else:
+                    payload = frame_job(job, 1 if warm else None)
+                    sessions.append(self._zygote.open(payload, *limits, job.cap, warm=warm))
             ready(sessions)
             wall = max(job.wall_seconds for job in jobs)
             usable = drive(self._zygote, sessions, on_frame, wall_seconds=wall, cancel=cancel)
         except SandboxError:
             sessions += [lost_session() for _ in jobs[len(sessions) :]]
         finally:
-            for session in sessions:
-                session.sock.close()
+            if usable and all(session.end == "ready" for session in sessions):
+                self._warm[kinds] = sessions
+            else:
+                self._leave(sessions)
             if not usable:
                 self.close()
         return list(sessions)
 
+    def _leave(self, sessions: Sequence[Session]) -> None:
+        """What still runs at the other end reads that there is no more."""
+        for session in sessions:
+            session.sock.close()
+
     def close(self) -> None:
         """End the zygote."""
+        for sessions in self._warm.values():
+            self._leave(sessions)
+        self._warm.clear()
         if self._zygote is not None:
             self._zygote.close()
             self._zygote = None
@@ -220,8 +245,8 @@ class SandboxPool:
         """Run two children and carry messages between them.
 
         The judge marks its frames: "P" + JSON goes to the player, "H" + JSON is an answer. The
-        player's first frame goes to both; if that tells of an error, the run ends. Neither side
-        ever sees the other's source.
+        player's first frame goes to both; if that tells of an error, nothing else follows. Neither
+        side ever sees the other's source.
         """
         verdicts: list[Any] = []
         loaded: list[Any] = []
@@ -231,14 +256,17 @@ class SandboxPool:
             if session is sides["player"]:
                 if not loaded:
                     loaded.append(parse(frame))
-                    if not isinstance(loaded[0], dict) or "exc" in loaded[0]:
+                    if not isinstance(loaded[0], dict):
                         return True
                 sides["judge"].send(len(frame).to_bytes(4, "big") + frame)
             elif frame[:1] == b"P":
                 sides["player"].send((len(frame) - 1).to_bytes(4, "big") + frame[1:])
             else:
                 verdicts.append(parse(frame[1:]))
-                return bool(verdicts[-1] == {"done": True})
+                if verdicts[-1] == {"done": True}:
+                    if not player.warm:
+                        return True
+                    sides["player"].send(_END)
             return False
 
         def ready(sessions: list[Talk]) -> None:
@@ -263,10 +291,17 @@ class SandboxPool:
             self._free.put(worker)
 
 
-def frame_job(job: Job) -> bytes:
-    """The job as the frame that its child reads first."""
-    body = json.dumps(job.message, separators=(",", ":")).encode()
+def frame_job(job: Job, number: int | None = None) -> bytes:
+    """The job as the frame that its child reads; a warm one counts them."""
+    return _frame(job.message if number is None else {**job.message, "number": number})
+
+
+def _frame(message: dict[str, Any]) -> bytes:
+    body = json.dumps(message, separators=(",", ":")).encode()
     return len(body).to_bytes(4, "big") + body
+
+
+_END = _frame({"end": True})
 
 
 def _answers(frames: list[Any], session: Talk | None) -> Answers:

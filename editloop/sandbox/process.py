@@ -10,6 +10,7 @@ import queue
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from importlib import resources
@@ -225,21 +226,45 @@ class ZygoteProcess:
         return self._process.poll() is None
 
     def open(
-        self, payload: bytes, cpu_seconds: float, wall_seconds: float, cap: int = wire.ANSWER_CAP
+        self,
+        payload: bytes,
+        cpu_seconds: float,
+        wall_seconds: float,
+        cap: int = wire.ANSWER_CAP,
+        *,
+        warm: bool = False,
     ) -> Session:
-        """Fork a child for one job. Raises SandboxError when the zygote is gone."""
+        """Fork a child for one job, `warm`: the first of several. Raises SandboxError when the
+        zygote is gone.
+        """
         ours, theirs = socket.socketpair()
         number = next(self._jobs)
-        request = protocol.REQUEST.pack(protocol.RUN, number, cpu_seconds, wall_seconds)
+        kind = protocol.WARM if warm else protocol.RUN
+        request = protocol.REQUEST.pack(kind, number, cpu_seconds, wall_seconds)
         try:
             with theirs:
                 socket.send_fds(self.control, [request], [theirs.fileno()])
         except OSError:
             ours.close()
             raise SandboxError("the sandbox process is gone") from None
-        session = Session(number, ours, cap)
+        session = Session(number, ours, cap, warm=warm)
+        session.until = time.monotonic() + wall_seconds / 2
         session.send(payload)
         return session
+
+    def resume(
+        self, session: Session, payload: bytes, cpu_seconds: float, wall_seconds: float
+    ) -> None:
+        """Give a warm child another job with limits of its own. Raises SandboxError when the zygote
+        is gone.
+        """
+        request = protocol.REQUEST.pack(protocol.NEXT, session.number, cpu_seconds, wall_seconds)
+        try:
+            self.control.send(request)
+        except OSError:
+            raise SandboxError("the sandbox process is gone") from None
+        session.until = time.monotonic() + wall_seconds / 2
+        session.resume(payload)
 
     def kill(self, session: Session) -> None:
         """Have one child killed; its end is still reported."""

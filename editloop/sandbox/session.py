@@ -1,4 +1,4 @@
-"""One job's conversation with its child, and the loop that drives one or two of them at a time."""
+"""The conversation with one child, and the loop that drives one or two of them at a time."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ _REASONS = {
     protocol.WALL: "wall",
     protocol.KILLED: "killed",
 }
+_MOST_JOBS = 32
+"""Of one warm child: what candidates leave behind does not add up for ever."""
 _CANCEL_POLL = 0.02
 _GRACE = 3.0
 
@@ -32,11 +34,19 @@ OnFrame = Callable[["Session", bytes], bool]
 
 
 class Session:
-    """The host's socket to one child. `end` is "" while it runs."""
+    """The host's socket to one child.
 
-    def __init__(self, number: int, sock: socket.socket, cap: int = wire.ANSWER_CAP) -> None:
+    `end` is "" while it runs, "ready" when a warm one has done its job; `jobs` counts what it got.
+    """
+
+    def __init__(
+        self, number: int, sock: socket.socket, cap: int = wire.ANSWER_CAP, *, warm: bool = False
+    ) -> None:
         self.number = number
         self.sock = sock
+        self.warm = warm
+        self.jobs = 1
+        self.until = 0.0
         self.end = ""
         self.signal = 0
         self.cpu_seconds = 0.0
@@ -45,6 +55,24 @@ class Session:
         self._in = bytearray()
         self._out = bytearray()
         sock.setblocking(False)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the child takes another job: alive, not too old, and it said nothing more."""
+        if self.end != "ready" or self.jobs >= _MOST_JOBS or time.monotonic() > self.until:
+            return False
+        try:
+            return not self._in and self.sock.recv(1, socket.MSG_PEEK) is None
+        except BlockingIOError:
+            return not self._in
+        except OSError:
+            return False
+
+    def resume(self, payload: bytes) -> None:
+        """Begin another job."""
+        self.jobs += 1
+        self.end, self._received = "", 0
+        self.send(payload)
 
     def send(self, frame: bytes) -> None:
         """Queue bytes for the child; what it does not read stays here and blocks nobody."""
@@ -87,8 +115,12 @@ class Session:
                 return frames, False
             if len(self._in) < 4 + size:
                 break
-            frames.append(bytes(self._in[4 : 4 + size]))
+            frame = bytes(self._in[4 : 4 + size])
             del self._in[: 4 + size]
+            if self.warm and frame == wire.ready(self.jobs):
+                self.end = "ready"
+                return frames, False
+            frames.append(frame)
         return frames, bool(data)
 
     def finish(self, reason: int, status: int, cpu: float) -> None:
@@ -124,9 +156,11 @@ def drive(
     wall_seconds: float,
     cancel: threading.Event | None = None,
 ) -> bool:
-    """Run until every child has ended. When one ends or `on_frame` says so, the others are killed.
+    """Run until every child has ended, or is ready for another job.
 
-    Returns whether the zygote is still usable. Reports are awaited, so no child is left when this
+    When one ends or `on_frame` says so, the others are killed.
+
+    Returns whether the zygote is still usable. Reports are awaited, so no child runs when this
     returns.
     """
     loop = _Loop(zygote, sessions, on_frame)
@@ -158,7 +192,7 @@ class _Loop:
         if not self.stopped:
             self.stopped = True
             for session in self.running.values():
-                session.end = session.end or end
+                session.end = end if session.end in ("", "ready") else session.end
                 self.zygote.kill(session)
 
     def lose(self) -> None:
@@ -195,6 +229,8 @@ class _Loop:
                 del self.reading[fd]
                 if session.end == "flood":
                     self.stop("stopped")
+                elif session.end == "ready" and not self.stopped:
+                    del self.running[session.number]
 
     def _report(self) -> bool:
         data = self.zygote.control.recv(64)

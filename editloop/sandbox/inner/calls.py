@@ -28,21 +28,22 @@ def _too_large() -> dict[str, Any]:
     return {"mro": ["ValueTooLarge"], "msg": "the answer is larger than 1 MB", "line": None}
 
 
-def load_or_exit(fd: int, job: dict[str, Any]) -> dict[str, Any]:
-    """Load the module and say so in frame -1; on an error say that and end the process."""
+def load_or_say(fd: int, job: dict[str, Any]) -> dict[str, Any] | None:
+    """The module's namespace; None where it raises, which frame -1 says."""
     try:
-        namespace = load.load(job["source"], job.get("prelude", ""), job.get("module", "candidate"))
+        return load.load(job["source"], job.get("prelude", ""), job.get("module", "candidate"))
     except BaseException as error:  # noqa: BLE001
         _answer(fd, {"n": -1, "exc": load.describe(error)})
-        os._exit(0)
-    return namespace
+        return None
 
 
 def run_calls(fd: int, job: dict[str, Any]) -> None:
     """`items`: `{"e": expression}` or `{"f": function name, "a": encoded argument tuple}`; one
     frame for each.
     """
-    namespace = load_or_exit(fd, job)
+    namespace = load_or_say(fd, job)
+    if namespace is None:
+        return
     _answer(fd, {"n": -1})
     for number, item in enumerate(job["items"]):
         try:
@@ -69,7 +70,9 @@ class _Capped(io.StringIO):
 
 def run_doctests(fd: int, job: dict[str, Any]) -> None:
     """`groups`: lists of example sources; each group has its own copy of the module's namespace."""
-    namespace = load_or_exit(fd, job)
+    namespace = load_or_say(fd, job)
+    if namespace is None:
+        return
     _answer(fd, {"n": -1})
     number = 0
     for group in job["groups"]:

@@ -1,4 +1,7 @@
-"""The first code of a forked or fresh child after it was confined: read the job, run it, end."""
+"""The first code of a forked or fresh child after it was confined: read the job, run it, end.
+
+A warm child says that it is ready, and reads another job.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,18 @@ KINDS: dict[str, Callable[[int, dict[str, Any]], None]] = {
 
 def run_job(fd: int) -> None:
     """Never returns. The exit status says nothing: only frames are answers."""
+    depth = sys.getrecursionlimit()
     try:
-        job = wire.receive(fd)
-        random.seed(
-            0
-        )  # forked children would share one state, and verdicts should not depend on luck
-        KINDS[job["kind"]](fd, job)
-        os._exit(0)
+        while True:
+            job = wire.receive(fd)
+            # Forked children would share one state, and verdicts should not depend on luck.
+            random.seed(0)
+            sys.setrecursionlimit(depth)
+            KINDS[job["kind"]](fd, job)
+            if "number" not in job:
+                os._exit(0)
+            ready = wire.ready(job["number"])
+            wire.write(fd, len(ready).to_bytes(4, "big") + ready)
     except BaseException:  # noqa: BLE001
         os._exit(1)
 

@@ -196,11 +196,12 @@ def run_judge(fd: int, job: dict[str, Any]) -> None:
     sys.modules["tests"] = module
     namespace = module.__dict__
     if job.get("prelude"):
-        exec(compile(job["prelude"], "<prelude>", "exec", dont_inherit=True), namespace)
+        exec(load.compiled(job["prelude"], "<prelude>"), namespace)
     judge = Judge(fd, namespace, player.trusted_classes(namespace, "tests"))
     try:
         first = wire.receive(fd)
-        _run(judge, job, first["kinds"])
+        if "kinds" in first:  # else the candidate could not be loaded
+            _run(judge, job, first["kinds"])
     except (PlayerGone, EOFError, OSError):
         pass
 
@@ -210,7 +211,7 @@ def _run(judge: Judge, job: dict[str, Any], kinds: dict[str, Any]) -> None:
         judge.install(
             {name: kinds.get(name, "missing") for name in job["player_names"]}, job["imports"]
         )
-        exec(compile(job["tests"], TESTS, "exec", dont_inherit=True), judge.namespace)
+        exec(load.compiled(job["tests"], TESTS), judge.namespace)
     except PlayerGone:
         raise
     except BaseException as error:  # noqa: BLE001

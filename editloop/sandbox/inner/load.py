@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+from functools import lru_cache
 from typing import Any
 
 CANDIDATE = "<candidate>"
@@ -18,9 +19,15 @@ def load(source: str, prelude: str = "", name: str = "candidate") -> dict[str, A
     sys.modules[name] = module  # dataclasses and typing look their module up there
     namespace = module.__dict__
     if prelude:
-        exec(compile(prelude, "<prelude>", "exec", dont_inherit=True), namespace)
-    exec(compile(source, CANDIDATE, "exec", dont_inherit=True), namespace)
+        exec(compiled(prelude, "<prelude>"), namespace)
+    exec(compiled(source, CANDIDATE), namespace)
     return namespace
+
+
+@lru_cache(maxsize=8)
+def compiled(source: str, file: str) -> types.CodeType:
+    """The code of a module; a warm child gets the same prelude and tests again and again."""
+    return compile(source, file, "exec", dont_inherit=True)
 
 
 def describe(error: BaseException, file: str = CANDIDATE) -> dict[str, Any]:

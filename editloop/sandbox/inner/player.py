@@ -127,9 +127,11 @@ class Player:
         }
 
     def serve(self, waiting: list[Any] | None = None) -> Any:
-        """Answer requests; inside a callback, until its result comes."""
+        """Answer requests until the end; inside a callback, until its result comes."""
         while True:
             request = wire.receive(self.fd)
+            if "end" in request:
+                return None
             if "ret" in request:
                 return codec.Decoder(waiting or (), self.classes(), self.revive).message(
                     request["ret"]
@@ -201,14 +203,16 @@ def kind_of(namespace: dict[str, Any], name: str) -> Any:
 def run_player(fd: int, job: dict[str, Any]) -> None:
     """`names`: what the tests use.
 
-    First frame: what each of them is; then requests are answered until the end.
+    First frame: what each of them is; then requests are answered until one says that it is the end.
     """
     module = job.get("module", "candidate")
     shared: list[str] = []
     if job.get("prelude"):
         with contextlib.suppress(BaseException):  # it comes again below, where it is reported
             shared = trusted_classes(load.load("", job["prelude"], module), module)
-    namespace = calls.load_or_exit(fd, job)
+    namespace = calls.load_or_say(fd, job)
+    if namespace is None:
+        return
     kinds = {name: kind_of(namespace, name) for name in job["names"]}
     wire.send(fd, {"n": -1, "kinds": kinds})
     with contextlib.suppress(EOFError, OSError):

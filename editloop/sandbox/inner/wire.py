@@ -13,6 +13,11 @@ ROUTES: dict[int, int] = {}
 """Where to write for a descriptor that can only be read: the other end of a pair of pipes."""
 
 
+def ready(number: int) -> bytes:
+    """What a warm child says when it has done its job of that number, and waits for another."""
+    return b'{"ready":%d}' % number
+
+
 class FrameTooLarge(ValueError):
     """A message over the cap."""
 

@@ -1,8 +1,8 @@
 """The process that forks one confined child per job and watches its CPU clock and its wall clock.
 
 It runs no candidate code and reads nothing that a child wrote. Control messages are packets on one
-socket: `RUN id cpu wall` with the child's socket attached, `KILL id`; the answer is `END id reason
-status cpu`.
+socket: `RUN id cpu wall` with the child's socket attached, or `WARM` for one that takes several jobs,
+with `NEXT id cpu wall` before each further one; `KILL id`; the answer is `END id reason status cpu`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from typing import Any
 
 from editloop.sandbox.inner import child, confine, landlock, seccomp, wire
 
-RUN, KILL, READY = 1, 2, 3
+RUN, KILL, READY, WARM, NEXT = 1, 2, 3, 4, 5
 REQUEST = struct.Struct("<BQdd")
 REPORT = struct.Struct("<QBid")
 ENDED, CPU, WALL, KILLED = 0, 1, 2, 3
 JOB_FD = 3
 DESCRIPTORS = 64
 CORES = os.cpu_count() or 1
+WARM_CPU = 60.0
+"""Seconds of CPU in all that the kernel leaves to a warm child; each of its jobs has far less."""
 
 
 @dataclass(slots=True)
@@ -114,8 +116,13 @@ class Zygote:
         if not data:
             return False
         kind, job, cpu, wall = REQUEST.unpack(data)
-        if kind == RUN:
-            self._fork(job, fds[0], cpu, wall)
+        if kind in (RUN, WARM):
+            self._fork(job, fds[0], cpu, wall, cpu if kind == RUN else WARM_CPU)
+        elif kind == NEXT:
+            for one in self.children.values():
+                if one.job == job:
+                    one.cpu = cpu_clock(one.pid) + cpu
+                    one.deadline = time.monotonic() + wall
         elif kind == KILL:
             for one in self.children.values():
                 if one.job == job:
@@ -123,7 +130,7 @@ class Zygote:
                     self._kill(one)
         return True
 
-    def _fork(self, job: int, fd: int, cpu: float, wall: float) -> None:
+    def _fork(self, job: int, fd: int, cpu: float, wall: float, most: float) -> None:
         pid = os.fork()
         if pid == 0:
             try:
@@ -132,7 +139,7 @@ class Zygote:
                 os.closerange(JOB_FD + 2, 1 << 16)
                 code = seccomp.fill(self.template, os.getpid())
                 confine.enter(
-                    JOB_FD + 1, code, cpu_seconds=cpu, uid=self.uid, counted=self.config["counted"]
+                    JOB_FD + 1, code, cpu_seconds=most, uid=self.uid, counted=self.config["counted"]
                 )
                 child.run_job(JOB_FD)
             except BaseException as error:  # no candidate code ran yet: run_job does not return  # noqa: BLE001
