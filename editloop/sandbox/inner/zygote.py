@@ -1,8 +1,9 @@
 """The process that forks one confined child per job and watches its CPU clock and its wall clock.
 
 It runs no candidate code and reads nothing that a child wrote. Control messages are packets on one
-socket: `RUN id cpu wall` with the child's socket attached, or `WARM` for one that takes several jobs,
-with `NEXT id cpu wall` before each further one; `KILL id`; the answer is `END id reason status cpu`.
+socket: `RUN id cpu wall` with the child's socket attached, or `WARM` for one that takes several
+jobs, with `NEXT id cpu wall` before each further one; `KILL id`; the answer is `END id reason
+status cpu`.
 """
 
 from __future__ import annotations
