@@ -7,7 +7,6 @@ sure of and wrong about, they do not believe.
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -68,15 +67,14 @@ def repair(
     if before.passed:
         return Repair("nothing wrong", before, None)
     stop = Stop(cancel)
-    numbers = itertools.count(1)
-    passed: dict[str, int] = {}
+    # What one search has verified the others need not; a text may be long, so its hash is kept.
+    known: dict[int, tuple[Verdict, int]] = {}
 
     def verify(candidate: EditState) -> Verdict:
-        verdict = verifier.verify(candidate.text, stop)
-        number = next(numbers)
-        if verdict.passed:
-            passed.setdefault(candidate.text, number)
-        return verdict
+        key = hash(candidate.text)
+        if key not in known:
+            known[key] = verifier.verify(candidate.text, stop), len(known) + 1
+        return known[key][0]
 
     def run(
         policy: Policy,
@@ -113,12 +111,12 @@ def repair(
             stop.set()
         results += [found for one in joined if (found := one.result()) is not None]
     fixes = {fix.state.text: fix for result in reversed(results) for fix in result.solutions}
-    counted = (replace(fix, candidates=passed[text]) for text, fix in fixes.items())
+    counted = (replace(fix, candidates=known[hash(text)][1]) for text, fix in fixes.items())
     best = in_order(state, counted)[:alternatives]
     asked = cancel is not None and cancel.is_set()
     result = SearchResult(
         best,
-        candidates=sum(result.candidates for result in results),
+        candidates=len(known),
         turns=max(result.turns for result in results),
         seconds=results[0].seconds,
         reason="fixed" if best and not asked else results[0].reason,

@@ -60,7 +60,7 @@ class _Patience:
     waited: int = 0
 
     def limit(self, cpu_seconds: float) -> float:
-        return max(_LEAST_CPU, cpu_seconds / (1 + self.waited / 2))
+        return max(_ENDLESS_CPU, cpu_seconds / (1 + self.waited / 2))
 
 
 @dataclass(frozen=True, slots=True)
