@@ -255,7 +255,7 @@ class _Search:
             rest = replace(node, base=base, last=True)
             first = obvious(node.state, findings)
             return [(base, rest), *self._asked(node, every, first=first)]
-        choice = helpful(node.state, every)
+        choice = helpful(node.state, every, self.deadline)
         good = set(choice)
         base = node.base - (self.weights.unscreened if choice else 0.0)
         rest = replace(node, base=base, later=tuple(step for step in every if step not in good))

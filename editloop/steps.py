@@ -16,7 +16,7 @@ from editloop.commands import Command, CommandError
 from editloop.moves import moves_in, renames, resorts_in
 from editloop.moves.blocks import blocks, unlikely_blocks
 from editloop.moves.context import build
-from editloop.policy import Policy
+from editloop.policy import Cancelled, Policy
 from editloop.state import EditState, apply
 from editloop.transcript import Finding, Transcript
 
@@ -45,10 +45,13 @@ def obvious(state: EditState, findings: Sequence[Finding]) -> list[Step]:
     return [(move,) for move in renames(build(state, findings))]
 
 
-def helpful(state: EditState, options: Iterable[Step]) -> list[Step]:
+def helpful(
+    state: EditState, options: Iterable[Step], cancel: threading.Event | None = None
+) -> list[Step]:
     """The steps after which the text parses, or its first error is closer to its end.
 
-    Of a large file only what follows the last safe place before the window is parsed.
+    Of a large file only what follows the last safe place before the window is parsed. Raises
+    Cancelled.
     """
     cut = _safe_line(state)
     left, size = _left(state, cut), max(1, len(_text(state, cut)))
@@ -56,6 +59,8 @@ def helpful(state: EditState, options: Iterable[Step]) -> list[Step]:
         return []
     found: list[Step] = []
     for step, _ in zip(options, range(MAX_CHARS // size), strict=False):
+        if cancel is not None and cancel.is_set():
+            raise Cancelled
         try:
             after = reduce(apply, step, state)
         except CommandError:

@@ -77,6 +77,19 @@ def test_another_search_finds_what_the_policy_does_not() -> None:
 
 
 @pytest.mark.usefixtures("_no_head_start")
+def test_no_text_is_verified_by_two_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(
+        _Twice, "run", lambda _, text, __: seen.append(text) or CheckResult("tests", 0, 1)
+    )
+    done = _repair(Budget(2.0), 3, policy=UniformPolicy())
+    assert done.result is not None
+    # Two may begin the same one at the same moment.
+    assert len(set(seen)) <= len(seen) < 1.2 * len(set(seen))
+    assert done.result.candidates >= len(set(seen)) - 1
+
+
+@pytest.mark.usefixtures("_no_head_start")
 def test_a_limit_of_candidates_leaves_the_policy_alone() -> None:
     one, two = (_repair(Budget(None, 300), n, policy=UniformPolicy()).result for n in (1, 2))
     assert one is not None

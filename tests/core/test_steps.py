@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from functools import reduce
 
@@ -10,7 +11,7 @@ from editloop.commands import Command, parse
 from editloop.moves import moves
 from editloop.moves.blocks import blocks, unlikely_blocks
 from editloop.moves.context import build
-from editloop.policy import UniformPolicy
+from editloop.policy import Cancelled, UniformPolicy
 from editloop.state import EditState, apply
 from editloop.steps import helpful, obvious, ordered, steps
 from editloop.text import Snapshot
@@ -184,3 +185,10 @@ def test_a_name_that_is_almost_right_comes_before_the_policy_is_asked() -> None:
     )
     assert [step for step, _ in every][: len(first)] == first
     assert obvious(state, []) == []
+
+
+def test_screening_ends_when_it_is_told_to() -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        helpful(_open(TWO_ERRORS), [(parse("### REPL 1 >>>x"),)], stop)
