@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from editloop.checks.syntax import is_unreadable
 from editloop.moves.context import is_syntax_finding
 from editloop.moves.lexer import shape
 from editloop.state import EditState
@@ -24,7 +25,7 @@ class Weights:
     share: float = 1.5
     """Gained for the share of a check's items that newly pass, 0 to 1."""
     moved: float = -0.25
-    """The same where only the syntax error moved further down."""
+    """The same where only the syntax error moved further down, or was hidden before."""
     crowd: float = 0.5
     """Cost of the n-th child with progress of one parent: ``crowd * log(1 + n)``."""
     removed: float = 1.0
@@ -63,7 +64,7 @@ def gain(before: Verdict, after: Verdict, weights: Weights) -> float | None:
         return weights.passed + weights.share * new_share
     if new_rank == rank and new_share > share:
         return weights.partial + weights.share * (new_share - share)
-    old, new = _syntax_line(before), _syntax_line(after)
+    old, new = _syntax_place(before), _syntax_place(after)
     moved = new_rank == rank and old is not None and new is not None and new > old
     return weights.moved if moved else None
 
@@ -71,8 +72,10 @@ def gain(before: Verdict, after: Verdict, weights: Weights) -> float | None:
 RAISES = re.compile(r"-> \w+(?:Error|Exception)\b")
 
 
-def _syntax_line(verdict: Verdict) -> int | None:
-    return next((f.line for f in verdict.findings if is_syntax_finding(f)), None)
+def _syntax_place(verdict: Verdict) -> tuple[bool, int] | None:
+    """Whether the text can be read as tokens, and the line of its first error."""
+    found = (f for f in verdict.findings if is_syntax_finding(f) and f.line is not None)
+    return next(((not is_unreadable(f), f.line or 0) for f in found), None)
 
 
 def normalized(state: EditState) -> object:

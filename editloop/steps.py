@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 
-from editloop.checks.syntax import check_syntax
+from editloop.checks.syntax import check_syntax, is_unreadable
 from editloop.commands import Command, CommandError
 from editloop.moves import moves_in, renames, resorts_in
 from editloop.moves.blocks import blocks, unlikely_blocks
@@ -26,6 +26,7 @@ MAX_CHARS = 3_000_000
 """Of all texts that are parsed for one state: about two seconds at the most."""
 DOUBT = 0.2
 _TRIES = 3
+_HIDING = 1 << 30
 
 
 def steps(state: EditState, findings: Sequence[Finding]) -> list[Step]:
@@ -48,7 +49,8 @@ def obvious(state: EditState, findings: Sequence[Finding]) -> list[Step]:
 def helpful(
     state: EditState, options: Iterable[Step], cancel: threading.Event | None = None
 ) -> list[Step]:
-    """The steps after which the text parses, or its first error is closer to its end.
+    """The steps after which the text parses, can be read as tokens, or its first error is closer to
+    its end.
 
     Of a large file only what follows the last safe place before the window is parsed. Raises
     Cancelled.
@@ -71,14 +73,16 @@ def helpful(
 
 
 def _left(state: EditState, cut: int) -> int:
-    """Lines from the first syntax error to the end of the text; 0 without an error.
+    """Lines from the first syntax error to the end of the text; 0 without an error, and more than
+    there are where a token cannot be read, which hides all other errors.
 
     Counted from the end, so that inserting and deleting lines above an error is no progress.
     """
     broken = check_syntax(_text(state, cut))
     if broken is None:
         return 0
-    return max(1, len(state.document.lines) - cut - (broken.line or 0))
+    left = max(1, len(state.document.lines) - cut - (broken.line or 0))
+    return left + _HIDING if is_unreadable(broken) else left
 
 
 def _text(state: EditState, cut: int) -> str:

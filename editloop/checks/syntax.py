@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from functools import lru_cache
 
 from editloop.transcript import Finding
+
+_UNREADABLE = re.compile(
+    "SyntaxError: (unterminated |unmatched |closing parenthesis |leading zeros |"
+    "invalid (character|non-printable|digit|[a-z]+ literal))"
+)
 
 
 @lru_cache(maxsize=4)
@@ -26,6 +32,14 @@ def check_syntax(source: str) -> Finding | None:
     except (ValueError, RecursionError, MemoryError) as error:
         return Finding(f"SyntaxError: {error}")
     return None
+
+
+def is_unreadable(finding: Finding) -> bool:
+    """Whether it is an error of CPython's tokenizer.
+
+    Where a text has one, no error of the parser is reported, not even one further up.
+    """
+    return _UNREADABLE.match(finding.text) is not None
 
 
 def parse_quietly(source: str) -> ast.Module:
