@@ -24,6 +24,8 @@ from editloop.moves.tables import (
 
 _MAX_NAMES = 12
 _MAX_TYPOS = 4
+_INVENTED = ('float("inf")', "None", "True", "False", "[]", "{}", '""')
+"""What may be meant by a name such as ``infinity``, beside the numbers of the window."""
 _EMPTY = ("[]", "{}", "()", "set()", '""', "0", "None")
 
 
@@ -160,6 +162,8 @@ def names(ctx: Context, line: CodeLine) -> Iterator[str]:
                 yield sh.put(i, i + 1, name)
         if not called and sh.first != "def":
             yield from (sh.put(i, i + 1, c) for c in _literals_for(line, i))
+            if token.text in ctx.undefined:
+                yield from (sh.put(i, i + 1, c) for c in (*_INVENTED, *ctx.numbers[:6]))
 
 
 def bindings(ctx: Context, line: CodeLine) -> Iterator[str]:

@@ -136,6 +136,8 @@ def test_particular_moves(text: str, finding: str, wire: str) -> None:
         ("x = k % y", "", "x = k % 2"),
         ("x = most(8)", "", "x = most(4)"),
         ("x += 1", "", "x += '1'"),
+        ("x = infinity", "F821 Undefined name `infinity`", 'x = float("inf")'),
+        ("x = y % k, 5", "F821 Undefined name `k`", "x = y % 5, 5"),
         ("x = '1'", "", "x = 1"),
     ],
 )

@@ -42,6 +42,19 @@ def test_a_step_that_parses_or_moves_the_error_down_is_kept() -> None:
     assert helpful(state, steps) == [(colon,), (colon, bracket)]
 
 
+HIDDEN = "def f(x):\n    if x:\n        //return 0\n    return 'x\n"
+
+
+def test_an_error_that_was_hidden_is_further() -> None:
+    """CPython names what is no token before what is no statement, even further up."""
+    closed, opened = parse("### REPW 4 >>>'x >>>'x'"), parse("### REPW 3 >>>// >>>")
+    assert [f.line for f in _findings(HIDDEN)] == [3]
+    after = apply(_open(HIDDEN), closed)
+    assert [f.line for f in _findings(after.text)] == [2]
+    assert helpful(_open(HIDDEN), [(closed,), (opened,)]) == [(closed,)]
+    assert helpful(after, [(opened,), (parse("### REPW 4 >>>' >>>"),)]) == [(opened,)]
+
+
 def test_an_impossible_step_is_left_out() -> None:
     assert helpful(_open(TWO_ERRORS), [(parse("### DELL 99"),)]) == []
 
