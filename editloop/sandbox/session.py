@@ -62,11 +62,12 @@ class Session:
         if self.end != "ready" or self.jobs >= _MOST_JOBS or time.monotonic() > self.until:
             return False
         try:
-            return not self._in and self.sock.recv(1, socket.MSG_PEEK) is None
+            self.sock.recv(1, socket.MSG_PEEK)  # it spoke out of turn, or it is gone
         except BlockingIOError:
             return not self._in
         except OSError:
-            return False
+            pass
+        return False
 
     def resume(self, payload: bytes) -> None:
         """Begin another job."""
