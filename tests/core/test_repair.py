@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
 from editloop import repair as repairing
-from editloop.commands import Command, parse
+from editloop.commands import parse
 from editloop.policy import Cancelled, Proposal, UniformPolicy
 from editloop.repair import Repair, repair
 from editloop.search import Budget
 from editloop.state import EditState
 from editloop.text import Snapshot
-from editloop.transcript import Transcript
 from editloop.verdict import CheckResult, Verdict
 from editloop.verify import Verifier
 
@@ -33,13 +32,7 @@ class _Stuck(UniformPolicy):
     """Thinks until it is told to stop."""
 
     def propose(
-        self,
-        transcript: Transcript,
-        moves: Sequence[Command],
-        *,
-        seed: int,
-        cancel: threading.Event | None = None,
-        free: bool = True,
+        self, *_: object, cancel: threading.Event | None = None, **__: object
     ) -> Iterator[Proposal]:
         yield Proposal(parse("### REPL 1 >>>def twice(x, y):"), -1.0, "free")
         assert cancel is not None
