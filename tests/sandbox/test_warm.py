@@ -117,8 +117,8 @@ def test_nobody_passes_by_what_another_left(one: SandboxPool, name: str, plan: A
     for _ in range(3):
         check.run(FORGED[name] + WRONG, None)
         assert not check.run(WRONG, None).passed
-    if name == "early":  # what was left in the socket is noticed, at the latest by its number
-        assert any(check.run(HONEST, None).passed for _ in range(2))
+    # Later ones may fail for it, but not for ever.
+    assert any(check.run(HONEST, None).passed for _ in range(session._MOST_JOBS + 1))
     with SandboxPool(1, one.level) as other:
         assert TestCheck("tests", plan, other).run(HONEST, None).passed
 
