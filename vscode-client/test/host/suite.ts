@@ -9,8 +9,14 @@ import { applied, FIX_SCHEME } from "../../src/preview";
 import type { Model, ServerStatus } from "../../src/protocol";
 import { findServer } from "../../src/server";
 
-const BROKEN =
-  'def double(number):\n    """Twice a number.\n\n    >>> double(4)\n    8\n    """\n    return number + 2\n';
+const BROKEN = `def double(number):
+    """Twice a number.
+
+    >>> double(4), double(5)
+    (8, 10)
+    """
+    return number + 2
+`;
 const FIXED = /return number (\* 2|\+ number)\n$/;
 const HARD = `def secret(number):
     """
