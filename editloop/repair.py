@@ -8,7 +8,7 @@ sure of and wrong about, they do not believe.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -110,15 +110,30 @@ def repair(
         finally:
             stop.set()
         results += [found for one in joined if (found := one.result()) is not None]
+    asked = cancel is not None and cancel.is_set()
+    result = _merged(state, results, known, alternatives, asked=asked)
+    return Repair("fixed" if result.solutions else "not fixed", before, result)
+
+
+def _merged(
+    state: EditState,
+    results: list[SearchResult],
+    known: Mapping[int, tuple[Verdict, int]],
+    alternatives: int,
+    *,
+    asked: bool,
+) -> SearchResult:
+    """What all searches found, the policy's first; ``known`` counts their verifications.
+
+    ``asked``: a person ended them, so the reason is that, whatever was found.
+    """
     fixes = {fix.state.text: fix for result in reversed(results) for fix in result.solutions}
     counted = (replace(fix, candidates=known[hash(text)][1]) for text, fix in fixes.items())
     best = in_order(state, counted)[:alternatives]
-    asked = cancel is not None and cancel.is_set()
-    result = SearchResult(
+    return SearchResult(
         best,
         candidates=len(known),
         turns=max(result.turns for result in results),
         seconds=results[0].seconds,
         reason="fixed" if best and not asked else results[0].reason,
     )
-    return Repair("fixed" if best else "not fixed", before, result)
