@@ -86,6 +86,7 @@ def fix(
         function=request.function,
         lines=request.lines,
         narrow=request.narrow,
+        imports=_lacks_name(document, tools),
     )
     broken = check_syntax(document.text)
     if broken is not None and broken.line is not None and "unindent" in broken.text:
@@ -169,6 +170,13 @@ def suspects(document: Snapshot, tools: Tools) -> Iterator[Suspect]:
             name = definition.name if definition else "the module"
             line = definition.header if definition else check.plan.groups[0][0].line - 1
             yield Suspect(line, f"a doctest of {name} fails")
+
+
+def _lacks_name(document: Snapshot, tools: Tools) -> bool:
+    """Whether something is used that nothing binds, so that an import may be missing."""
+    parses = check_syntax(document.text) is None
+    found = tools.static.check(document.text) if tools.static and parses else ()
+    return any(diagnostic.code == "F821" for diagnostic in found)
 
 
 def _asked(request: Request, tools: Tools) -> list[tuple[str, str]]:

@@ -54,11 +54,13 @@ def window(
     lines: range | None = None,
     max_lines: int = MAX_LINES,
     narrow: bool = False,
+    imports: bool = False,
 ) -> tuple[int, ...]:
     """The view on a line, a function (``f``, ``Class.method``) or given lines. Raises RegionError.
 
     A file of at most ``max_lines`` is shown whole, unless ``narrow``. A longer region shrinks to
     the lines around ``line``; imports and signatures may add up to half of ``max_lines``.
+    ``imports``: also where another import would go.
     """
     count = len(document.lines)
     texts = [item.text for item in document.lines]
@@ -87,6 +89,8 @@ def window(
     view = set(region)
     if chosen is not None:
         view.add(chosen.header)
+    if imports:
+        view.update(_import_place(texts))
     budget = max(max_lines // 2, 1)
     for extra in _context(texts, found, region, max_lines):
         new = set(extra) - view
@@ -286,6 +290,20 @@ def _imports(texts: Sequence[str]) -> Iterator[tuple[range, set[str]]]:
                 names.add(words[k])
         yield extent, names
         i = extent.stop
+
+
+def _import_place(texts: Sequence[str]) -> range:
+    """The last of the module's first imports; where there is none, its first statement."""
+    last = range(0)
+    for extent, _ in _imports(texts):
+        if last and extent.start > last.stop and "__future__" not in texts[last.start]:
+            break
+        last = extent
+    if last:
+        return last
+    no_code = ("comment", "expression_statement")
+    tops = (node for node in parse_tree(texts).root_node.children if node.type not in no_code)
+    return next((range(node.start_point[0], node.start_point[0] + 1) for node in tops), range(0))
 
 
 def _signature(texts: Sequence[str], header: int) -> range:

@@ -74,7 +74,8 @@ class Solution:
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """Solutions, small and likely edits first: one nat of probability outweighs one token of size,
-    and of equals the one that changes fewer characters is first.
+    and of equals the one that changes fewer characters is first. Before all others stand those that
+    needed no policy (see ``obvious``): their probability is 1.
 
     ``reason`` says in words why the search ended.
     """
@@ -113,11 +114,14 @@ def search(
 
 
 def in_order(state: EditState, solutions: Iterable[Solution]) -> tuple[Solution, ...]:
-    """What a person takes first is first: by size and improbability, then by characters."""
+    """What a person takes first is first: what is certain, in its own order, then by size and
+    improbability, then by characters."""
 
-    def appeal(found: Solution) -> tuple[float, int]:
+    def appeal(found: Solution) -> tuple[bool, float, int]:
+        if found.log_prob == 0:
+            return False, found.candidates, 0
         size = found.edit_size - found.log_prob
-        return size, edit_characters(state.document, found.state.document)
+        return True, size, edit_characters(state.document, found.state.document)
 
     return tuple(sorted(solutions, key=appeal))
 
@@ -352,7 +356,7 @@ class _Search:
         found = Solution(after, commands, verdict, log_prob, size, self.candidates)
         self.solutions.append(found)
         if self.last_candidate is None:
-            self.shrinking = len(commands) > 1
+            self.shrinking = len(commands) > 1 and log_prob < 0
             extra = max(10, math.ceil(self.polish * self.candidates)) if self.polish > 0 else 0
             self.last_candidate = self.candidates + extra
             if self.budget.seconds is not None:

@@ -16,6 +16,7 @@ from editloop.commands import Command, CommandError
 from editloop.moves import moves_in, renames, resorts_in
 from editloop.moves.blocks import blocks, unlikely_blocks
 from editloop.moves.context import build
+from editloop.moves.missing import definitions
 from editloop.policy import Cancelled, Policy
 from editloop.state import EditState, apply
 from editloop.transcript import Finding, Transcript
@@ -42,8 +43,12 @@ def resorts(state: EditState, findings: Sequence[Finding]) -> list[Step]:
 
 
 def obvious(state: EditState, findings: Sequence[Finding]) -> list[Step]:
-    """What is tried before any policy is asked: a name that does not exist by one close to it."""
-    return [(move,) for move in renames(build(state, findings))]
+    """What is tried before any policy is asked: a name that does not exist by one close to it, or
+    what would define it."""
+    context = build(state, findings)
+    if context.broken or not context.undefined:
+        return []
+    return list(dict.fromkeys([*((move,) for move in renames(context)), *definitions(context)]))
 
 
 def helpful(
@@ -119,11 +124,11 @@ def ordered(
     """Steps with their log-probability, most probable first.
 
     Of steps that begin with the same command the first has its probability, the second half of it,
-    the third a third. Those of ``first`` come before the policy is asked, all equally probable.
+    the third a third. Those of ``first`` come before the policy is asked, and are certain.
     ``free``: the policy adds its own. ``screened``: as if there were no other steps.
     """
     for step in first:
-        yield step, -math.log(len(first))
+        yield step, 0.0
     known: dict[Command, list[Step]] = {}
     for step in steps:
         known.setdefault(step[0], []).append(step)

@@ -15,7 +15,7 @@ from editloop.transcript import Finding
 
 _SYNTAX = re.compile(r"(?:Syntax|Indentation|Tab)Error\b|E999\b|invalid-syntax\b")
 _UNDEFINED = re.compile(
-    r"(?:undefined name|\bname) [`'\"](\w+)[`'\"]|Undefined name `(\w+)`", re.IGNORECASE
+    r"(?:undefined name|\bname|\bvariable) [`'\"](\w+)[`'\"]|Undefined name `(\w+)`", re.IGNORECASE
 )
 _NO_ATTRIBUTE = re.compile(r"has no attribute '(\w+)'")
 NEAR = 2

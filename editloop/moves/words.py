@@ -260,16 +260,24 @@ def typos(ctx: Context, line: CodeLine) -> Iterator[str]:
 
 
 def slips(ctx: Context, line: CodeLine) -> Iterator[str]:
-    """A name that does not exist by names that do, at most a slip in four letters away."""
+    """A name that does not exist by names that do: a slip in four letters away, or of two or three
+    letters the only one a slip away."""
     for i, token in enumerate(line.shape.tokens):
-        if token.kind != "name" or token.text not in ctx.undefined:
+        if token.kind != "name" or token.text not in ctx.undefined or len(token.text) < 2:
             continue
-        known = (*line.scope.names, *sorted(BUILTIN_NAMES))
-        if _follows(line.shape.tokens, i, (".",)):
+        tokens, scope = line.shape.tokens, line.scope
+        if _follows(tokens, i, (".",)):
             known = (*ctx.attributes, *ctx.methods, *COMMON_ATTRIBUTES)
-        for word in closest(token.text, known):
-            if 4 * distance(token.text, word) <= len(token.text):
-                yield line.shape.put(i, i + 1, word)
+        elif _called(tokens, i):
+            known = (*scope.functions, *scope.imported, *sorted(BUILTIN_NAMES))
+        else:
+            passed = _follows(tokens, i, ("(", ","))
+            builtin = (name for name in sorted(BUILTIN_NAMES) if passed or name[0].isupper())
+            known = (*scope.names, *builtin)
+        most = max(1, len(token.text) // 4)
+        near = [w for w in closest(token.text, known) if distance(token.text, w) <= most]
+        if len(token.text) > 3 or len(near) == 1:
+            yield from (line.shape.put(i, i + 1, word) for word in near)
 
 
 def chains(ctx: Context, line: CodeLine) -> Iterator[str]:

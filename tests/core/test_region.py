@@ -162,3 +162,16 @@ def test_twenty_thousand_lines() -> None:
 def test_deep_nesting_does_not_recurse() -> None:
     text = "x = " + "(" * 5000 + "\n" + "def f():\n    pass\n" * 60
     assert window(Snapshot.from_text(text), line=30)
+
+
+def test_where_another_import_would_go_is_shown() -> None:
+    body = "".join(f"def f{i}(x):\n    return x\n\n\n" for i in range(60))
+    for head, shown in [
+        ("import csv\nimport sys\n\nimport b\n\n\n", "import sys"),
+        ("from __future__ import annotations\n\nimport csv\n\n\n", "import csv"),
+        ('"""Words."""\n\n', "def f0(x):"),
+    ]:
+        document = Snapshot.from_text(head + body)
+        view = window(document, line=len(document.lines) - 4, imports=True)
+        assert document.lines[view[0]].text == shown
+        assert len(view) < 10
