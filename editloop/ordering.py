@@ -39,6 +39,9 @@ class Weights:
     progress."""
     ask: float = 4.0
     """Cost of asking the policy about a state: it takes as long as tens of verifications."""
+    certain: float = 2.0
+    """Cost of a step that no policy was asked about and after which the checks say something else,
+    no worse."""
     stall: float = 20.0
     """Cost of a step without progress."""
     same: float = 22.0
@@ -53,8 +56,9 @@ def step_value(before: Verdict, after: Verdict, log_prob: float, weights: Weight
         return gained
     if after.progress < before.progress:
         return log_prob - weights.worse
-    same = [f.text for f in before.findings] == [f.text for f in after.findings]
-    return log_prob - (weights.same if same else weights.stall)
+    if [f.text for f in before.findings] == [f.text for f in after.findings]:
+        return log_prob - weights.same
+    return -weights.certain if log_prob == 0 else log_prob - weights.stall
 
 
 def gain(before: Verdict, after: Verdict, weights: Weights) -> float | None:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from itertools import groupby
 
 from editloop.commands import Command, edit_line
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.lexer import AUGMENTED, CONSTANTS
 from editloop.moves.scope import bound_names
-from editloop.moves.tables import FOREIGN, FROM
+from editloop.moves.tables import FOREIGN, FROM, exports
 
 Block = tuple[Command, ...]
 """Commands that are taken together."""
@@ -179,13 +177,6 @@ def _fits(name: str, uses: Sequence[Use]) -> bool:
 _CONSTANTS = frozenset(["pi", "inf", "digits", "punctuation"]) | frozenset(
     f"ascii_{case}" for case in ("lowercase", "uppercase", "letters")
 )
-
-
-@cache
-def exports() -> dict[str, frozenset[str]]:
-    """What the modules of the standard library export, the common ones first."""
-    lines = files("editloop").joinpath("data/stdlib.txt").read_text("utf-8").splitlines()
-    return {words[0]: frozenset(words[1:]) for words in map(str.split, lines)}
 
 
 def _imported(ctx: Context, statement: str) -> Block:

@@ -20,6 +20,7 @@ from editloop.moves.tables import (
     KEYWORDS,
     MODULES,
     OPERATORS,
+    exports,
 )
 
 _MAX_NAMES = 12
@@ -265,19 +266,29 @@ def slips(ctx: Context, line: CodeLine) -> Iterator[str]:
     for i, token in enumerate(line.shape.tokens):
         if token.kind != "name" or token.text not in ctx.undefined or len(token.text) < 2:
             continue
-        tokens, scope = line.shape.tokens, line.scope
-        if _follows(tokens, i, (".",)):
-            known = (*ctx.attributes, *ctx.methods, *COMMON_ATTRIBUTES)
-        elif _called(tokens, i):
-            known = (*scope.functions, *scope.imported, *sorted(BUILTIN_NAMES))
-        else:
-            passed = _follows(tokens, i, ("(", ","))
-            builtin = (name for name in sorted(BUILTIN_NAMES) if passed or name[0].isupper())
-            known = (*scope.names, *builtin)
         most = max(1, len(token.text) // 4)
-        near = [w for w in closest(token.text, known) if distance(token.text, w) <= most]
+        near = [
+            word
+            for word in closest(token.text, _known_at(ctx, line, i))
+            if distance(token.text, word) <= most
+        ]
         if len(token.text) > 3 or len(near) == 1:
             yield from (line.shape.put(i, i + 1, word) for word in near)
+
+
+def _known_at(ctx: Context, line: CodeLine, i: int) -> Iterable[str]:
+    """What may stand in the place of a name, as far as anything says so."""
+    tokens, scope = line.shape.tokens, line.scope
+    if _follows(tokens, i, (".",)):
+        module = exports().get(tokens[i - 2].text if i > 1 else "")
+        return sorted(module) if module else (*ctx.attributes, *ctx.methods, *COMMON_ATTRIBUTES)
+    if line.shape.first == "from":
+        return sorted(exports().get(line.text.split()[1], ()))
+    if _called(tokens, i):
+        return (*scope.functions, *scope.imported, *sorted(BUILTIN_NAMES))
+    passed = _follows(tokens, i, ("(", ","))
+    builtin = (name for name in sorted(BUILTIN_NAMES) if passed or name[0].isupper())
+    return (*scope.names, *builtin)
 
 
 def chains(ctx: Context, line: CodeLine) -> Iterator[str]:

@@ -8,7 +8,8 @@ from functools import reduce
 import pytest
 
 from editloop.moves.context import build
-from editloop.moves.missing import definitions, exports
+from editloop.moves.missing import definitions
+from editloop.moves.tables import exports
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
 from editloop.transcript import Finding
