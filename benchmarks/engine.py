@@ -32,7 +32,7 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from editloop.engine import Engine, FreeText, OneOf, host, read_info  # noqa: E402
+from editloop.engine import Engine, FreeText, OneOf, host, native, read_info  # noqa: E402
 from editloop.models import SHIPPED  # noqa: E402
 
 BASE = "create_completion"
@@ -77,10 +77,8 @@ def commands(window: Sequence[str]) -> list[str]:
 
 def measure(model: Path, threads: int, rounds: int) -> dict[str, dict[str, list[float]]]:
     """Seconds for 16 proposals by method, of every round: {"new": ..., "read": ...}."""
-    from llama_cpp import Llama
-
     version = read_info(model).transcript_version or 0
-    llama = Llama(str(model), n_ctx=1024, n_threads=threads, n_threads_batch=threads, verbose=False)
+    llama = make_llama(model, threads)
     seconds: dict[str, dict[str, list[float]]] = {"new": {}, "read": {}}
     with Engine.load(model, transcript_version=version, n_threads=threads, n_ctx=1024) as engine:
         prepared = states(engine, rounds + 1)
@@ -99,6 +97,22 @@ def measure(model: Path, threads: int, rounds: int) -> dict[str, dict[str, list[
                         seconds[kind].setdefault(name, []).append(time.perf_counter() - began)
     llama.close()
     return seconds
+
+
+def make_llama(model: Path, threads: int) -> Any:
+    """llama-cpp-python's own class, with weights laid out as the engine has them: it takes no such
+    parameter, and dies without it on a processor with AMX (docs/decisions.md)."""
+    import llama_cpp.llama as high_level
+
+    ours = native.model_params()
+    default = high_level.llama_cpp.llama_model_default_params
+    high_level.llama_cpp.llama_model_default_params = lambda: ours
+    try:
+        return high_level.Llama(
+            str(model), n_ctx=1024, n_threads=threads, n_threads_batch=threads, verbose=False
+        )
+    finally:
+        high_level.llama_cpp.llama_model_default_params = default
 
 
 def methods(

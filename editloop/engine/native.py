@@ -81,14 +81,20 @@ def default_gpu_layers() -> int:
     return 999 if llama().llama_supports_gpu_offload() else 0
 
 
-def load_model(info: ModelInfo, n_gpu_layers: int) -> Any:
-    """A llama_model pointer. Raises NotAGguf when llama.cpp refuses the file."""
-    native = llama()
-    params = native.llama_model_default_params()
-    params.n_gpu_layers = n_gpu_layers
+def model_params() -> Any:
+    """llama.cpp's defaults, as far as they work here."""
+    params = llama().llama_model_default_params()
     # GCC 12 hands AMX a tile configuration of which it wrote a half (its _tile_loadconfig names 8
     # of 64 bytes as read), and the process dies. The weights' own layout is what leads there.
     params.use_extra_bufts = not _has_amx()
+    return params
+
+
+def load_model(info: ModelInfo, n_gpu_layers: int) -> Any:
+    """A llama_model pointer. Raises NotAGguf when llama.cpp refuses the file."""
+    native = llama()
+    params = model_params()
+    params.n_gpu_layers = n_gpu_layers
     _LOG.clear()
     model = native.llama_model_load_from_file(str(info.path).encode(), params)
     if not model:
