@@ -18,8 +18,9 @@ from importlib.util import find_spec
 from itertools import filterfalse
 from typing import Literal, Protocol
 
+from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.plans import TestPlan
-from editloop.checks.static import Diagnostic, StaticChecker
+from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
 from editloop.checks.testruns import TestOutcome, run_plan
 from editloop.sandbox import SandboxPool

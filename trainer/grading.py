@@ -7,8 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Self
 
+from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.plans import plan_asserts
-from editloop.checks.static import Diagnostic, StaticChecker
+from editloop.checks.static import StaticChecker
 from editloop.sandbox import SandboxPool
 from editloop.text import Snapshot
 from editloop.verdict import CheckResult, Verdict

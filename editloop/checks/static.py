@@ -10,37 +10,17 @@ import shutil
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ERROR_RULES = ("E9", "F5", "F63", "F7", "F82")
-"""Wrong in any program: undefined names, misplaced statements, broken formats, comparisons."""
-NO_ERRORS = ("F504", "F522", "F523", "F541")
-"""Of those, what only says that something is not used: it works as it is."""
-HINT_RULES = ("F401", "F811", "F841")
-"""Unused or redefined names: often the trace of a wrong name elsewhere."""
+from editloop.checks.calls import check_calls
+from editloop.checks.diagnostic import ERROR_RULES, HINT_RULES, Diagnostic
+
 _DOCUMENT = "file:///module.py"
 
 
 class StaticCheckError(RuntimeError):
     """ruff is missing or does not answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
-    """One finding of ruff; lines are 0-based, columns count code points."""
-
-    code: str
-    message: str
-    line: int
-    column: int = 0
-    end_line: int = 0
-    end_column: int = 0
-
-    @property
-    def is_error(self) -> bool:
-        return self.code.startswith(ERROR_RULES) and self.code not in NO_ERRORS
 
 
 def find_ruff() -> str:
@@ -73,7 +53,7 @@ class StaticChecker:
                     self._stop()
                     raise StaticCheckError(f"ruff server does not answer: {error}") from error
         ours = [i for i in items if str(i.get("code")).startswith((*ERROR_RULES, *HINT_RULES))]
-        found = [_diagnostic(item) for item in ours]
+        found = [*map(_diagnostic, ours), *check_calls(source)]
         return tuple(sorted(found, key=lambda d: (d.line, d.code, d.message)))
 
     def close(self) -> None:

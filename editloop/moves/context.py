@@ -14,9 +14,7 @@ from editloop.state import EditState
 from editloop.transcript import Finding
 
 _SYNTAX = re.compile(r"(?:Syntax|Indentation|Tab)Error\b|E999\b|invalid-syntax\b")
-_UNDEFINED = re.compile(
-    r"(?:undefined name|\bname|\bvariable) [`'\"](\w+)[`'\"]|Undefined name `(\w+)`", re.IGNORECASE
-)
+_UNDEFINED = re.compile(r"\b(?:name|variable|keyword argument) [`'\"](\w+)[`'\"]", re.IGNORECASE)
 _NO_ATTRIBUTE = re.compile(r"has no attribute '(\w+)'")
 NEAR = 2
 """Lines of code on either side of a syntax error where its cause is looked for."""
@@ -93,8 +91,7 @@ def build(state: EditState, findings: Sequence[Finding]) -> Context:
     )
     syntax = [f for f in findings if is_syntax_finding(f)]
     words = " ".join(f.text for f in findings)
-    undefined = {name for pair in _UNDEFINED.findall(words) for name in pair if name}
-    undefined.update(_NO_ATTRIBUTE.findall(words))
+    undefined = {*_UNDEFINED.findall(words), *_NO_ATTRIBUTE.findall(words)}
     attributes, methods, called, numbers, strings = _frequent_words(lines)
     return Context(
         state,

@@ -284,6 +284,9 @@ def _known_at(ctx: Context, line: CodeLine, i: int) -> Iterable[str]:
         return sorted(module) if module else (*ctx.attributes, *ctx.methods, *COMMON_ATTRIBUTES)
     if line.shape.first == "from":
         return sorted(exports().get(line.text.split()[1], ()))
+    if _is_keyword_argument(line, i):
+        headers = (other.shape for other in ctx.lines if other.shape.first in ("def", "async"))
+        return dict.fromkeys(name for header in headers for name in parameters(header))
     if _called(tokens, i):
         return (*scope.functions, *scope.imported, *sorted(BUILTIN_NAMES))
     passed = _follows(tokens, i, ("(", ","))

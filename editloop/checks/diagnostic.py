@@ -1,0 +1,29 @@
+"""What a static check found at a place, and which of it has to be gone from a fix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ERROR_RULES = ("E9", "F5", "F63", "F7", "F82", "E112")
+"""Wrong in any program: undefined names, misplaced statements, broken formats, comparisons, wrong
+arguments."""
+NO_ERRORS = ("F504", "F522", "F523", "F541")
+"""Of those, what only says that something is not used: it works as it is."""
+HINT_RULES = ("F401", "F811", "F841")
+"""Unused or redefined names: often the trace of a wrong name elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding; lines are 0-based, columns count code points."""
+
+    code: str
+    message: str
+    line: int
+    column: int = 0
+    end_line: int = 0
+    end_column: int = 0
+
+    @property
+    def is_error(self) -> bool:
+        return self.code.startswith(ERROR_RULES) and self.code not in NO_ERRORS
