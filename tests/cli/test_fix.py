@@ -225,3 +225,15 @@ def test_examples_that_nothing_fixes_leave_single_edits(tmp_path: Path) -> None:
     assert row["status"] == "fixed", row
     assert len(row["commands"]) == 1
     assert row["verified_by"] == ["syntax 1/1", "static 2/2"]
+
+
+def test_a_missing_import_goes_to_the_others_of_a_long_file(tmp_path: Path) -> None:
+    path = tmp_path / "long.py"
+    imports = '"""Numbers."""\n\nimport csv\nimport sys\n\n'
+    body = "".join(f"\n\ndef f{i}(x):\n    return x + {i}\n" for i in range(60))
+    use = "\n\ndef load(path):\n    with open(path) as file:\n        return json.load(file)\n"
+    path.write_text(f"{imports}print(csv, sys){body}{use}")
+    done = run_fix(path, "--write")
+    assert done.returncode == 0, done.stderr
+    changed = imports.replace("import sys", "import json\nimport sys")
+    assert path.read_text() == f"{changed}print(csv, sys){body}{use}"
