@@ -33,7 +33,7 @@ from editloop.checks.syntax import check_syntax
 from editloop.commands import CommandError
 from editloop.ordering import normalized
 from editloop.state import EditState, apply
-from editloop.steps import steps
+from editloop.steps import obvious, steps
 from editloop.tasks import Task, TaskError, read_tasks
 from editloop.text import Snapshot
 from editloop.verify import Verifier
@@ -66,7 +66,7 @@ def _is_made(task: Task, static: StaticChecker) -> bool:
     verifier = Verifier(task.buggy, static=static, prelude=task.prelude)
     findings = verifier.verify(task.buggy).findings
     wanted = _tree(task.fixed or "")
-    for step in steps(state, findings):
+    for step in [*obvious(state, findings), *steps(state, findings)]:
         try:
             after = reduce(apply, step, state)
         except CommandError:
