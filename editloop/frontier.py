@@ -32,6 +32,8 @@ class Node:
     depth: int
     later: tuple[Step, ...] | None = None
     """The steps that the parser does not find helpful; None before it was asked."""
+    sure: bool = False
+    """Its obvious steps have been tried."""
     last: bool = False
     """Its steps have failed: what is left is to be tried."""
 

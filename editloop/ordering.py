@@ -39,9 +39,10 @@ class Weights:
     progress."""
     ask: float = 4.0
     """Cost of asking the policy about a state: it takes as long as tens of verifications."""
+    settled: float = 1.0
+    """Gained by progress of a step that no policy was asked about: the next such step is next."""
     certain: float = 2.0
-    """Cost of a step that no policy was asked about and after which the checks say something else,
-    no worse."""
+    """Cost of such a step after which the checks say something else, no worse."""
     stall: float = 20.0
     """Cost of a step without progress."""
     same: float = 22.0

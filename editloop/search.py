@@ -246,23 +246,23 @@ class _Search:
     def _expanded(self, node: Node) -> list[Entry]:
         """The best step of a node, in the order of the policy; and the node again, for what waits.
 
-        Where the text does not parse, what the parser finds helpful comes first and by itself; all
-        else, and what the policy writes freely, waits until that was tried. Where it parses, small
-        expressions wait until everything was.
+        Obvious steps come before the policy is asked. Where the text does not parse, what the
+        parser finds helpful comes first and by itself; all else, and what the policy writes freely,
+        waits until that was tried. Where it parses, small expressions wait until everything was.
         """
         findings = node.verdict.findings
         if node.later is not None:
             return self._asked(node, node.later)
-        every = (resorts if node.last else steps)(node.state, findings)
-        if self.budget.turns == 1:  # a single turn is a single command
-            every = [step for step in every if len(step) == 1]
+        first = [] if node.sure else self._possible(obvious(node.state, findings))
+        if first:
+            waiting = node.base - self.weights.ask, replace(node, sure=True)
+            return [waiting, *self._next_edge(node, ((step, 0.0) for step in first), 0)]
+        every = self._possible((resorts if node.last else steps)(node.state, findings))
         if node.last:
             return self._asked(node, every, free=False)
         if not any(is_syntax_finding(finding) for finding in findings):
             base = node.base - self.weights.resort
-            rest = replace(node, base=base, last=True)
-            first = obvious(node.state, findings)
-            return [(base, rest), *self._asked(node, every, first=first)]
+            return [(base, replace(node, base=base, last=True)), *self._asked(node, every)]
         choice = helpful(node.state, every, self.deadline)
         good = set(choice)
         base = node.base - (self.weights.unscreened if choice else 0.0)
@@ -270,12 +270,15 @@ class _Search:
         asked = self._asked(node, choice, free=False, alone=True) if choice else []
         return [(base, rest), *asked]
 
+    def _possible(self, choice: list[Step]) -> list[Step]:
+        """A single turn is a single command."""
+        return [step for step in choice if len(step) == 1] if self.budget.turns == 1 else choice
+
     def _asked(
         self,
         node: Node,
         choice: Sequence[Step],
         *,
-        first: Sequence[Step] = (),
         free: bool = True,
         alone: bool = False,
     ) -> list[Entry]:
@@ -288,7 +291,6 @@ class _Search:
             self.policy,
             node.transcript,
             choice,
-            first=first,
             free=free,
             screened=alone,
             seed=seed,
@@ -344,6 +346,8 @@ class _Search:
         value = step_value(parent.verdict, verdict, edge.log_prob, weights)
         if gain(parent.verdict, verdict, weights) is None:
             return value
+        if edge.log_prob == 0:
+            return weights.settled
         if len(edge.step) > 1 or any(is_syntax_finding(f) for f in parent.verdict.findings):
             # All that the parser left makes progress, and so do many blocks beside a likely one of
             # their commands: that alone says little.

@@ -115,7 +115,6 @@ def ordered(
     transcript: Transcript,
     steps: Sequence[Step],
     *,
-    first: Sequence[Step] = (),
     free: bool = True,
     screened: bool = False,
     seed: int,
@@ -124,11 +123,9 @@ def ordered(
     """Steps with their log-probability, most probable first.
 
     Of steps that begin with the same command the first has its probability, the second half of it,
-    the third a third. Those of ``first`` come before the policy is asked, and are certain.
+    the third a third.
     ``free``: the policy adds its own. ``screened``: as if there were no other steps.
     """
-    for step in first:
-        yield step, 0.0
     known: dict[Command, list[Step]] = {}
     for step in steps:
         known.setdefault(step[0], []).append(step)

@@ -13,7 +13,7 @@ from itertools import groupby
 from editloop.commands import Command, edit_line
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.lexer import AUGMENTED, CONSTANTS
-from editloop.moves.scope import bound_names
+from editloop.moves.scope import bound_names, parameters
 from editloop.moves.tables import FOREIGN, FROM, exports
 
 Block = tuple[Command, ...]
@@ -42,6 +42,7 @@ _LIMITS = {
 }
 """Below, or above, all that a name is compared with."""
 _MIRRORED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
+_DEFINES = ("def", "async")
 _CONTINUES = frozenset({"else", "elif", "except", "finally"})
 
 
@@ -95,7 +96,11 @@ def definitions(ctx: Context) -> Iterator[Block]:
 
 
 def _uses(ctx: Context, name: str) -> Iterator[Use]:
+    """Where the name is used; functions that have a parameter of that name are left out."""
     for line in ctx.lines:
+        headers = [line.shape, *([ctx.shapes[line.scope.start]] if line.scope.start >= 0 else [])]
+        if any(name in parameters(header) for header in headers if header.first in _DEFINES):
+            continue
         tokens = line.shape.tokens
         for at, token in enumerate(tokens):
             if token.text != name or token.kind != "name":

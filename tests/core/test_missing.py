@@ -102,6 +102,14 @@ def test_a_member_is_reached_through_self() -> None:
     assert first(source, "area") == source.replace("area() + area()", "self.area() + self.area()")
 
 
+def test_a_parameter_of_that_name_is_left_alone() -> None:
+    source = (
+        "class A:\n    def __init__(self, limit):\n        self.limit = limit\n\n"
+        "    def full(self):\n        return limit < 1\n"
+    )
+    assert first(source, "limit") == source.replace("limit < 1", "self.limit < 1")
+
+
 def test_words_of_other_languages() -> None:
     assert first("def f(x):\n    return null if x else null\n", "null") == (
         "def f(x):\n    return None if x else None\n"

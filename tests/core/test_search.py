@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from editloop.checks.static import StaticChecker
 from editloop.commands import Command, parse
 from editloop.edits import edit_size
 from editloop.ordering import Weights, normalized, step_value
@@ -15,6 +16,7 @@ from editloop.state import EditState, apply
 from editloop.text import Snapshot
 from editloop.transcript import Finding, Transcript
 from editloop.verdict import CheckResult, Verdict
+from editloop.verify import Verifier
 
 from .verifying import make_verify
 
@@ -147,6 +149,36 @@ def test_a_given_first_verdict_is_not_asked_for_again() -> None:
 def test_nothing_to_fix() -> None:
     result = _search(MAXIMUM.replace("<", ">"), MAXIMUM_CASES, 10)
     assert (result.reason, result.solutions, result.candidates) == ("nothing to fix", (), 1)
+
+
+class _Silent(UniformPolicy):
+    def propose(self, *_: object, **__: object) -> Iterator[Proposal]:
+        raise AssertionError("a policy was asked")
+
+
+def test_obvious_steps_need_no_policy() -> None:
+    text = (
+        "class Cache:\n    def __init__(self, limit):\n        self.limit = limit\n"
+        "        self.items = OrderedDict()\n\n    def put(self, key):\n"
+        "        items[key] = false\n        if len(self.items) > limit:\n"
+        "            print(math.inf)\n"
+    )
+    with StaticChecker() as static:
+        verifier = Verifier(text, static=static)
+        result = search(
+            _open(text),
+            _Silent(),
+            lambda state: verifier.verify(state.text),
+            budget=Budget(None, 200),
+            polish=0.0,
+        )
+    assert result.solutions[0].state.text == (
+        "import math\nfrom collections import OrderedDict\n\n\n"
+        + text.replace(" items[", " self.items[")
+        .replace("false", "False")
+        .replace("> limit", "> self.limit")
+    )
+    assert result.candidates < 50
 
 
 class _Watching(UniformPolicy):
