@@ -216,10 +216,11 @@ def _import_block(ctx: Context) -> list[CodeLine]:
     """The first imports at the margin, up to a blank line or other code."""
     found: list[CodeLine] = []
     for line in ctx.lines:
-        if line.number < ctx.first:
+        end = _end(ctx, found[-1]) if found else 0
+        if line.number < ctx.first or line.index < end:
             continue
         is_import = line.shape.first in ("import", "from") and not line.shape.indent
-        if not is_import or (found and line.index != _end(ctx, found[-1])):
+        if not is_import or (found and line.index != end):
             break
         found.append(line)
     return found

@@ -69,6 +69,10 @@ def test_an_import_that_goes_on_is_left_whole() -> None:
     source = "from collections import (\n    Counter,\n)\n\nprint(deque(), Counter, json.dumps)\n"
     assert ")\nfrom collections import deque\n\n" in first(source, "deque")
     assert first(source, "json").startswith("import json\nfrom collections import (\n")
+    more = source.replace(")\n\n", ")\nfrom sys import argv\n\n")
+    assert ")\nfrom pathlib import Path\nfrom sys import argv\n\n" in first(
+        more.replace("deque", "Path"), "Path"
+    )
 
 
 @pytest.mark.parametrize(
