@@ -53,10 +53,6 @@ class Policy(Protocol):
         """The wire text of the one command that the policy would give now."""
         ...
 
-    def likelihood(self, window: Sequence[str]) -> float:
-        """Log-probability of the lines as such, up to a constant."""
-        ...
-
 
 class UniformPolicy:
     """Every move is as likely as any other: the baseline that any model must beat."""
@@ -79,9 +75,6 @@ class UniformPolicy:
 
     def act(self, transcript: Transcript, *, cancel: threading.Event | None = None) -> str:
         return render(EXIT)
-
-    def likelihood(self, window: Sequence[str]) -> float:
-        return 0.0
 
 
 class ScriptedPolicy:
@@ -112,6 +105,3 @@ class ScriptedPolicy:
     def act(self, transcript: Transcript, *, cancel: threading.Event | None = None) -> str:
         turn = len(transcript.commands)
         return self.texts[turn] if turn < len(self.texts) else render(EXIT)
-
-    def likelihood(self, window: Sequence[str]) -> float:
-        return 0.0

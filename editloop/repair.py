@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from editloop.policy import Policy, UniformPolicy
-from editloop.search import Budget, Progress, SearchResult, Solution, Stop, in_order, search
+from editloop.search import Budget, Progress, SearchResult, Stop, in_order, search
 from editloop.state import EditState
 from editloop.verdict import Verdict
 from editloop.verify import Verifier
@@ -42,10 +42,6 @@ class Repair:
 HEAD_START = 1.0
 """Seconds that the policy's search is alone. What it finds by then is what a person would take;
 where tests are weak, others find something worse as fast."""
-
-
-COMPARED = 3
-"""Fixes whose whole text is compared, beside edits: more of them changed nothing."""
 
 
 def repair(
@@ -92,7 +88,7 @@ def repair(
             verify,
             budget=budget,
             seed=seed,
-            alternatives=max(alternatives, COMPARED),
+            alternatives=alternatives,
             cancel=stop,
             on_progress=on_progress,
             first_verdict=before,
@@ -115,28 +111,15 @@ def repair(
             stop.set()
         results += [found for one in joined if (found := one.result()) is not None]
     asked = cancel is not None and cancel.is_set()
-    result = _merged(state, results, known, asked=asked)
-    if len(result.solutions) > 1 and not asked:
-        result = replace(result, solutions=_by_text(state, result.solutions, policy))
-    result = replace(result, solutions=result.solutions[:alternatives])
+    result = _merged(state, results, known, alternatives, asked=asked)
     return Repair("fixed" if result.solutions else "not fixed", before, result)
-
-
-def _by_text(
-    state: EditState, solutions: tuple[Solution, ...], policy: Policy
-) -> tuple[Solution, ...]:
-    """The first few by how likely the policy finds the text that they leave, too: where tests are
-    weak, that is what tells a repair from a coincidence. Each has to be read once."""
-    close = solutions[:COMPARED]
-    unsure = (fix.state for fix in close if fix.log_prob < 0)
-    read = {after.text: policy.likelihood(after.window) for after in unsure}
-    return (*in_order(state, close, lambda fix: read[fix.state.text]), *solutions[COMPARED:])
 
 
 def _merged(
     state: EditState,
     results: list[SearchResult],
     known: Mapping[int, tuple[Verdict, int]],
+    alternatives: int,
     *,
     asked: bool,
 ) -> SearchResult:
@@ -146,7 +129,7 @@ def _merged(
     """
     fixes = {fix.state.text: fix for result in reversed(results) for fix in result.solutions}
     counted = (replace(fix, candidates=known[hash(text)][1]) for text, fix in fixes.items())
-    best = in_order(state, counted)
+    best = in_order(state, counted)[:alternatives]
     return SearchResult(
         best,
         candidates=len(known),

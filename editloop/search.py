@@ -113,18 +113,14 @@ def search(
     return SearchResult(best, run.candidates, run.turns, run.seconds, reason)
 
 
-def in_order(
-    state: EditState,
-    solutions: Iterable[Solution],
-    likelihood: Callable[[Solution], float] = lambda _: 0.0,
-) -> tuple[Solution, ...]:
+def in_order(state: EditState, solutions: Iterable[Solution]) -> tuple[Solution, ...]:
     """What a person takes first is first: what is certain, in its own order, then by size and
-    improbability of the edit, and that of the text it leaves; of equals by characters."""
+    improbability, then by characters."""
 
     def appeal(found: Solution) -> tuple[bool, float, int]:
         if found.log_prob == 0:
             return False, found.candidates, 0
-        size = found.edit_size - found.log_prob - likelihood(found)
+        size = found.edit_size - found.log_prob
         return True, size, edit_characters(state.document, found.state.document)
 
     return tuple(sorted(solutions, key=appeal))

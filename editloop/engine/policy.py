@@ -170,11 +170,6 @@ class ModelPolicy:
         command = self.dialect.decode(ids)
         return "a command without an end" if command is None else render(command)
 
-    def likelihood(self, window: Sequence[str]) -> float:
-        """Of the lines as an observation shows them, as far as the context holds them."""
-        ids = self.dialect.prefix(Transcript((Observation(tuple(window)),)))[: self.engine.n_ctx]
-        return self.engine.score(ids[:1], ids[1:])
-
     def _sample(
         self,
         prefix: list[int],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
@@ -44,20 +44,6 @@ class _Stuck(UniformPolicy):
 class _Gone(UniformPolicy):
     def propose(self, *_: object, **__: object) -> Iterator[Proposal]:
         raise OSError("the model is gone")
-
-
-class _Reader(UniformPolicy):
-    """Proposes two fixes, the first a little more likely; of the texts it finds one unlikely."""
-
-    def __init__(self, unlikely: str) -> None:
-        self.unlikely = unlikely
-
-    def propose(self, *_: object, **__: object) -> Iterator[Proposal]:
-        yield Proposal(parse("### REPL 2 >>>    return x * 2"), -1.0)
-        yield Proposal(parse("### REPL 2 >>>    return x + x"), -1.1)
-
-    def likelihood(self, window: Sequence[str]) -> float:
-        return -9.0 if self.unlikely in "".join(window) else -1.0
 
 
 def _repair(budget: Budget, workers: int, *, policy: UniformPolicy, **options: object) -> Repair:
@@ -103,14 +89,6 @@ def test_a_limit_of_candidates_leaves_the_policy_alone() -> None:
     assert two is not None
     assert one.solutions == two.solutions
     assert one.candidates == two.candidates
-
-
-@pytest.mark.parametrize(("unlikely", "best"), [("x + x", "x * 2"), ("x * 2", "x + x")])
-def test_of_several_fixes_the_likely_text_is_first(unlikely: str, best: str) -> None:
-    done = _repair(Budget(None, 20), 1, policy=_Reader(unlikely), alternatives=1)
-    assert done.result is not None
-    [fix] = done.result.solutions
-    assert best in fix.state.text
 
 
 @pytest.mark.parametrize("head_start", [0.0, 60.0])

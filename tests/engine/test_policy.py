@@ -104,13 +104,6 @@ def test_proposals_come_in_order_and_once(compact: Engine) -> None:
     assert set(choice) <= set(commands)
 
 
-def test_likelihood_adds_up_over_lines(compact: Engine) -> None:
-    policy = make_policy(compact)
-    short, long = policy.likelihood(["x = 1"]), policy.likelihood(["x = 1", "y = 2"])
-    assert long < short < 0
-    assert policy.likelihood(["x = 1"] * 200) < long
-
-
 def test_greedy_command_is_legal(compact: Engine) -> None:
     state, transcript = opened()
     text = make_policy(compact).act(transcript)
