@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from editloop.commands import Command, CommandError, edit_line
-from editloop.moves import calls, expressions, inserts, lines, parts, small, syntax, words
+from editloop.moves import calls, expressions, inserts, lines, parts, small, spelling, syntax, words
 from editloop.moves.context import CodeLine, Context, build
 from editloop.state import MAX_VIEW_LINES, EditState, apply
 from editloop.transcript import Finding
@@ -39,7 +39,7 @@ class Kind:
     when: str = "always"
 
 
-_SLIP = Kind("slip", words.slips)
+_SLIP = Kind("slip", spelling.slips)
 KINDS: tuple[Kind, ...] = (
     Kind("colon", syntax.colons, when="broken"),
     Kind("bracket", syntax.brackets, when="broken"),
@@ -52,7 +52,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("gap", syntax.gaps, when="broken"),
     Kind("join", produce=lines.joins, when="broken"),
     Kind("body", produce=small.bodies, when="broken"),
-    Kind("typo", words.typos),
+    Kind("typo", spelling.typos),
     Kind("comment", produce=lines.comments),
     Kind("self", calls.self_prefix),
     Kind("binding", words.bindings, when="whole"),

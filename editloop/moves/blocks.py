@@ -14,6 +14,7 @@ from editloop.moves import syntax
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.inserts import levels_at
 from editloop.moves.lexer import AUGMENTED, Shape
+from editloop.moves.spelling import closest
 from editloop.moves.tables import (
     ATTRIBUTES,
     BUILTINS,
@@ -22,7 +23,6 @@ from editloop.moves.tables import (
     OPERATORS,
     TYPES,
 )
-from editloop.moves.words import closest
 
 Block = tuple[Command, ...]
 MAX_ENDS = 8

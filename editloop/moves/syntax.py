@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from editloop.commands import Command, edit_line
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.lexer import CLOSERS, OPENERS, Shape, is_operand
+from editloop.moves.spelling import closest
 from editloop.moves.tables import FOREIGN, FOREIGN_OPERATORS, HARD_KEYWORDS
-from editloop.moves.words import closest
 
 BLOCKS = (
     "def",

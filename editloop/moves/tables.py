@@ -89,6 +89,12 @@ COMMON_METHODS = frozenset(
 )
 COMMON_ATTRIBUTES = tuple(sorted(COMMON_METHODS))
 
+VALUE_METHODS = {
+    **dict.fromkeys(("append", "extend", "insert", "sort", "reverse"), "[]"),
+    **dict.fromkeys(("add", "discard", "intersection_update"), "set()"),
+    **dict.fromkeys(("update", "setdefault", "items", "keys", "values", "get"), "{}"),
+}
+"""Methods that tell what an unknown name was to hold: its first value."""
 TYPES = ("list", "int", "str", "dict", "set", "tuple", "float", "bool", "object")
 """What a name in an annotation may stand for."""
 

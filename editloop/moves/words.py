@@ -1,30 +1,21 @@
-"""Kinds of moves that exchange one token: operators, constants, names, methods, typos."""
+"""Kinds of moves that exchange one token: operators, constants, names, methods."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.lexer import AUGMENTED, Token, is_operand
 from editloop.moves.scope import bound_names, parameters
 from editloop.moves.tables import (
     ATTRIBUTES,
-    BUILTIN_NAMES,
     BUILTINS,
-    COMMON_ATTRIBUTES,
     COMMON_BUILTINS,
-    COMMON_METHODS,
-    FROM,
-    HARD_KEYWORDS,
     KEYWORDS,
-    MODULES,
     OPERATORS,
-    exports,
 )
 
 _MAX_NAMES = 12
-_MAX_TYPOS = 4
 _INVENTED = ('float("inf")', "None", "True", "False", "[]", "{}", '""')
 """What may be meant by a name such as ``infinity``, beside the numbers of the window."""
 _EMPTY = ("[]", "{}", "()", "set()", '""', "0", "None")
@@ -89,7 +80,7 @@ def constants(ctx: Context, line: CodeLine) -> Iterator[str]:
         for other in _other_constants(ctx, token):
             yield sh.put(i, i + 1, other)
         pair = "".join(t.text for t in sh.tokens[i : i + 2])
-        if pair in ("[]", "{}", "()") and _follows(sh.tokens, i, ("=", "return", ",", "(")):
+        if pair in ("[]", "{}", "()") and follows(sh.tokens, i, ("=", "return", ",", "(")):
             for other in _EMPTY:
                 yield sh.put(i, i + 2, other)
 
@@ -148,11 +139,11 @@ def names(ctx: Context, line: CodeLine) -> Iterator[str]:
     if sh.first in ("import", "from", "global", "nonlocal", "class"):
         return
     for i, token in enumerate(sh.tokens):
-        if token.kind != "name" or _follows(sh.tokens, i, (".", "def", "class", "import")):
+        if token.kind != "name" or follows(sh.tokens, i, (".", "def", "class", "import")):
             continue
-        if _is_keyword_argument(line, i):
+        if is_keyword_argument(line, i):
             continue
-        called = _called(sh.tokens, i)
+        called = is_called(sh.tokens, i)
         choice = (*scope.functions, *scope.variables[:4]) if called else scope.variables
         if not called and token.text in (*scope.functions, *scope.imported):
             choice = scope.functions + scope.variables
@@ -172,7 +163,7 @@ def bindings(ctx: Context, line: CodeLine) -> Iterator[str]:
     sh = line.shape
     bound = {*bound_names(sh), *(parameters(sh) if sh.first == "def" else ())}
     for i, token in enumerate(sh.tokens):
-        if token.kind == "name" and token.text in bound and not _follows(sh.tokens, i, (".",)):
+        if token.kind == "name" and token.text in bound and not follows(sh.tokens, i, (".",)):
             yield from (sh.put(i, i + 1, name) for name in sorted(ctx.undefined - {token.text}))
 
 
@@ -192,15 +183,15 @@ def _literals_for(line: CodeLine, i: int) -> tuple[str, ...]:
     return ()
 
 
-def _follows(tokens: tuple[Token, ...], i: int, words: tuple[str, ...]) -> bool:
+def follows(tokens: tuple[Token, ...], i: int, words: tuple[str, ...]) -> bool:
     return i > 0 and tokens[i - 1].text in words
 
 
-def _called(tokens: tuple[Token, ...], i: int) -> bool:
+def is_called(tokens: tuple[Token, ...], i: int) -> bool:
     return i + 1 < len(tokens) and tokens[i + 1].text == "("
 
 
-def _is_keyword_argument(line: CodeLine, i: int) -> bool:
+def is_keyword_argument(line: CodeLine, i: int) -> bool:
     tokens = line.shape.tokens
     after = tokens[i + 1].text if i + 1 < len(tokens) else ""
     return after == "=" and line.shape.first != "def" and _inside(line, i)
@@ -210,9 +201,9 @@ def attributes(ctx: Context, line: CodeLine) -> Iterator[str]:
     """Sibling methods, then other attributes that the window uses."""
     sh = line.shape
     for i, token in enumerate(sh.tokens):
-        if token.kind != "name" or not _follows(sh.tokens, i, (".",)):
+        if token.kind != "name" or not follows(sh.tokens, i, (".",)):
             continue
-        called = _called(sh.tokens, i)
+        called = is_called(sh.tokens, i)
         others = (ctx.methods if called else ctx.attributes)[:6]
         for other in dict.fromkeys((*ATTRIBUTES.get(token.text, ()), *others)):
             yield sh.put(i, i + 1, other)
@@ -222,10 +213,10 @@ def siblings(ctx: Context, line: CodeLine) -> Iterator[str]:
     """Builtins and statement keywords that are mistaken for one another."""
     sh = line.shape
     for i, token in enumerate(sh.tokens):
-        if _follows(sh.tokens, i, (".",)):
+        if follows(sh.tokens, i, (".",)):
             continue
         if token.kind == "name":
-            unknown = token.text in ctx.undefined and _called(sh.tokens, i)
+            unknown = token.text in ctx.undefined and is_called(sh.tokens, i)
             for other in COMMON_BUILTINS if unknown else BUILTINS.get(token.text, ()):
                 yield sh.put(i, i + 1, other)
         elif token.kind == "keyword":
@@ -237,70 +228,13 @@ def siblings(ctx: Context, line: CodeLine) -> Iterator[str]:
         yield f"{sh.indent}else:"
 
 
-def typos(ctx: Context, line: CodeLine) -> Iterator[str]:
-    """A word that nothing explains, by words at most two slips away; undefined names first."""
-    sh, scope = line.shape, line.scope
-    known = {*scope.names, *BUILTIN_NAMES, "self", "cls", "_"}
-    for i, token in enumerate(sh.tokens):
-        if token.kind != "name" or len(token.text) < 2:
-            continue
-        if _follows(sh.tokens, i, (".",)):
-            if token.text in COMMON_METHODS and token.text not in ctx.undefined:
-                continue
-            near = [
-                *closest(token.text, (*ctx.attributes, *ctx.methods)),
-                *_near_method(token.text),
-            ]
-        elif token.text in ctx.undefined or (not ctx.undefined and token.text not in known):
-            near = [*closest(token.text, scope.names), *_near_word(token.text)]
-        elif i == 0 and token.text not in known:
-            near = _near_word(token.text)
-        else:
-            continue
-        yield from (sh.put(i, i + 1, word) for word in near)
-
-
-def slips(ctx: Context, line: CodeLine) -> Iterator[str]:
-    """A name that does not exist by names that do: a slip in four letters away, or of two or three
-    letters the only one a slip away."""
-    for i, token in enumerate(line.shape.tokens):
-        if token.kind != "name" or token.text not in ctx.undefined or len(token.text) < 2:
-            continue
-        most = max(1, len(token.text) // 4)
-        near = [
-            word
-            for word in closest(token.text, _known_at(ctx, line, i))
-            if distance(token.text, word) <= most
-        ]
-        if len(token.text) > 3 or len(near) == 1:
-            yield from (line.shape.put(i, i + 1, word) for word in near)
-
-
-def _known_at(ctx: Context, line: CodeLine, i: int) -> Iterable[str]:
-    """What may stand in the place of a name, as far as anything says so."""
-    tokens, scope = line.shape.tokens, line.scope
-    if _follows(tokens, i, (".",)):
-        module = exports().get(tokens[i - 2].text if i > 1 else "")
-        return sorted(module) if module else (*ctx.attributes, *ctx.methods, *COMMON_ATTRIBUTES)
-    if line.shape.first == "from":
-        return sorted(exports().get(line.text.split()[1], ()))
-    if _is_keyword_argument(line, i):
-        headers = (other.shape for other in ctx.lines if other.shape.first in ("def", "async"))
-        return dict.fromkeys(name for header in headers for name in parameters(header))
-    if _called(tokens, i):
-        return (*scope.functions, *scope.imported, *sorted(BUILTIN_NAMES))
-    passed = _follows(tokens, i, ("(", ","))
-    builtin = (name for name in sorted(BUILTIN_NAMES) if passed or name[0].isupper())
-    return (*scope.names, *builtin)
-
-
 def chains(ctx: Context, line: CodeLine) -> Iterator[str]:
     """An attribute or element that the window names elsewhere, in the place of an unknown name."""
     sh = line.shape
     places = [
         i
         for i, token in enumerate(sh.tokens)
-        if token.text in ctx.undefined and token.kind == "name" and not _called(sh.tokens, i)
+        if token.text in ctx.undefined and token.kind == "name" and not is_called(sh.tokens, i)
     ]
     if places:
         found = {
@@ -310,53 +244,5 @@ def chains(ctx: Context, line: CodeLine) -> Iterator[str]:
             if span.end - span.start > 2 and other.shape.tokens[span.end - 1].text != ")"
         }
         for i in places:
-            if not _follows(sh.tokens, i, (".",)):
+            if not follows(sh.tokens, i, (".",)):
                 yield from (sh.put(i, i + 1, chain) for chain in list(found)[:_MAX_NAMES])
-
-
-def closest(word: str, choice: Iterable[str]) -> list[str]:
-    """At most a few of the choice, nearest first, then in the order given.
-
-    Near is what is within two slips, or begins or ends with the other of the two.
-    """
-    limit = 1 if len(word) < 4 else 2
-    ranked = []
-    for rank, other in enumerate(dict.fromkeys(choice)):
-        if other == word:
-            continue
-        slips = distance(word, other) if abs(len(other) - len(word)) <= limit else limit + 1
-        if slips <= limit or _is_affix(word, other):
-            ranked.append((slips, rank, other))
-    return [other for _, _, other in sorted(ranked)[:_MAX_TYPOS]]
-
-
-def _is_affix(a: str, b: str) -> bool:
-    short, long = sorted((a, b), key=len)
-    return len(short) > 2 and (long.startswith(short) or long.endswith(short))
-
-
-@lru_cache(maxsize=8192)
-def _near_word(word: str) -> list[str]:
-    return closest(word, (*sorted(BUILTIN_NAMES), *sorted(HARD_KEYWORDS), *sorted(MODULES), *FROM))
-
-
-@lru_cache(maxsize=8192)
-def _near_method(word: str) -> list[str]:
-    return closest(word, COMMON_ATTRIBUTES)
-
-
-@lru_cache(maxsize=65536)
-def distance(a: str, b: str) -> int:
-    """Optimal string alignment: insertions, deletions, substitutions, neighbours swapped."""
-    if len(set(a) ^ set(b)) > 4:
-        return 9
-    before: list[int] = []
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        older, before, row = before, row, [i]
-        for j, y in enumerate(b, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y))
-            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
-                cost = min(cost, older[j - 2] + 1)
-            row.append(cost)
-    return row[-1]

@@ -11,7 +11,7 @@ from editloop.commands import Command, parse, render
 from editloop.moves import KINDS, MAX_MOVES, moves
 from editloop.moves.lexer import lex, shape, string_lines
 from editloop.moves.scope import module_names, scopes
-from editloop.moves.words import distance
+from editloop.moves.spelling import distance
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
 from editloop.transcript import Finding

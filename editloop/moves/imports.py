@@ -1,0 +1,121 @@
+"""Imports of what the standard library exports, by how a name is used, where a person would put
+them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from editloop.commands import Command, edit_line
+from editloop.moves.context import CodeLine, Context
+from editloop.moves.lexer import AUGMENTED
+from editloop.moves.tables import FROM, VALUE_METHODS, exports
+from editloop.moves.uses import Use
+
+ALIASES = {
+    "np": "numpy",
+    "pd": "pandas",
+    "plt": "matplotlib.pyplot",
+    "sns": "seaborn",
+    "tf": "tensorflow",
+    "nx": "networkx",
+    "sp": "sympy",
+    "mp": "multiprocessing",
+    "dt": "datetime",
+    "ET": "xml.etree.ElementTree",
+}
+
+
+def import_statements(name: str, uses: Sequence[Use]) -> Iterator[str]:
+    """Import statements that bind the name to something that has the attributes used."""
+    if any(use.after == "=" or use.after in AUGMENTED for use in uses):
+        return
+    if any(use.attributes[:1] and use.attributes[0] in VALUE_METHODS for use in uses):
+        return
+    if name in ALIASES:
+        yield f"import {ALIASES[name]} as {name}"
+    found = {_module_of((name, *use.attributes)) for use in uses}
+    if found and None not in found:
+        yield from (f"import {module}" for module in sorted(filter(None, found)))
+        return
+    if name in FROM and _fits(name, uses):
+        yield f"from {FROM[name]} import {name}"
+    elif name[0].isupper():
+        exporters = [module for module, names in exports().items() if name in names]
+        yield from (f"from {module} import {name}" for module in exporters[:1])
+
+
+def _module_of(path: Sequence[str]) -> str | None:
+    """The shortest part of a dotted path that is a module which exports what comes next."""
+    for end in range(1, len(path)):
+        names = exports().get(".".join(path[:end]))
+        if names is not None and path[end] in names:
+            return ".".join(path[:end])
+    return None
+
+
+def _fits(name: str, uses: Sequence[Use]) -> bool:
+    """A function is called, passed on or a decorator; what begins with a capital may be anything;
+    of a constant no attribute is used."""
+    if name[0].isupper() or any(use.after == "(" or use.before == "@" for use in uses):
+        return True
+    if all(use.attributes for use in uses):
+        return name in ("datetime", "date", "chain")
+    return all(use.before in ("(", ",") or name in _CONSTANTS for use in uses)
+
+
+_CONSTANTS = frozenset(["pi", "inf", "digits", "punctuation"]) | frozenset(
+    f"ascii_{case}" for case in ("lowercase", "uppercase", "letters")
+)
+
+
+def imported(ctx: Context, statement: str) -> tuple[Command, ...]:
+    """An import where a person would put it: beside the first imports and in their order, into one
+    from the same module, or with blank lines where there are none."""
+    block = _import_block(ctx)
+    words = statement.split()
+    start = " ".join(words[:3]) + " "
+    for line in block if words[0] == "from" else ():
+        whole = not line.shape.loose and line.shape.tokens[-1].kind == "name"
+        if line.text.startswith(start) and whole:
+            return (edit_line(line.number, line.text, f"{line.text}, {words[3]}"),)
+    if block:
+        same = [line for line in block if line.shape.first == words[0]]
+        later = [line for line in same if line.text > statement]
+        if later:
+            number = later[0].number
+        elif words[0] == "import" and not same:
+            number = block[0].number
+        else:
+            number = _end(ctx, (same or block)[-1]) + 1
+        return (Command("ADDL", number, statement),)
+    above = ctx.shapes[ctx.first - 2].text if ctx.first > 1 else ""
+    below = ctx.shapes[ctx.first - 1].text if ctx.first <= len(ctx.shapes) else ""
+    texts = ([""] if above.strip() else []) + [statement]
+    if below.strip():
+        texts += [""] * (2 if below.startswith(("def ", "class ", "@", "async ")) else 1)
+    return tuple(Command("ADDL", ctx.first + i, text) for i, text in enumerate(texts))
+
+
+def _import_block(ctx: Context) -> list[CodeLine]:
+    """The first imports at the margin, up to a blank line or other code."""
+    found: list[CodeLine] = []
+    for line in ctx.lines:
+        end = _end(ctx, found[-1]) if found else 0
+        if line.number < ctx.first or line.index < end:
+            continue
+        is_import = line.shape.first in ("import", "from") and not line.shape.indent
+        if not is_import or (found and line.index != end):
+            break
+        found.append(line)
+    return found
+
+
+def _end(ctx: Context, line: CodeLine) -> int:
+    """The index after an import, which may go on to its closing bracket."""
+    end, depth = line.index, 0
+    for shape in ctx.shapes[line.index :]:
+        depth += sum(1 if shape.tokens[i].text in "([{" else -1 for i in shape.loose)
+        end += 1
+        if depth <= 0:
+            break
+    return end
