@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from editloop.checks.diagnostic import Diagnostic
+from editloop.checks.syntax import parse_quietly
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -20,7 +21,7 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 def check_calls(source: str) -> tuple[Diagnostic, ...]:
     """Diagnostics in order of place; none for a text that does not parse."""
     try:
-        tree = ast.parse(source)
+        tree = parse_quietly(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     lines = source.splitlines()

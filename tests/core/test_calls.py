@@ -108,3 +108,8 @@ def test_nothing_is_wrong_in_the_standard_library() -> None:
 
 def test_broken_text_has_no_calls() -> None:
     assert found("def f(:\n") == []
+
+
+def test_warnings_stay_silent(recwarn: pytest.WarningsRecorder) -> None:
+    assert found("x = 1if y else '\\d'\n") == []
+    assert not recwarn.list
