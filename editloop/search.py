@@ -249,14 +249,15 @@ class _Search:
         findings = node.verdict.findings
         if node.later is not None:
             return self._asked(node, node.later)
-        first = [] if node.sure else self._possible(obvious(node.state, findings))
-        if first:
+        broken = any(is_syntax_finding(finding) for finding in findings)
+        tried = broken or node.sure or node.last
+        if not tried and (first := self._possible(obvious(node.state, findings))):
             waiting = node.base - self.weights.ask, replace(node, sure=True)
             return [waiting, *self._next_edge(node, ((step, 0.0) for step in first), 0)]
         every = self._possible((resorts if node.last else steps)(node.state, findings))
         if node.last:
             return self._asked(node, every, free=False)
-        if not any(is_syntax_finding(finding) for finding in findings):
+        if not broken:
             base = node.base - self.weights.resort
             return [(base, replace(node, base=base, last=True)), *self._asked(node, every)]
         choice = helpful(node.state, every, self.deadline)

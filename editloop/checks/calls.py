@@ -9,31 +9,38 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.syntax import parse_quietly
+from editloop.text import Line, split_lines
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@lru_cache(maxsize=4)
 def check_calls(source: str) -> tuple[Diagnostic, ...]:
-    """Diagnostics in order of place; none for a text that does not parse."""
+    """Diagnostics in order of place; none for a text that does not parse.
+
+    Remembered for the last texts: one repair asks several times about the document.
+    """
     try:
         tree = parse_quietly(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
-    lines = source.splitlines()
-    found = (_in_code_points(diagnostic, lines) for diagnostic in _Module(tree).diagnostics())
-    return tuple(sorted(found, key=lambda d: (d.line, d.column)))
+    found = sorted(_Module(tree).diagnostics(), key=lambda d: (d.line, d.column))
+    lines = split_lines(source) if found else ()
+    return tuple(_in_code_points(diagnostic, lines) for diagnostic in found)
 
 
-def _in_code_points(diagnostic: Diagnostic, lines: Sequence[str]) -> Diagnostic:
+def _in_code_points(diagnostic: Diagnostic, lines: Sequence[Line]) -> Diagnostic:
     """The same with columns that count characters; those of ``ast`` count bytes of UTF-8."""
 
     def characters(line: int, column: int) -> int:
-        return len(lines[line].encode()[:column].decode(errors="ignore"))
+        return len(lines[line].text.encode()[:column].decode(errors="ignore"))
 
     column = characters(diagnostic.line, diagnostic.column)
     end = characters(diagnostic.end_line, diagnostic.end_column)
@@ -42,7 +49,6 @@ def _in_code_points(diagnostic: Diagnostic, lines: Sequence[str]) -> Diagnostic:
 
 @dataclass(frozen=True, slots=True)
 class _Class:
-    node: ast.ClassDef
     methods: dict[str, _Function]
     """Those that are defined once and undecorated."""
     members: frozenset[str]
@@ -120,23 +126,24 @@ def _class(node: ast.ClassDef) -> _Class:
         for child in defined
         if not child.decorator_list and members[child.name] == 1
     }
-    return _Class(node, methods, frozenset(members))
+    return _Class(methods, frozenset(members))
 
 
-def _bound(node: ast.AST) -> Iterator[str]:
+def _bound(node: ast.AST) -> Sequence[str]:
     """The names that a node itself binds, in whatever scope."""
-    if isinstance(node, _Function | ast.ClassDef):
-        yield node.name
-    elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-        yield node.id
-    elif isinstance(node, ast.arg):
-        yield node.arg
-    elif isinstance(node, ast.alias):
-        yield (node.asname or node.name).partition(".")[0]
-    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-        yield node.name
-    elif isinstance(node, ast.Global | ast.Nonlocal):
-        yield from node.names
+    names = _BOUND.get(type(node))
+    return names(node) if names else ()
+
+
+# By type, since most nodes bind nothing and every candidate has hundreds.
+_BOUND: dict[type[ast.AST], Callable[[Any], Sequence[str]]] = {
+    **dict.fromkeys((ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef), lambda n: (n.name,)),
+    **dict.fromkeys((ast.ExceptHandler, ast.MatchAs, ast.MatchStar), lambda n: (n.name or "",)),
+    **dict.fromkeys((ast.Global, ast.Nonlocal), lambda n: n.names),
+    ast.Name: lambda n: () if isinstance(n.ctx, ast.Load) else (n.id,),
+    ast.arg: lambda n: (n.arg,),
+    ast.alias: lambda n: ((n.asname or n.name).partition(".")[0],),
+}
 
 
 def _rebinds(method: _Function, name: str) -> bool:

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from editloop.commands import Command, edit_line
+from editloop.moves.blocks import Block
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.lexer import AUGMENTED
 from editloop.moves.tables import FROM, VALUE_METHODS, exports
 from editloop.moves.uses import Use
 
-ALIASES = {
+_ALIASES = {
     "np": "numpy",
     "pd": "pandas",
     "plt": "matplotlib.pyplot",
@@ -31,8 +32,8 @@ def import_statements(name: str, uses: Sequence[Use]) -> Iterator[str]:
         return
     if any(use.attributes[:1] and use.attributes[0] in VALUE_METHODS for use in uses):
         return
-    if name in ALIASES:
-        yield f"import {ALIASES[name]} as {name}"
+    if name in _ALIASES:
+        yield f"import {_ALIASES[name]} as {name}"
     found = {_module_of((name, *use.attributes)) for use in uses}
     if found and None not in found:
         yield from (f"import {module}" for module in sorted(filter(None, found)))
@@ -68,7 +69,7 @@ _CONSTANTS = frozenset(["pi", "inf", "digits", "punctuation"]) | frozenset(
 )
 
 
-def imported(ctx: Context, statement: str) -> tuple[Command, ...]:
+def imported(ctx: Context, statement: str) -> Block:
     """An import where a person would put it: beside the first imports and in their order, into one
     from the same module, or with blank lines where there are none."""
     block = _import_block(ctx)

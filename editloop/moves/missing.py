@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from editloop.commands import Command, edit_line
+from editloop.moves.blocks import Block
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.imports import import_statements, imported
 from editloop.moves.lexer import AUGMENTED, CONSTANTS
@@ -17,8 +18,6 @@ from editloop.moves.scope import bound_names
 from editloop.moves.tables import FOREIGN, VALUE_METHODS
 from editloop.moves.uses import Use, uses_of
 
-Block = tuple[Command, ...]
-"""Commands that are taken together."""
 _BY_OPERATOR = {"+=": "0", "-=": "0", "*=": "1", "|=": "0", "+": "0", "-": "0", "*": "1"}
 _LIMITS = {
     **dict.fromkeys((">", ">=", "max"), 'float("-inf")'),

@@ -97,6 +97,9 @@ def test_a_method_that_may_be_another(change: tuple[str, str]) -> None:
 def test_columns_count_characters() -> None:
     [diagnostic] = check_calls("def f(a): ...\n\n\nx = 'äöü', f()\n")
     assert (diagnostic.column, diagnostic.end_column) == (11, 12)
+    # A form feed ends no line of Python.
+    [diagnostic] = check_calls("def f(a): ...\n\f\nx = 'ä', f()\n")
+    assert (diagnostic.line, diagnostic.column, diagnostic.end_column) == (2, 9, 10)
 
 
 def test_nothing_is_wrong_in_the_standard_library() -> None:
