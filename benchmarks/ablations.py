@@ -16,7 +16,7 @@ import random
 import statistics
 import sysconfig
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ class Unconstrained:
         self._inner, self._text, self._lines = inner, text, 0
         self.prefix, self.command = inner.prefix, inner.command
 
-    def legal(self, window: Sequence[str]) -> Constraint:
+    def legal(self, window: Sequence[str], tried: Collection[Command] = ()) -> Constraint:
         self._lines = len(window)
         return self._text
 

@@ -129,6 +129,18 @@ def occurs_once(line: str, source: str) -> bool:
     return bool(source) and first >= 0 and line.find(source, first + 1) < 0
 
 
+def effect(command: Command, window: Sequence[str]) -> tuple[str, int, str]:
+    """What a command makes of which line: equal for commands that leave the same text."""
+    match command.verb:
+        case "REPW":
+            old = "".join(window[command.line - 1 : command.line])
+            return "line", command.line, old.replace(command.source, command.text, 1)
+        case "REPL":
+            return "line", command.line, command.text
+        case verb:
+            return verb, command.line, command.text
+
+
 def without(commands: Sequence[Command], dropped: int) -> tuple[Command, ...] | None:
     """The commands but one, later line numbers adjusted; None where a later one needs it."""
     gone = commands[dropped]

@@ -79,7 +79,7 @@ class SampledPolicy(ModelPolicy):
         [(ids, _)] = self.engine.sample(
             self.prefix(transcript),
             1,
-            allowed=self.dialect.legal(transcript.observations[-1].window),
+            allowed=self.dialect.legal(transcript.observations[-1].window, transcript.tried()),
             temperature=self.temperature,
             seed=self.seed + self.turns,
             max_tokens=COMMAND_TOKENS,

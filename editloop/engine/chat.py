@@ -5,14 +5,15 @@ The template's own text may hold control tokens; what comes from the file under 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from editloop.commands import Command, CommandError, parse, render
+from editloop.commands import Command, CommandError, effect, parse, render
+from editloop.state import MAX_VIEW_LINES
 from editloop.transcript import Transcript, chat
 
 from .constraint import Allowed, Constraint
@@ -63,11 +64,18 @@ class ChatDialect:
 
     @cached_property
     def one_line(self) -> np.typing.NDArray[np.bool_]:
-        """Tokens that keep a command on one line, and the end of the turn; shape (n_vocab,)."""
+        """Tokens that keep a command on one line; shape (n_vocab,)."""
         mask = np.zeros(self.engine.n_vocab, np.bool_)
         for token in range(self.engine.n_vocab):
             data = self.engine.detokenize([token])
             mask[token] = b"\n" not in data and b"\r" not in data and not data.startswith(b"<|")
+        mask[self.end] = False
+        return mask
+
+    @cached_property
+    def line_or_end(self) -> np.typing.NDArray[np.bool_]:
+        """The same and the end of the turn."""
+        mask = self.one_line.copy()
         mask[self.end] = True
         return mask
 
@@ -97,8 +105,8 @@ class ChatDialect:
         """Ids of the beginning of a command: its verb and line (1-based)."""
         return self._ids(f"### {verb} {line}", special=False)
 
-    def legal(self, window: Sequence[str]) -> Constraint:
-        return LegalText(self, len(window))
+    def legal(self, window: Sequence[str], tried: Collection[Command] = ()) -> Constraint:
+        return LegalText(self, window, tried)
 
     def decode(self, ids: Sequence[int]) -> Command | None:
         """The command that the ids spell, None where it does not end or is none."""
@@ -116,17 +124,24 @@ class ChatDialect:
 class LegalText:
     """A Constraint: a command's head from a closed set, then text up to the end of the turn.
 
-    REPW is left to the move generator: REPL can say the same, and needs no text that occurs once.
+    Nothing that leaves the window as it is, or as one of the commands ``tried`` left it. REPW is
+    left to the move generator: REPL can say the same, and needs no text that occurs once.
     """
 
-    def __init__(self, dialect: ChatDialect, lines: int) -> None:
-        self._dialect = dialect
-        free = [f"### REPL {n} >>>" for n in range(1, lines + 1)]
-        free += [f"### ADDL {n} >>>" for n in range(1, lines + 2)]
-        closed = ["### EXIT", *(f"### DELL {n}" for n in range(1, lines + 1))]
+    def __init__(
+        self, dialect: ChatDialect, window: Sequence[str], tried: Collection[Command]
+    ) -> None:
+        self._dialect, self._window = dialect, tuple(window)
+        self._refused = {("line", n, text) for n, text in enumerate(window, 1)}
+        self._refused |= {effect(command, window) for command in tried}
+        lines = range(1, len(window) + 1)
+        free = [f"### REPL {n} >>>" for n in lines]
+        if len(window) < MAX_VIEW_LINES:
+            free += [f"### ADDL {n} >>>" for n in (*lines, len(window) + 1)]
+        deleted = [f"### DELL {n}" for n in lines if ("DELL", n, "") not in self._refused]
         tokenize = dialect.engine.tokenize
         self._free = {tuple(tokenize(head)) for head in free}
-        self._heads = self._free | {(*tokenize(head), dialect.end) for head in closed}
+        self._heads = self._free | {(*tokenize(h), dialect.end) for h in ("### EXIT", *deleted)}
 
     def done(self, generated: Sequence[int]) -> bool:
         return bool(generated) and generated[-1] == self._dialect.end
@@ -134,7 +149,8 @@ class LegalText:
     def allowed(self, generated: Sequence[int]) -> Allowed:
         so_far = tuple(generated)
         size = len(so_far)
-        following = {h[size] for h in self._heads if len(h) > size and h[:size] == so_far}
         if any(so_far[: len(head)] == head for head in self._free if len(head) <= size):
-            return self._dialect.one_line
-        return sorted(following)
+            command = self._dialect.decode([*so_far, self._dialect.end])
+            refused = command is None or effect(command, self._window) in self._refused
+            return self._dialect.one_line if refused else self._dialect.line_or_end
+        return sorted({h[size] for h in self._heads if len(h) > size and h[:size] == so_far})

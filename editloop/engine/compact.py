@@ -1,18 +1,26 @@
 """The compact dialect: special tokens for verbs and lines, for models trained by this project.
 
 Decoding is constrained to legal commands: a verb, then a line of the window, then free text up to
-the end token; the text that REPW replaces has to occur exactly once on its line. No turn is lost on
-format, and no constraint ever runs empty.
+the end token; the text that REPW replaces has to occur exactly once on its line, and what changes
+nothing cannot end. No turn is lost, and no constraint ever runs empty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from editloop.commands import EXIT, Command, CommandError, occurs_once, parse
+from editloop.commands import (
+    EXIT,
+    VERBS,
+    Command,
+    CommandError,
+    effect,
+    occurs_once,
+    parse,
+)
 from editloop.state import MAX_VIEW_LINES
 from editloop.transcript import (
     END,
@@ -29,7 +37,6 @@ from editloop.transcript import (
 from .constraint import Allowed, Constraint
 from .llama import Engine
 
-_TEXT_VERBS = ("REPL", "ADDL", "REPW")
 _CACHED_PIECES = 100_000
 
 
@@ -40,13 +47,15 @@ class CompactDialect:
         self.engine = engine
         self._special = {token: engine.token_id(token) for token in SPECIAL_TOKENS}
         self.end, self.to = self._special[END], self._special[TO]
-        self.verbs = {v: self._special[verb_token(v)] for v in ("DELL", "EXIT", *_TEXT_VERBS)}
+        self.verbs: dict[str, int] = {v: self._special[verb_token(v)] for v in VERBS}
         self.lines = [self._special[line_token(n)] for n in range(1, MAX_VIEW_LINES + 2)]
         self.plain: npt.NDArray[np.bool_] = np.ones(engine.n_vocab, np.bool_)
         self.plain[list(self._special.values())] = False
+        spelled = {int(i): engine.detokenize([int(i)]) for i in np.flatnonzero(self.plain)}
+        self.plain[[i for i, data in spelled.items() if b"\n" in data or b"\r" in data]] = False
         self.plain_or_end = self.plain.copy()
         self.plain_or_end[self.end] = True
-        self._by_bytes = {engine.detokenize([int(i)]): int(i) for i in np.flatnonzero(self.plain)}
+        self._by_bytes = {data: i for i, data in spelled.items()}
         self._longest = max(map(len, self._by_bytes), default=1)
         self._pieces: dict[str, list[int]] = {"": []}
 
@@ -62,8 +71,8 @@ class CompactDialect:
         """Ids of the beginning of a command: its verb and line (1-based)."""
         return [self.verbs[verb], self.lines[line - 1]]
 
-    def legal(self, window: Sequence[str]) -> Constraint:
-        return LegalCommand(self, window)
+    def legal(self, window: Sequence[str], tried: Collection[Command] = ()) -> Constraint:
+        return LegalCommand(self, window, tried)
 
     def decode(self, ids: Sequence[int]) -> Command | None:
         """The command that the ids spell, None where it does not end or is no text."""
@@ -103,11 +112,18 @@ class CompactDialect:
 
 
 class LegalCommand:
-    """A Constraint: one legal command for a window, its end token included."""
+    """A Constraint: one legal command for a window, its end token included.
 
-    def __init__(self, dialect: CompactDialect, window: Sequence[str]) -> None:
+    Nothing that leaves the window as it is, or as one of the commands ``tried`` left it.
+    """
+
+    def __init__(
+        self, dialect: CompactDialect, window: Sequence[str], tried: Collection[Command] = ()
+    ) -> None:
         self._dialect, self._window = dialect, tuple(window)
         self._verb_of = {token: verb for verb, token in dialect.verbs.items()}
+        self._refused = {("line", n, text) for n, text in enumerate(window, 1)}
+        self._refused |= {effect(command, window) for command in tried}
 
     def done(self, generated: Sequence[int]) -> bool:
         return bool(generated) and generated[-1] == self._dialect.end
@@ -115,27 +131,30 @@ class LegalCommand:
     def allowed(self, generated: Sequence[int]) -> Allowed:
         dialect = self._dialect
         if not generated:
-            usable = ("ADDL", "EXIT") if not self._window else tuple(dialect.verbs)
-            return [dialect.verbs[v] for v in usable if v != "REPW" or self._replaceable()]
+            return [token for token, v in self._verb_of.items() if v == "EXIT" or self._lines(v)]
         verb = self._verb_of[generated[0]]
         if verb == "EXIT":
             return [dialect.end]
         if len(generated) == 1:
-            return self._line_tokens(verb)
+            return self._lines(verb)
         if verb == "DELL":
             return [dialect.end]
         if verb == "REPW" and dialect.to not in generated:
             return self._source_tokens(generated)
-        return dialect.plain_or_end
+        command = dialect.decode([*generated, dialect.end])
+        refused = command is None or effect(command, self._window) in self._refused
+        return dialect.plain if refused else dialect.plain_or_end
 
-    def _replaceable(self) -> list[int]:
-        return [i for i, text in enumerate(self._window) if text.strip()]
-
-    def _line_tokens(self, verb: str) -> list[int]:
-        lines = self._dialect.lines
+    def _lines(self, verb: str) -> list[int]:
+        """The tokens of the lines that a verb may name."""
+        lines, count = self._dialect.lines, len(self._window)
+        if verb == "ADDL":
+            return lines[: count + 1] if count < MAX_VIEW_LINES else []
         if verb == "REPW":
-            return [lines[i] for i in self._replaceable()]
-        return lines[: len(self._window) + (verb == "ADDL")]
+            return [lines[i] for i, text in enumerate(self._window) if text.strip()]
+        if verb == "DELL":
+            return [lines[n] for n in range(count) if (verb, n + 1, "") not in self._refused]
+        return lines[:count]
 
     def _source_tokens(self, generated: Sequence[int]) -> list[int]:
         """Continuations that keep the text a part of the line; TO once it is unique."""

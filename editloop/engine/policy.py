@@ -7,7 +7,7 @@ import itertools
 import math
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -46,7 +46,7 @@ class Dialect(Protocol):
 
     def place(self, verb: str, line: int) -> list[int]: ...
 
-    def legal(self, window: Sequence[str]) -> Constraint: ...
+    def legal(self, window: Sequence[str], tried: Collection[Command] = ()) -> Constraint: ...
 
     def decode(self, ids: Sequence[int]) -> Command | None: ...
 
@@ -161,7 +161,7 @@ class ModelPolicy:
         [(ids, _)] = self.engine.sample(
             self.prefix(transcript),
             1,
-            allowed=self.dialect.legal(transcript.observations[-1].window),
+            allowed=self.dialect.legal(transcript.observations[-1].window, transcript.tried()),
             temperature=0.0,
             seed=0,
             max_tokens=COMMAND_TOKENS,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
-from editloop.commands import CommandError, parse
+from editloop.commands import Command, parse
 from editloop.engine import ContextTooSmall, Engine
 from editloop.engine.chat import ChatDialect
 from editloop.engine.compact import CompactDialect, LegalCommand
@@ -84,12 +85,44 @@ def test_sampled_commands_are_legal(name: str, source: str, request: pytest.Fixt
     ended = [command for ids, _ in drawn if (command := dialect.decode(ids)) is not None]
     assert ended
     for command in ended:
-        refusal = ""
-        try:
-            apply(state, command)
-        except CommandError as error:
-            refusal = str(error)
-        assert refusal in ("", "the command changes nothing")
+        apply(state, command)
+
+
+@pytest.mark.parametrize("name", ["compact", "chat"])
+def test_what_changes_nothing_or_was_tried_cannot_end(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    dialect = make_policy(request.getfixturevalue(name)).dialect
+
+    def can_end(command: Command, *tried: Command) -> bool:
+        ids = dialect.command(command)
+        legal = dialect.legal(("x = 1",), tried)
+        for end in range(len(ids)):
+            allowed = legal.allowed(ids[:end])
+            assert allowed is not None
+            choice = allowed if isinstance(allowed, list) else np.flatnonzero(allowed)
+            if ids[end] not in choice:
+                return False
+        return True
+
+    other, added, deleted = Command("REPL", 1, "x = 2"), Command("ADDL", 1, "x"), Command("DELL", 1)
+    for command in (other, added, deleted):
+        assert can_end(command)
+        assert not can_end(command, other, added, deleted)
+    assert not can_end(Command("REPL", 1, "x = 1"))
+    if name == "compact":
+        assert can_end(Command("REPW", 1, "2", "1"), added)
+        assert not can_end(Command("REPW", 1, "2", "1"), other)
+        assert not can_end(Command("REPW", 1, "1", "1"))
+
+
+def test_an_episode_knows_what_it_tried_in_a_state() -> None:
+    (state, transcript), add, take = opened(), Command("ADDL", 1, "x"), Command("DELL", 1)
+    assert transcript.tried() == []
+    there = transcript.extend(add, observe(apply(state, add), ()))
+    assert there.tried() == []
+    back = there.extend(take, observe(state, ()))
+    assert back.tried() == [add]
 
 
 def test_proposals_come_in_order_and_once(compact: Engine) -> None:
