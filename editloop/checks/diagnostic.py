@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ERROR_RULES = ("E9", "F5", "F63", "F7", "F82", "E112")
+ERROR_RULES = ("E9", "F5", "F63", "F7", "F82", "E1101", "E112")
 """Wrong in any program: undefined names, misplaced statements, broken formats, comparisons, wrong
-arguments."""
+arguments and attributes."""
 NO_ERRORS = ("F504", "F522", "F523", "F541")
 """Of those, what only says that something is not used: it works as it is."""
 HINT_RULES = ("F401", "F811", "F841")

@@ -13,8 +13,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from editloop.checks.calls import check_calls
 from editloop.checks.diagnostic import ERROR_RULES, HINT_RULES, Diagnostic
+from editloop.checks.uses import check_uses
 
 _DOCUMENT = "file:///module.py"
 
@@ -53,7 +53,7 @@ class StaticChecker:
                     self._stop()
                     raise StaticCheckError(f"ruff server does not answer: {error}") from error
         ours = [i for i in items if str(i.get("code")).startswith((*ERROR_RULES, *HINT_RULES))]
-        found = [*map(_diagnostic, ours), *check_calls(source)]
+        found = [*map(_diagnostic, ours), *check_uses(source)]
         return tuple(sorted(found, key=lambda d: (d.line, d.code, d.message)))
 
     def close(self) -> None:

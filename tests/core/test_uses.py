@@ -1,4 +1,5 @@
-"""Calls that would raise a TypeError, and how many are left alone because nobody can be sure."""
+"""Calls that would raise a TypeError and attributes that do not exist, and how many are left alone
+because nobody can be sure."""
 
 from __future__ import annotations
 
@@ -7,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from editloop.checks.calls import check_calls
+from editloop.checks.uses import check_uses
 
 
 def found(source: str) -> list[tuple[int, str, str]]:
-    return [(d.line, d.code, d.message) for d in check_calls(source)]
+    return [(d.line, d.code, d.message) for d in check_uses(source)]
 
 
 AREA = "def area(width, height=1, *, unit='m'):\n    return width * height\n\n\n"
@@ -84,7 +85,7 @@ def test_methods_and_constructors() -> None:
         ("class Shape:", "class Shape(Base):"),
         ("class Shape:", "class Shape(metaclass=Meta):"),
         ("    def scaled", "    @memoized\n    def scaled"),
-        ("        self.side = side", "        self.scaled = side"),
+        ("        self.side = side", "        self.side = self.scaled = side"),
         ("        return self.scaled()", "        self = other\n        return self.scaled()"),
     ],
 )
@@ -94,11 +95,56 @@ def test_a_method_that_may_be_another(change: tuple[str, str]) -> None:
     assert found(f"{SHAPE}\n\nclass Square(Shape):\n    pass\n") == []
 
 
+QUEUE = """\
+class Queue:
+    limit: int = 3
+
+    def __init__(self):
+        self.items = []
+
+    @property
+    def size(self):
+        return len(self.items)
+
+    def full(self):
+        return len(self.itmes) == self.limit and self.size and self.__class__
+
+
+queue = Queue()
+"""
+
+
+def test_an_attribute_that_nothing_gives() -> None:
+    message = "'Queue' object has no attribute 'itmes'"
+    assert found(QUEUE) == [(11, "E1101", message)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("queue = Queue()", "queue.itmes = []"),
+        ("queue = Queue()", "q = Queue()\nq.itmes = []"),
+        ("queue = Queue()", "setattr(Queue(), name, 1)"),
+        ("queue = Queue()", "q = Queue() if hasattr(q, 'itmes') else None"),
+        ("class Queue:", "class Queue(Base):"),
+        ("    limit: int = 3", "    __slots__ = ('items', 'itmes')"),
+        ("    limit: int = 3", "    for itmes in (1, 2): pass"),
+        ("    @property\n    def size", "    def __getattr__"),
+        ("    def full", "    @cached\n    def full"),
+        ("def full(self):", "def full(self, other):\n        self = other"),
+    ],
+)
+def test_an_attribute_that_may_exist(change: tuple[str, str]) -> None:
+    assert change[0] in QUEUE
+    changed = QUEUE.replace("self.limit and self.size", "1").replace(*change)
+    assert found(changed) == []
+
+
 def test_columns_count_characters() -> None:
-    [diagnostic] = check_calls("def f(a): ...\n\n\nx = 'äöü', f()\n")
+    [diagnostic] = check_uses("def f(a): ...\n\n\nx = 'äöü', f()\n")
     assert (diagnostic.column, diagnostic.end_column) == (11, 12)
     # A form feed ends no line of Python.
-    [diagnostic] = check_calls("def f(a): ...\n\f\nx = 'ä', f()\n")
+    [diagnostic] = check_uses("def f(a): ...\n\f\nx = 'ä', f()\n")
     assert (diagnostic.line, diagnostic.column, diagnostic.end_column) == (2, 9, 10)
 
 
