@@ -31,15 +31,17 @@ _HIDING = 1 << 30
 
 
 def steps(state: EditState, findings: Sequence[Finding]) -> list[Step]:
-    """Every legal step: moves of one command, then blocks of several."""
+    """Every legal step: moves of one command, then blocks."""
     context = build(state, findings)
-    return [*((move,) for move in moves_in(context)), *blocks(context)]
+    return list(dict.fromkeys([*((move,) for move in moves_in(context)), *blocks(context)]))
 
 
 def resorts(state: EditState, findings: Sequence[Finding]) -> list[Step]:
     """What is tried when every step has failed."""
     context = build(state, findings)
-    return [*unlikely_blocks(context), *((move,) for move in resorts_in(context))]
+    return list(
+        dict.fromkeys([*unlikely_blocks(context), *((move,) for move in resorts_in(context))])
+    )
 
 
 def obvious(state: EditState, findings: Sequence[Finding]) -> list[Step]:

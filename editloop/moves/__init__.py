@@ -84,6 +84,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("duplicate-line", produce=lines.duplicates),
     Kind("slice", calls.slices, when="whole"),
     Kind("assignment", produce=inserts.assignments, when="whole"),
+    Kind("base-case", produce=inserts.bases, when="whole"),
     Kind("minus", expressions.minus, when="whole"),
     Kind("copy-line", produce=inserts.copies, when="whole"),
     Kind("condition", calls.conditions, when="whole"),
@@ -93,6 +94,7 @@ KINDS: tuple[Kind, ...] = (
 corpus, a move for a move: what no model has ranked is tried in this order."""
 RESORTS: tuple[Kind, ...] = (
     Kind("other-condition", small.conditions),
+    Kind("term", expressions.terms),
     Kind("small-value", small.values),
     Kind("small-return", produce=small.returns),
 )

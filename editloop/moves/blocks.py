@@ -13,7 +13,7 @@ from editloop.commands import Command, edit_line
 from editloop.moves import syntax
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.inserts import levels_at
-from editloop.moves.lexer import AUGMENTED, Shape
+from editloop.moves.lexer import AUGMENTED, CONSTANTS, Shape
 from editloop.moves.spelling import closest
 from editloop.moves.tables import (
     ATTRIBUTES,
@@ -37,8 +37,9 @@ _ASSIGNS = ("=", *sorted(AUGMENTED))
 
 
 def blocks(context: Context) -> list[Block]:
-    """Distinct runs of at least two commands."""
-    kinds = (_broken_shifts, _everywhere) if context.broken else (_renames, _statement_shifts)
+    """Distinct runs of commands; one command alone changes its line in several places."""
+    whole = (_renames, _statement_shifts, _inverted)
+    kinds = (_broken_shifts, _everywhere) if context.broken else whole
     return _distinct(context, kinds)
 
 
@@ -49,7 +50,7 @@ def unlikely_blocks(context: Context) -> list[Block]:
 
 def _distinct(ctx: Context, kinds: Sequence[Callable[[Context], Iterator[Block]]]) -> list[Block]:
     found = dict.fromkeys(block for kind in kinds for block in kind(ctx))
-    return [block for block in found if len(block) > 1]
+    return [block for block in found if block]
 
 
 def _broken_shifts(ctx: Context) -> Iterator[Block]:
@@ -100,7 +101,7 @@ def _statement_shifts(ctx: Context) -> Iterator[Block]:
 def _renames(ctx: Context) -> Iterator[Block]:
     """Every occurrence of a name that does not exist by one that does."""
     for name in sorted(ctx.undefined):
-        scope = next((x.scope for x in reversed(ctx.lines) if _has(x, name)), None)
+        scope = next((x.scope for x in reversed(ctx.lines) if has(x, name)), None)
         if scope is not None:
             known = (*scope.variables, *scope.functions, *TYPES)
             for other in dict.fromkeys((*closest(name, scope.names), *known)):
@@ -116,7 +117,19 @@ def _siblings(ctx: Context) -> Iterator[Block]:
                 yield _rewritten(ctx, partial(_exchanged, old=word, new=other))
 
 
-def _has(line: CodeLine, word: str) -> bool:
+def _inverted(ctx: Context) -> Iterator[Block]:
+    """Every truth value that a function returns, by the other one."""
+    for start in dict.fromkeys(line.scope.start for line in ctx.lines):
+        own = [x for x in ctx.lines if x.scope.start == start and x.shape.first == "return"]
+        words = ((x, x.shape.tokens[1].text) for x in own if len(x.shape.tokens) == 2)
+        yield tuple(
+            edit_line(x.number, x.text, f"{x.shape.indent}return {word == 'False'}")
+            for x, word in words
+            if word in CONSTANTS - {"None"}
+        )
+
+
+def has(line: CodeLine, word: str) -> bool:
     return any(token.text == word for token in line.shape.tokens)
 
 

@@ -27,6 +27,11 @@ _ONE_ARGUMENT = frozenset(
         "items",
     ]
 )
+_OF_ONE = (
+    *("sort", "reverse", "lower", "upper", "strip", "split", "title", "capitalize"),
+    *("copy", "keys", "values", "items", "pop"),
+)
+"""What a function that does not exist may do to its only argument."""
 _NUMBERS = ("0", "1", "-1", "2")
 _CONSTANTS = {
     **dict.fromkeys(("range", "pow", "round", "max", "min", "pop", "sum", "enumerate"), _NUMBERS),
@@ -87,8 +92,13 @@ def unknown(ctx: Context, line: CodeLine) -> Iterator[str]:
             functions = (*line.scope.functions, *COMMON_BUILTINS)
             yield from (sh.put(start, opener, name) for name in functions)
             yield from (sh.put(opener - 1, opener, name) for name in COMMON_ATTRIBUTES)
+            if closer == opener + 1:
+                yield from (sh.put(opener - 1, closer + 1, name) for name in ctx.attributes[:6])
         arguments = [sh.slice(span) for span in elements.get(opener, ())]
         yield from (sh.put(start, closer + 1, argument) for argument in arguments)
+        if len(arguments) == 1 and elements[opener][0] in sh.primaries:
+            forms = ("[::-1]", *(f".{method}()" for method in _OF_ONE))
+            yield from (sh.put(start, closer + 1, arguments[0] + form) for form in forms)
         if len(arguments) == 2:
             alone = _alone(sh, start, closer + 1)
             for operator in _BETWEEN_TWO:
@@ -160,11 +170,13 @@ def _new_subscripts(ctx: Context, line: CodeLine) -> Iterator[str]:
         if first.kind != "name" or (first.text == "self" and span.end == span.start + 1):
             continue
         plain = span.end == span.start + 1
-        if plain and (first.text in ctx.counters or first.text in line.scope.functions):
+        if plain and first.text in line.scope.functions:
             continue
         subscripts = ["0", "-1", *indices] if last.text != ")" else ["0", "-1"]
+        if plain and first.text in ctx.counters:  # or texts that are added to
+            subscripts = []
         if before in ("in", "return", "=", "(", ",", "==") and after not in ("in", "["):
-            subscripts += ["::-1", "1:", ":-1"]
+            subscripts += ["::-1", "1:", ":-1"] if subscripts else ["::-1"]
         for subscript in subscripts:
             if subscript != first.text:
                 yield sh.put(span.start, span.end, f"{sh.slice(span)}[{subscript}]")

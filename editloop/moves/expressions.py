@@ -32,6 +32,7 @@ _RESULTS = (
 _ARGUMENTS = ("int", "str", "list", "len", "sorted", "set", "tuple", "float")
 _METHODS = ("split", "strip", "lower", "items", "keys", "values", "copy", "pop", "upper")
 _INDICES = re.compile(r"range\(len\((.+)\)\)")
+_MAX_TERMS = 4
 _CALLS_ONLY = frozenset({"self", "cls", "super", "True", "False", "None"})
 
 
@@ -117,6 +118,23 @@ def off_by_one(ctx: Context, line: CodeLine) -> Iterator[str]:
         constant = sh.tokens[i + 1].kind in ("number", "string")
         if sh.tokens[i].text in ("+", "-") and constant and is_operand(sh.tokens[i - 1]):
             yield sh.text[: sh.tokens[i - 1].end] + sh.text[sh.tokens[i + 1].end :]
+
+
+def terms(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """A sum, difference or product of an operand and a name of the function."""
+    sh = line.shape
+    names = [name for name in line.scope.variables if name in ctx.counters][:_MAX_TERMS]
+    for span, before, after in operands(sh):
+        first = sh.tokens[span.start]
+        if first.kind in ("string", "const") or first.text in OPENERS or before == "not":
+            continue
+        operand = sh.slice(span)
+        tight = before in _TIGHT or after in _TIGHT
+        for name in names:
+            if name != operand:
+                for form in ("{1} + {0}", "{0} - {1}", "{1} - {0}", "{0} * {1}"):
+                    new = form.format(operand, name)
+                    yield sh.put(span.start, span.end, f"({new})" if tight else new)
 
 
 def conversions(ctx: Context, line: CodeLine) -> Iterator[str]:

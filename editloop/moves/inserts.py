@@ -115,6 +115,19 @@ def assignments(ctx: Context) -> Iterator[Command]:
                     yield Command("ADDL", place.index + 1, f"{indent}{name} -= 1")
 
 
+def bases(ctx: Context) -> Iterator[Command]:
+    """The first entry of a table, below the line that makes it."""
+    for line in ctx.lines:
+        sh = line.shape
+        words = [token.text for token in sh.tokens[: sh.code_end]]
+        if words[1:3] != ["=", "["] or sh.loose or {"*", "for"}.isdisjoint(words):
+            continue
+        entries = ("[0][0]", "[0]") if words[3] == "[" else ("[0]", "[1]")
+        for entry in entries:
+            for value in ("1", "0", "True"):
+                yield Command("ADDL", line.number + 1, f"{sh.indent}{words[0]}{entry} = {value}")
+
+
 def _lacking(ctx: Context, place: Place, names: list[str], *, in_loop: bool) -> list[str]:
     """Names used after a place and not set before it; in a loop those that it changes."""
     set_before: set[str] = set()

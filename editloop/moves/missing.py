@@ -1,7 +1,8 @@
 """Definitions of names that nothing binds: what a person would write without thinking.
 
-An import, by what the standard library exports; ``self.``, where the window has such a member; a
-first value, by how the name is used. Each is tried before any policy is asked.
+An import, by what the standard library exports; ``self.``, where the window has such a member, or
+none, where a function has that name; a list, for what annotates; a first value, by how the name is
+used. Each is tried before any policy is asked.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from editloop.commands import Command, edit_line
-from editloop.moves.blocks import Block
+from editloop.moves.blocks import Block, has
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.imports import import_statements, imported
 from editloop.moves.lexer import AUGMENTED, CONSTANTS
 from editloop.moves.scope import bound_names
-from editloop.moves.tables import FOREIGN, VALUE_METHODS
-from editloop.moves.uses import Use, uses_of
+from editloop.moves.tables import BUILTIN_NAMES, FOREIGN, VALUE_METHODS
+from editloop.moves.uses import DEFINES, Use, uses_of
+from editloop.moves.words import is_called
 
 _BY_OPERATOR = {"+=": "0", "-=": "0", "*=": "1", "|=": "0", "+": "0", "-": "0", "*": "1"}
 _LIMITS = {
@@ -25,12 +27,15 @@ _LIMITS = {
 }
 """Below, or above, all that a name is compared with."""
 _MIRRORED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
+_GENERIC = frozenset({"typing", "collections", "collections.abc"})
+"""Modules whose names take types in brackets."""
 _CONTINUES = frozenset({"else", "elif", "except", "finally"})
 
 
 def definitions(ctx: Context) -> Iterator[Block]:
     """For each name that does not exist what would define it, likely ones first."""
     for name in sorted(ctx.undefined):
+        yield from _without_self(ctx, name)
         uses = list(uses_of(ctx, name))
         if not uses:
             continue
@@ -38,8 +43,13 @@ def definitions(ctx: Context) -> Iterator[Block]:
             yield _rewritten(uses, FOREIGN[name])
         if _is_member(ctx, name, uses):
             yield _rewritten(uses, f"self.{name}")
-        for statement in import_statements(name, uses):
-            yield imported(ctx, statement)
+        imports = list(import_statements(name, uses))
+        generic = all(use.subscript and _annotates(use) for use in uses)
+        if generic:
+            imports = [text for text in imports if text.split()[1] in _GENERIC]
+        yield from (imported(ctx, statement) for statement in imports)
+        if generic and not imports:
+            yield _rewritten(uses, "List" if any(has(x, "List") for x in ctx.lines) else "list")
         place = _start(ctx, uses[0])
         for value in dict.fromkeys(_first_values(ctx, name, uses)):
             if place is not None:
@@ -56,6 +66,35 @@ def _rewritten(uses: Sequence[Use], new: str) -> Block:
             text = text[: token.start] + new + text[token.end :]
         commands.append(edit_line(line.number, line.text, text))
     return tuple(commands)
+
+
+def _without_self(ctx: Context, name: str) -> Iterator[Block]:
+    """``len(x)`` for ``self.len(x)``, where the bare name is something that can be called."""
+    texts: list[tuple[CodeLine, str]] = []
+    for line in ctx.lines:
+        if name not in BUILTIN_NAMES and name not in line.scope.names:
+            continue
+        text, tokens = line.text, line.shape.tokens
+        for i in range(len(tokens) - 1, 1, -1):
+            words = [token.text for token in tokens[i - 2 : i + 1]]
+            if words == ["self", ".", name] and is_called(tokens, i):
+                text = text[: tokens[i - 2].start] + text[tokens[i].start :]
+        if text != line.text:
+            texts.append((line, text))
+    if texts:
+        yield tuple(edit_line(line.number, line.text, text) for line, text in texts)
+
+
+def _annotates(use: Use) -> bool:
+    """Whether a name stands in the annotation of a parameter or of what is returned."""
+    if use.line.shape.first not in DEFINES:
+        return False
+    for token in reversed(use.line.shape.tokens[: use.at]):
+        if token.text in ("->", ":"):
+            return True
+        if token.text not in ("[", ",", "|", ".") and token.kind != "name":
+            return False
+    return False
 
 
 def _is_member(ctx: Context, name: str, uses: Sequence[Use]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.scope import parameters
 
-_DEFINES = ("def", "async")
+DEFINES = ("def", "async")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def uses_of(ctx: Context, name: str) -> Iterator[Use]:
     """Where the name is used; functions that have a parameter of that name are left out."""
     for line in ctx.lines:
         headers = [line.shape, *([ctx.shapes[line.scope.start]] if line.scope.start >= 0 else [])]
-        if any(name in parameters(header) for header in headers if header.first in _DEFINES):
+        if any(name in parameters(header) for header in headers if header.first in DEFINES):
             continue
         tokens = line.shape.tokens
         for at, token in enumerate(tokens):

@@ -16,8 +16,8 @@ from editloop.moves.tables import (
 )
 
 _MAX_NAMES = 12
-_INVENTED = ('float("inf")', "None", "True", "False", "[]", "{}", '""')
-"""What may be meant by a name such as ``infinity``, beside the numbers of the window."""
+_INVENTED = ('float("inf")', "None", "True", "False", "0", "1", "[]", "{}", '""')
+"""What may be meant by a name such as ``infinity``, beside the constants of the window."""
 _EMPTY = ("[]", "{}", "()", "set()", '""', "0", "None")
 
 
@@ -155,7 +155,8 @@ def names(ctx: Context, line: CodeLine) -> Iterator[str]:
         if not called and sh.first != "def":
             yield from (sh.put(i, i + 1, c) for c in _literals_for(line, i))
             if token.text in ctx.undefined:
-                yield from (sh.put(i, i + 1, c) for c in (*_INVENTED, *ctx.numbers[:6]))
+                invented = (*_INVENTED, *ctx.numbers[:6], *ctx.strings[:4])
+                yield from (sh.put(i, i + 1, c) for c in dict.fromkeys(invented))
 
 
 def bindings(ctx: Context, line: CodeLine) -> Iterator[str]:

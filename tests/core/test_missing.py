@@ -114,6 +114,23 @@ def test_a_parameter_of_that_name_is_left_alone() -> None:
     assert first(source, "limit") == source.replace("limit < 1", "self.limit < 1")
 
 
+def test_a_function_is_no_member() -> None:
+    source = (
+        "class A:\n    def f(self, rows):\n        def get(row):\n            return row[0]\n"
+        "        return self.len(self.get(rows)) + self.len(rows)\n"
+    )
+    assert first(source, "len") == source.replace("self.len", "len")
+    assert first(source, "get") == source.replace("self.get", "get")
+    assert defined(source.replace("self.get", "self.other"), "other") == []
+
+
+def test_what_has_elements_is_a_list() -> None:
+    source = "def f(rows: Array[Array[int]], n: int = 0) -> Array[int]:\n    return rows[n]\n"
+    assert first(source, "Array") == source.replace("Array", "list")
+    assert first(source.replace("n: int", "n: List[int]"), "Array").count("List[") == 4
+    assert defined(source.replace("rows[n]", "Array[n]"), "Array") == []
+
+
 def test_words_of_other_languages() -> None:
     assert first("def f(x):\n    return null if x else null\n", "null") == (
         "def f(x):\n    return None if x else None\n"

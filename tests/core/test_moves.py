@@ -209,3 +209,28 @@ def test_distance() -> None:
     assert distance("abc", "acb") == 1
     assert distance("retrun", "return") == 1
     assert distance("a", "abc") == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "meant"),
+    [
+        ("self.backwards(row)", "row[::-1]"),
+        ("self.to_lower(row)", "row.lower()"),
+        ("self.size(row)", "len(row)"),
+        ("row.get_width()", "row.width"),
+    ],
+)
+def test_a_method_that_does_not_exist(call: str, meant: str) -> None:
+    text = f"class A:\n    def f(self, row):\n        row.width = 1\n        return {call}\n"
+    name = call.split("(")[0].split(".")[1]
+    state = _open(text)
+    found = moves(state, [Finding(f"'A' object has no attribute '{name}'", 3)])
+    assert text.replace(call, meant) in [apply(state, command).text for command in found]
+
+
+def test_a_table_gets_its_first_entry() -> None:
+    text = "def ways(n):\n    table = [0] * (n + 1)\n    return table[n]\n"
+    assert "### ADDL 3 >>>    table[0] = 1" in _wires(text)
+    square = text.replace("[0]", "[[0] * n for _ in range(n)]", 1)
+    assert "### ADDL 3 >>>    table[0][0] = 1" in _wires(square)
+    assert "### ADDL 3 >>>    table[0] = 1" not in _wires("def f(n):\n    table = [n]\n")

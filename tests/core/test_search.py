@@ -123,7 +123,8 @@ def test_two_mistakes_without_progress_between() -> None:
     text = "def f(n):\n    n = n - 2\n    return n - 3\n"
     result = _search(text, [("f(1), f(10), f(0)", (5, 23, 3))], 20_000, turns=2)
     assert result.reason == "fixed"
-    assert result.solutions[0].state.text == "def f(n):\n    n = n * 2\n    return n + 3\n"
+    assert len(result.solutions[0].commands) == 2
+    assert "n = n * 2" in result.solutions[0].state.text
 
 
 def test_scripted_goes_straight() -> None:

@@ -44,6 +44,13 @@ def test_values_returns_and_conditions() -> None:
     assert loop.replace("not c", "a <= b and not c") in _made(loop)
 
 
+def test_a_term_that_was_lost() -> None:
+    text = "def rest(text, word, at=0):\n    at += 1\n    return text[len(word) :] * 2\n"
+    assert text.replace("len(word)", "at + len(word)") in _made(text)
+    tight = "def f(n, m):\n    m += 1\n    return n * 2\n"
+    assert tight.replace("n * 2", "(n - m) * 2") in _made(tight)
+
+
 def test_nothing_for_what_is_no_value() -> None:
     assert _made("import os\nos.f(\n") == []
     assert _made("") == []

@@ -13,7 +13,7 @@ from editloop.moves.blocks import blocks, unlikely_blocks
 from editloop.moves.context import build
 from editloop.policy import Cancelled
 from editloop.state import EditState, apply
-from editloop.steps import helpful, obvious
+from editloop.steps import helpful, obvious, steps
 from editloop.text import Snapshot
 from editloop.transcript import Finding
 
@@ -115,6 +115,11 @@ BROKEN = {
     "a comment": ("/* a = 1\nb = 2 */\n", "a = 1\nb = 2\n"),
 }
 WHOLE = {
+    "truth values the wrong way round": (
+        "def f(n):\n    if n % 2:\n        return True\n    return False\n",
+        "def f(n):\n    if n % 2:\n        return False\n    return True\n",
+        "",
+    ),
     "a name everywhere": (
         "def f(xs: Vector):\n    ys: Vector = xs\n",
         "def f(xs: list):\n    ys: list = xs\n",
@@ -160,10 +165,13 @@ def test_blocks_of_text_that_parses(name: str) -> None:
         _after(state, block)  # each is possible
 
 
-def test_blocks_are_for_broken_text_and_several_lines() -> None:
-    assert blocks(build(_open("x = 1\n"), [Finding("F821 Undefined name `x`", 0)])) == []
-    broken = BROKEN["a body"][0]
-    assert all(len(block) > 1 for block in blocks(build(_open(broken), _findings(broken))))
+def test_one_command_for_several_places_of_a_line() -> None:
+    state = _open("def f(items):\n    return item[0] + item[1]\n")
+    findings = [Finding("F821 Undefined name `item`", 1)]
+    options = steps(state, findings)
+    assert len(options) == len(set(options))
+    found = [_after(state, step) for step in options if len(step) == 1]
+    assert "def f(items):\n    return items[0] + items[1]\n" in found
 
 
 def test_lines_of_strings_stay() -> None:
