@@ -128,7 +128,8 @@ def test_what_has_elements_is_a_list() -> None:
     source = "def f(rows: Array[Array[int]], n: int = 0) -> Array[int]:\n    return rows[n]\n"
     assert first(source, "Array") == source.replace("Array", "list")
     assert first(source.replace("n: int", "n: List[int]"), "Array").count("List[") == 4
-    assert not any("list[" in text for text in defined(source.replace("rows[n]", "Array[n]"), "Array"))
+    mixed = source.replace("rows[n]", "Array[n]")
+    assert not any("list[" in text for text in defined(mixed, "Array"))
 
 
 def test_words_of_other_languages() -> None:
