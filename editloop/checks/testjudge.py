@@ -61,6 +61,8 @@ class Told:
     got: str = ""
     line: int | None = None
     test_line: int | None = None
+    wanted: str = ""
+    """The value that a name stands for which was compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def run(
         "prelude": prelude,
         "player_names": list(names),
         "imports": imports(source, names),
+        "wanted": _names(tests),
         "stop": limits.stop,
     }
     judged, played = pool.converse(
@@ -113,7 +116,12 @@ def _told(frame: dict[str, Any]) -> Told:
     got = frame["got"] if frame["status"] == "fail" and frame["got"] else frame["error"]
     line = frame["line"] if type(frame["line"]) is int else None
     return Told(
-        frame["status"], short(clean(frame["call"])), short(clean(got)), line, frame["test_line"]
+        frame["status"],
+        short(clean(frame["call"])),
+        short(clean(got)),
+        line,
+        frame["test_line"],
+        short(clean(frame.get("wanted", ""))),
     )
 
 
@@ -166,9 +174,21 @@ def _assertions(tests: str) -> tuple[tuple[range, str], ...]:
     )
 
 
+@lru_cache(maxsize=32)
+def _names(tests: str) -> dict[str, str]:
+    """The names that assertions compare with, by the assertions' lines."""
+    return {
+        str(line): text
+        for lines, text in _assertions(tests)
+        if text.isidentifier()
+        for line in lines
+    }
+
+
 def _wanted(test: ast.expr) -> str:
     if isinstance(test, ast.Compare) and len(test.ops) == 1:
-        part: ast.expr = test.comparators[0]
+        left, right = test.left, test.comparators[0]
+        part = left if isinstance(left, ast.Constant) else right
     elif isinstance(test, ast.Call) and test.args:
         part = test.args[-1]  # a helper such as same(got, 30)
     else:

@@ -373,11 +373,10 @@ def _run_judged(
     for number, test in enumerate(tests):
         told = run.told.get(number)
         if told is not None:
-            expected = (
-                testjudge.expected(plan.judge_source, told.test_line)
-                if told.status != "pass"
-                else ""
-            )
+            # Of `want == got` the name on the right is the answer itself.
+            expected = told.wanted if told.wanted != told.got else ""
+            if told.status != "pass" and not expected:
+                expected = testjudge.expected(plan.judge_source, told.test_line)
             outcomes.append(
                 TestOutcome(test.name, told.status, told.call, expected, told.got, told.line)
             )

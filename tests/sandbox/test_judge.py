@@ -146,3 +146,21 @@ def test_benchmark_rows(pool: SandboxPool, name: str, count: int) -> None:
         assert {outcome.status for outcome in good} == {"pass"}, row["id"]
         bad = run_plan(pool, row["buggy"], plan, cpu_seconds=2, wall_seconds=10)
         assert {outcome.status for outcome in bad} != {"pass"}, row["id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("want = [1, 2]\ngot = f(1)\nassert got == want, 'no'", "[1, 2]"),
+        ("want = {'a': 1}\nassert (\n    f(1)\n    == want\n)", "{'a': 1}"),
+        ("for x, want in [(1, 'one')]:\n    assert f(x) == want", "'one'"),
+        ("got = f(1)\nassert 5 == got", "5"),
+        ("want, got = 5, f(1)\nassert want == got", "got"),
+        ("want = object()\nassert f(1) == want", "want"),
+    ],
+)
+def test_a_name_that_is_compared_with_is_shown_as_its_value(
+    pool: SandboxPool, body: str, expected: str
+) -> None:
+    outcome = check(pool, body, "def f(x): return x")
+    assert (outcome.status, outcome.got, outcome.expected) == ("fail", "1", expected)

@@ -228,7 +228,7 @@ def _run(judge: Judge, job: dict[str, Any], kinds: dict[str, Any]) -> None:
         except PlayerGone:
             raise
         except BaseException as error:  # noqa: BLE001
-            told = _told(judge, error)
+            told = {**_told(judge, error), "wanted": _wanted(judge, error, job["wanted"])}
         _send(judge.fd, b"H", {"n": number, **told})
         if told["status"] != "pass" and job.get("stop"):
             break
@@ -247,3 +247,14 @@ def _told(judge: Judge, error: BaseException) -> dict[str, Any]:
         "test_line": told["line"],
         "line": error.__dict__.get("remote_line"),
     }
+
+
+def _wanted(judge: Judge, error: BaseException, names: dict[str, str]) -> str:
+    """The value of the name that the assertion compares with (`names`: by line), as text."""
+    place = load.innermost(error, TESTS)
+    name = names.get(str(place.tb_lineno)) if place else None
+    if place is None or name is None:
+        return ""
+    known = {**judge.namespace, **place.tb_frame.f_locals}
+    text = show.show(known.get(name, object()))
+    return "" if text.startswith("<") else text  # what it is says nothing of its value

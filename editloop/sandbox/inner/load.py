@@ -30,16 +30,22 @@ def compiled(source: str, file: str) -> types.CodeType:
     return compile(source, file, "exec", dont_inherit=True)
 
 
+def innermost(error: BaseException, file: str) -> types.TracebackType | None:
+    """The last entry of the exception's traceback that is in `file`."""
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == file:
+            found = trace
+        trace = trace.tb_next
+    return found
+
+
 def describe(error: BaseException, file: str = CANDIDATE) -> dict[str, Any]:
     """Names of the exception's classes, its message (capped) and the last line of `file` in its
     traceback.
     """
-    line = None
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == file:
-            line = trace.tb_lineno
-        trace = trace.tb_next
+    place = innermost(error, file)
+    line = place.tb_lineno if place else None
     message = str(error)
     if isinstance(error, SyntaxError) and error.filename == file:
         message, line = str(error.msg), error.lineno
