@@ -16,6 +16,7 @@ from editloop.commands import Command, CommandError
 from editloop.moves import moves_in, renames, resorts_in
 from editloop.moves.blocks import blocks, unlikely_blocks
 from editloop.moves.context import build
+from editloop.moves.lacking import lacking
 from editloop.moves.missing import definitions
 from editloop.policy import Cancelled, Policy
 from editloop.state import EditState, apply
@@ -46,11 +47,12 @@ def resorts(state: EditState, findings: Sequence[Finding]) -> list[Step]:
 
 def obvious(state: EditState, findings: Sequence[Finding]) -> list[Step]:
     """What is tried before any policy is asked: a name that does not exist by one close to it, or
-    what would define it."""
+    what would define it; an argument that a call lacks by what is called like it."""
     context = build(state, findings)
-    if context.broken or not context.undefined:
+    if context.broken:
         return []
-    return list(dict.fromkeys([*((move,) for move in renames(context)), *definitions(context)]))
+    moves = [*renames(context), *lacking(context, findings)]
+    return list(dict.fromkeys([*((move,) for move in moves), *definitions(context)]))
 
 
 def helpful(

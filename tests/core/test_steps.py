@@ -202,3 +202,20 @@ def test_screening_ends_when_it_is_told_to() -> None:
     stop.set()
     with pytest.raises(Cancelled):
         helpful(_open(TWO_ERRORS), [(parse("### REPL 1 >>>x"),)], stop)
+
+
+@pytest.mark.parametrize(
+    ("call", "line", "meant"),
+    [
+        ("scale(n)", "E1120 scale() lacks a value for 'by'", "scale(n, by)"),
+        ("self.scale()", "E1120 scale() lacks a value for 'n'", "self.scale(n)"),
+        ("scale(by=2)", "E1120 scale() lacks a value for 'n'", "scale(by=2, n=n)"),
+        ("scale(n)", "E1120 scale() lacks a value for 'size'", "scale(n, self.size)"),
+    ],
+)
+def test_an_argument_that_is_at_hand(call: str, line: str, meant: str) -> None:
+    text = f"class A:\n    def f(self, n, by):\n        self.size += 1\n        return {call}\n"
+    state = _open(text)
+    found = [_after(state, step) for step in obvious(state, [Finding(line, 3)])]
+    assert text.replace(call, meant) in found
+    assert obvious(state, [Finding(line.replace("for '", "for 'un"), 3)]) == []
