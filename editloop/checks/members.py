@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from editloop.checks.calls import Wrong
 from editloop.checks.definitions import Class, Module, bound, methods_of
 
-_DYNAMIC = frozenset({"setattr", "vars", "locals", "exec", "__dict__"})
+_DYNAMIC = frozenset({"setattr", "__setattr__", "vars", "locals", "exec", "__dict__"})
 _ANYTHING = frozenset({"__getattr__", "__getattribute__"})
-_OF_OBJECTS = frozenset({*dir(object), "__dict__"})
 
 
 def missing_members(module: Module) -> Iterator[Wrong]:
-    """Attributes that neither the class binds nor the file stores or spells in a string."""
+    """Attributes that neither the class binds nor the file stores or spells in a string.
+
+    Names such as ``__doc__`` come from the language.
+    """
     if not _DYNAMIC.isdisjoint(_words(module)):
         return
     made = {
@@ -33,12 +35,12 @@ def missing_members(module: Module) -> Iterator[Wrong]:
 
 def _missing(module: Module, own: Class) -> Iterator[Wrong]:
     known = {name for node in _level(own.node) for name in bound(node)}
-    known |= {*module.stored, *_strings(module), *_OF_OBJECTS}
+    known |= {*module.stored, *_strings(module)}
     for method, this in methods_of(own):
         for node in ast.walk(method):
             if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
                 continue
-            if node.value.id == this and node.attr not in known:
+            if node.value.id == this and not (node.attr in known or node.attr.endswith("__")):
                 text = f"'{own.node.name}' object has no attribute '{node.attr}'"
                 yield node, "E1101", text
 

@@ -125,6 +125,7 @@ def test_an_attribute_that_nothing_gives() -> None:
         ("queue = Queue()", "queue.itmes = []"),
         ("queue = Queue()", "q = Queue()\nq.itmes = []"),
         ("queue = Queue()", "setattr(Queue(), name, 1)"),
+        ("self.items = []", "object.__setattr__(self, name, [])"),
         ("queue = Queue()", "q = Queue() if hasattr(q, 'itmes') else None"),
         ("class Queue:", "class Queue(Base):"),
         ("    limit: int = 3", "    __slots__ = ('items', 'itmes')"),
