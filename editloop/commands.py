@@ -12,7 +12,7 @@ Syntax (Chain-of-Edits, arXiv 2507.05065, section 3; what follows ``>>>`` is ver
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -139,6 +139,12 @@ def effect(command: Command, window: Sequence[str]) -> tuple[str, int, str]:
             return "line", command.line, command.text
         case verb:
             return verb, command.line, command.text
+
+
+def refused(window: Sequence[str], tried: Iterable[Command]) -> set[tuple[str, int, str]]:
+    """Effects of no legal command: they leave the window as it is, or as one ``tried`` left it."""
+    unchanged = {("line", number, text) for number, text in enumerate(window, 1)}
+    return unchanged | {effect(command, window) for command in tried}
 
 
 def without(commands: Sequence[Command], dropped: int) -> tuple[Command, ...] | None:

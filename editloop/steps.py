@@ -40,9 +40,7 @@ def steps(state: EditState, findings: Sequence[Finding]) -> list[Step]:
 def resorts(state: EditState, findings: Sequence[Finding]) -> list[Step]:
     """What is tried when every step has failed."""
     context = build(state, findings)
-    return list(
-        dict.fromkeys([*unlikely_blocks(context), *((move,) for move in resorts_in(context))])
-    )
+    return [*unlikely_blocks(context), *((move,) for move in resorts_in(context))]
 
 
 def obvious(state: EditState, findings: Sequence[Finding]) -> list[Step]:

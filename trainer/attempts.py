@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from editloop.checks.plans import plan_tests
-from editloop.commands import render
 from editloop.engine import ContextTooSmall, Engine
 from editloop.engine.chat import ChatDialect
 from editloop.engine.compact import CompactDialect
 from editloop.engine.constraint import Constraint, FreeText
-from editloop.engine.policy import COMMAND_TOKENS, ModelPolicy, make_policy
+from editloop.engine.policy import ModelPolicy, make_policy
 from editloop.loop import run_episode
 from editloop.state import MAX_VIEW_LINES, EditState
 from editloop.tasks import Task
@@ -76,18 +75,10 @@ class SampledPolicy(ModelPolicy):
         self.seed, self.tokens, self.turns = seed, 0, 0
 
     def act(self, transcript: Transcript, *, cancel: threading.Event | None = None) -> str:
-        [(ids, _)] = self.engine.sample(
-            self.prefix(transcript),
-            1,
-            allowed=self.dialect.legal(transcript.observations[-1].window, transcript.tried()),
-            temperature=self.temperature,
-            seed=self.seed + self.turns,
-            max_tokens=COMMAND_TOKENS,
-            cancel=cancel,
-        )
+        seed = self.seed + self.turns
+        ids = self.written(transcript, temperature=self.temperature, seed=seed, cancel=cancel)
         self.tokens, self.turns = self.tokens + len(ids), self.turns + 1
-        command = self.dialect.decode(ids)
-        return "a command without an end" if command is None else render(command)
+        return self.wire(ids)
 
 
 class EditPlayer:

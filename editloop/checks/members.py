@@ -21,7 +21,7 @@ def missing_members(module: Module) -> Iterator[Wrong]:
 
     Names such as ``__doc__`` come from the language.
     """
-    if not _DYNAMIC.isdisjoint(_words(module)):
+    if not module.classes or not _DYNAMIC.isdisjoint(_words(module)):
         return
     made = {
         node.func.id

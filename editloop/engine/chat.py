@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from editloop.commands import Command, CommandError, effect, parse, render
+from editloop.commands import Command, CommandError, effect, parse, refused, render
 from editloop.state import MAX_VIEW_LINES
 from editloop.transcript import Transcript, chat
 
@@ -132,8 +132,7 @@ class LegalText:
         self, dialect: ChatDialect, window: Sequence[str], tried: Collection[Command]
     ) -> None:
         self._dialect, self._window = dialect, tuple(window)
-        self._refused = {("line", n, text) for n, text in enumerate(window, 1)}
-        self._refused |= {effect(command, window) for command in tried}
+        self._refused = refused(window, tried)
         lines = range(1, len(window) + 1)
         free = [f"### REPL {n} >>>" for n in lines]
         if len(window) < MAX_VIEW_LINES:
@@ -151,6 +150,7 @@ class LegalText:
         size = len(so_far)
         if any(so_far[: len(head)] == head for head in self._free if len(head) <= size):
             command = self._dialect.decode([*so_far, self._dialect.end])
-            refused = command is None or effect(command, self._window) in self._refused
-            return self._dialect.one_line if refused else self._dialect.line_or_end
+            if command is None or effect(command, self._window) in self._refused:
+                return self._dialect.one_line
+            return self._dialect.line_or_end
         return sorted({h[size] for h in self._heads if len(h) > size and h[:size] == so_far})

@@ -20,6 +20,7 @@ from editloop.commands import (
     effect,
     occurs_once,
     parse,
+    refused,
 )
 from editloop.state import MAX_VIEW_LINES
 from editloop.transcript import (
@@ -122,8 +123,7 @@ class LegalCommand:
     ) -> None:
         self._dialect, self._window = dialect, tuple(window)
         self._verb_of = {token: verb for verb, token in dialect.verbs.items()}
-        self._refused = {("line", n, text) for n, text in enumerate(window, 1)}
-        self._refused |= {effect(command, window) for command in tried}
+        self._refused = refused(window, tried)
 
     def done(self, generated: Sequence[int]) -> bool:
         return bool(generated) and generated[-1] == self._dialect.end
@@ -142,8 +142,9 @@ class LegalCommand:
         if verb == "REPW" and dialect.to not in generated:
             return self._source_tokens(generated)
         command = dialect.decode([*generated, dialect.end])
-        refused = command is None or effect(command, self._window) in self._refused
-        return dialect.plain if refused else dialect.plain_or_end
+        if command is None or effect(command, self._window) in self._refused:
+            return dialect.plain
+        return dialect.plain_or_end
 
     def _lines(self, verb: str) -> list[int]:
         """The tokens of the lines that a verb may name."""

@@ -158,15 +158,30 @@ class ModelPolicy:
 
     def act(self, transcript: Transcript, *, cancel: threading.Event | None = None) -> str:
         """The greedy command; a text that is none where the model does not come to an end."""
+        return self.wire(self.written(transcript, temperature=0.0, seed=0, cancel=cancel))
+
+    def written(
+        self,
+        transcript: Transcript,
+        *,
+        temperature: float,
+        seed: int,
+        cancel: threading.Event | None = None,
+    ) -> list[int]:
+        """The ids of one command that is legal now and was not tried in this state."""
         [(ids, _)] = self.engine.sample(
             self.prefix(transcript),
             1,
             allowed=self.dialect.legal(transcript.observations[-1].window, transcript.tried()),
-            temperature=0.0,
-            seed=0,
+            temperature=temperature,
+            seed=seed,
             max_tokens=COMMAND_TOKENS,
             cancel=cancel,
         )
+        return ids
+
+    def wire(self, ids: Sequence[int]) -> str:
+        """The wire text of what was written."""
         command = self.dialect.decode(ids)
         return "a command without an end" if command is None else render(command)
 

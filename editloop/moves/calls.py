@@ -172,11 +172,13 @@ def _new_subscripts(ctx: Context, line: CodeLine) -> Iterator[str]:
         plain = span.end == span.start + 1
         if plain and first.text in line.scope.functions:
             continue
-        subscripts = ["0", "-1", *indices] if last.text != ")" else ["0", "-1"]
-        if plain and first.text in ctx.counters:  # or texts that are added to
-            subscripts = []
+        subscripts, parts = ["0", "-1"], ["::-1", "1:", ":-1"]
+        if last.text != ")":
+            subscripts += indices
+        if plain and first.text in ctx.counters:  # or a text that is added to
+            subscripts, parts = [], ["::-1"]
         if before in ("in", "return", "=", "(", ",", "==") and after not in ("in", "["):
-            subscripts += ["::-1", "1:", ":-1"] if subscripts else ["::-1"]
+            subscripts += parts
         for subscript in subscripts:
             if subscript != first.text:
                 yield sh.put(span.start, span.end, f"{sh.slice(span)}[{subscript}]")

@@ -255,6 +255,5 @@ def _wanted(judge: Judge, error: BaseException, names: dict[str, str]) -> str:
     name = names.get(str(place.tb_lineno)) if place else None
     if place is None or name is None:
         return ""
-    known = {**judge.namespace, **place.tb_frame.f_locals}
-    text = show.show(known.get(name, object()))
+    text = show.show(place.tb_frame.f_locals.get(name, judge.namespace.get(name, object())))
     return "" if text.startswith("<") else text  # what it is says nothing of its value
