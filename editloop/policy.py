@@ -9,7 +9,7 @@ import random
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from editloop.commands import EXIT, Command, parse, render
 from editloop.transcript import Transcript
@@ -25,7 +25,6 @@ class Proposal:
 
     command: Command
     log_prob: float
-    origin: Literal["move", "free"] = "move"
 
 
 class Policy(Protocol):
@@ -97,7 +96,7 @@ class ScriptedPolicy:
         turn = len(transcript.commands)
         first = [parse(self.texts[turn])] if turn < len(self.texts) else []
         for command in first:
-            yield Proposal(command, 0.0, "free")
+            yield Proposal(command, 0.0)
         rest = [move for move in moves if move not in first]
         for command in rest:
             yield Proposal(command, -10.0 - math.log(len(rest)))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from editloop.policy import Policy, UniformPolicy
+from editloop.prior import PriorPolicy, shipped
 from editloop.search import Budget, Progress, SearchResult, Stop, in_order, search
 from editloop.state import EditState
 from editloop.verdict import Verdict
@@ -97,7 +98,7 @@ def repair(
     def join(number: int) -> SearchResult | None:
         if stop.wait(HEAD_START):
             return None
-        found = run(UniformPolicy(), budget.after(HEAD_START), seed + number)
+        found = run(_beside(policy, number), budget.after(HEAD_START), seed + number)
         if found.solutions:
             stop.set()
         return found
@@ -113,6 +114,14 @@ def repair(
     asked = cancel is not None and cancel.is_set()
     result = _merged(state, results, known, alternatives, asked=asked)
     return Repair("fixed" if result.solutions else "not fixed", before, result)
+
+
+def _beside(policy: Policy, number: int) -> Policy:
+    """Of a further search: what is usually right without the model's word, then no opinion at all.
+
+    Uniform order is a baseline, so it has only its own kind beside it.
+    """
+    return UniformPolicy() if number > 1 or policy.name == "uniform" else PriorPolicy(shipped())
 
 
 def _merged(

@@ -13,6 +13,7 @@ from typing import Literal
 
 from editloop.commands import VERBS, Command, render
 from editloop.state import MAX_VIEW_LINES, EditState
+from editloop.text import Snapshot
 
 TRANSCRIPT_VERSION = 1
 """Changes whenever the same episode would be rendered differently."""
@@ -113,6 +114,16 @@ def observe(state: EditState, findings: Sequence[Finding]) -> Observation:
         number = None if finding.line is None else state.number_of(finding.line)
         shown.append((number, text))
     return Observation(state.window, tuple(shown))
+
+
+def reopened(observation: Observation) -> tuple[EditState, list[Finding]]:
+    """A document that has nothing but an observation's window, and the findings in it."""
+    text = "".join(f"{line}\n" for line in observation.window)
+    findings = [
+        Finding(text, None if number is None else number - 1)
+        for number, text in observation.findings
+    ]
+    return EditState.open(Snapshot.from_text(text)), findings
 
 
 def observation_text(observation: Observation) -> str:

@@ -15,23 +15,26 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from editloop.checks.plans import plan_tests
+from editloop.commands import EXIT, effect, refused, render
 from editloop.engine import ContextTooSmall, Engine
 from editloop.engine.chat import ChatDialect
 from editloop.engine.compact import CompactDialect
 from editloop.engine.constraint import Constraint, FreeText
 from editloop.engine.policy import ModelPolicy, make_policy
 from editloop.loop import run_episode
+from editloop.moves import moves_in
+from editloop.moves.context import build
 from editloop.state import MAX_VIEW_LINES, EditState
 from editloop.tasks import Task
 from editloop.text import Snapshot
-from editloop.transcript import TRANSCRIPT_VERSION, Transcript, observe
+from editloop.transcript import TRANSCRIPT_VERSION, Transcript, observe, reopened
 from editloop.verdict import Verdict
 from editloop.verify import TestCheck, Verifier
 from trainer.direct import LegalAnswer, answer_lines, answer_text, direct_messages
 from trainer.grading import Grader
 from trainer.tasks import passes
 
-Method = Literal["edits", "direct"]
+Method = Literal["edits", "ranked", "direct"]
 ANSWER_FACTOR = 1.5
 """A direct answer may be this much longer than what it repairs."""
 
@@ -81,12 +84,36 @@ class SampledPolicy(ModelPolicy):
         return self.wire(ids)
 
 
+class RankedPolicy(SampledPolicy):
+    """The most probable command of generated moves and of the model's own, by model and prior."""
+
+    name = "ranked"
+
+    def act(self, transcript: Transcript, *, cancel: threading.Event | None = None) -> str:
+        last = transcript.observations[-1]
+        moves = moves_in(build(*reopened(last)))
+        no = refused(last.window, transcript.tried())
+        seed = self.seed + self.turns
+        best = next(
+            (
+                found.command
+                for found in self.propose(transcript, moves, seed=seed, cancel=cancel)
+                if effect(found.command, last.window) not in no
+            ),
+            EXIT,
+        )
+        self.tokens, self.turns = self.tokens + len(self.dialect.command(best)), self.turns + 1
+        return render(best)
+
+
 class EditPlayer:
     """Plays the plain loop."""
 
+    policy = SampledPolicy
+
     def __init__(self, engine: Engine, temperature: float) -> None:
         made = make_policy(engine)
-        self._policy = SampledPolicy(made.engine, made.dialect, temperature=temperature)
+        self._policy = self.policy(made.engine, made.dialect, temperature=temperature)
 
     def play(self, state: EditState, verify: Verify, seed: int) -> _Result:
         seen: list[Verdict] = []
@@ -102,6 +129,12 @@ class EditPlayer:
         )
         rewarded = any(verdict.passed for verdict in seen)
         return _Result(states[-1].text, rewarded, self._policy.tokens, self._policy.turns)
+
+
+class RankedPlayer(EditPlayer):
+    """Plays it with the best of all moves in each turn."""
+
+    policy = RankedPolicy
 
 
 class DirectPlayer:
@@ -147,6 +180,13 @@ class DirectPlayer:
         return answer_text(text)
 
 
+PLAYERS: dict[Method, Callable[[Engine, float], Player]] = {
+    "edits": EditPlayer,
+    "ranked": RankedPlayer,
+    "direct": DirectPlayer,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptSettings:
     """``samples`` attempts at each task at a ``temperature``, with ``threads`` a worker."""
@@ -165,8 +205,7 @@ class Attempter:
         self._engine = Engine.load(
             path, transcript_version=TRANSCRIPT_VERSION, n_threads=settings.threads
         )
-        player = EditPlayer if method == "edits" else DirectPlayer
-        self._player: Player = player(self._engine, settings.temperature)
+        self._player: Player = PLAYERS[method](self._engine, settings.temperature)
         self._grader = Grader()
 
     def close(self) -> None:

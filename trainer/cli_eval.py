@@ -19,6 +19,10 @@ def evaluate(
     edits: Annotated[
         list[str] | None, typer.Option("--edits", help="NAME=GGUF that plays the edit loop.")
     ] = None,
+    ranked: Annotated[
+        list[str] | None,
+        typer.Option("--ranked", help="NAME=GGUF that takes the best of all moves in each turn."),
+    ] = None,
     direct: Annotated[
         list[str] | None, typer.Option("--direct", help="NAME=GGUF that answers at once.")
     ] = None,
@@ -42,10 +46,13 @@ def evaluate(
     from trainer.evaluate import evaluate as compare
 
     models = [Contestant(name, path, "edits") for name, path in _named(edits, "--edits")]
+    models += [Contestant(name, path, "ranked") for name, path in _named(ranked, "--ranked")]
     models += [Contestant(name, path, "direct") for name, path in _named(direct, "--direct")]
     sets = dict(_named(tasks, "--tasks"))
     if not models or not sets:
-        raise typer.BadParameter("name at least one model (--edits, --direct) and one --tasks")
+        raise typer.BadParameter(
+            "name at least one model (--edits, --ranked, --direct) and one --tasks"
+        )
     if len({model.name for model in models}) < len(models):
         raise typer.BadParameter("two models have one name")
     settings = AttemptSettings(samples, temperature, seed, threads)

@@ -21,6 +21,7 @@ from editloop.edits import edit_size, unified_diff
 from editloop.engine.errors import Cancelled
 from editloop.loop import run_episode
 from editloop.policy import Policy, UniformPolicy
+from editloop.prior import PriorPolicy, shipped
 from editloop.repair import repair
 from editloop.sandbox import SandboxPool
 from editloop.search import Budget
@@ -30,7 +31,7 @@ from editloop.text import Snapshot
 from editloop.verdict import Verdict
 from editloop.verify import TestCheck, Verifier
 
-PolicyName = Literal["model", "uniform", "greedy"]
+PolicyName = Literal["model", "prior", "uniform", "greedy"]
 OVERRUN = 5.0
 """Seconds over the budget after which a verification or decode in progress is cancelled."""
 HIDDEN_CPU_SECONDS, HIDDEN_WALL_SECONDS = 5.0, 20.0
@@ -217,6 +218,8 @@ class TaskRunner:
 def _make_policy(settings: BenchSettings) -> Policy:
     if settings.policy == "uniform":
         return UniformPolicy()
+    if settings.policy == "prior":
+        return PriorPolicy(shipped())
     from editloop.engine.policy import load_policy
     from editloop.models import find_model
 

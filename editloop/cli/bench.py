@@ -27,9 +27,10 @@ INTERRUPTED = 130
 
 
 class PolicyChoice(enum.StrEnum):
-    """Who chooses: the model's search, uniform order, or the model's plain loop."""
+    """Who chooses: the model's search, the prior's, uniform order, or the model's plain loop."""
 
     model = "model"
+    prior = "prior"
     uniform = "uniform"
     greedy = "greedy"
 
@@ -60,7 +61,7 @@ def bench(
     chosen = list(read_tasks(tasks))[:limit]
     if not chosen:
         raise CliError(f"{tasks} holds no task")
-    path = None if policy is PolicyChoice.uniform else _model_path(model)
+    path = _model_path(model) if policy in (PolicyChoice.model, PolicyChoice.greedy) else None
     settings = BenchSettings(
         policy=policy.value,
         budget=budget,

@@ -17,6 +17,7 @@ COMMANDS = {
     "rows": "trainer.cli_model",
     "scratch": "trainer.cli_model",
     "average": "trainer.cli_model",
+    "prior": "trainer.cli_model",
     "sft": "trainer.cli_sft",
     "rlvr": "trainer.cli_rlvr",
     "plot": "trainer.cli_sft",

@@ -34,7 +34,7 @@ class _Stuck(UniformPolicy):
     def propose(
         self, *_: object, cancel: threading.Event | None = None, **__: object
     ) -> Iterator[Proposal]:
-        yield Proposal(parse("### REPL 1 >>>def twice(x, y):"), -1.0, "free")
+        yield Proposal(parse("### REPL 1 >>>def twice(x, y):"), -1.0)
         assert cancel is not None
         if not cancel.wait(20):
             raise TimeoutError("nobody stopped this")

@@ -260,8 +260,8 @@ class _Raising(UniformPolicy):
         cancel: threading.Event | None = None,
         free: bool = True,
     ) -> Iterator[Proposal]:
-        yield Proposal(parse("### DELL 99"), 0.0, "free")  # impossible: skipped
-        yield Proposal(parse("### EXIT"), 0.0, "free")  # changes nothing: skipped
+        yield Proposal(parse("### DELL 99"), 0.0)  # impossible: skipped
+        yield Proposal(parse("### EXIT"), 0.0)  # changes nothing: skipped
         raise OSError("the model is gone")
 
 
