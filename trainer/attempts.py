@@ -85,12 +85,15 @@ class SampledPolicy(ModelPolicy):
 
 
 class RankedPolicy(SampledPolicy):
-    """The most probable command of generated moves and of the model's own, by model and prior."""
+    """The most probable command of generated moves and of the model's own, by model and prior; the
+    end where the checks report nothing."""
 
     name = "ranked"
 
     def act(self, transcript: Transcript, *, cancel: threading.Event | None = None) -> str:
         last = transcript.observations[-1]
+        if not last.findings:
+            return render(EXIT)
         moves = moves_in(build(*reopened(last)))
         no = refused(last.window, transcript.tried())
         seed = self.seed + self.turns

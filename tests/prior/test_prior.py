@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from editloop.cli import app
 from editloop.commands import Command
 from editloop.moves import moves
 from editloop.policy import Proposal
@@ -145,6 +147,20 @@ def test_it_learns_what_undoes_mistakes(tmp_path: Path) -> None:
     assert ranks(unknown, np.zeros(SIZE, np.float32)).five < 1
     assert ranks(unknown, weights).first == 1
     assert np.array_equal(weights, fit(known, seed=0))
+
+
+def test_the_command_writes_weights_and_says_what_they_are_worth(tmp_path: Path) -> None:
+    demos, out = tmp_path / "demos.jsonl", tmp_path / "prior.npy"
+    demos.write_text("".join(demonstration(n) + "\n" for n in range(12)))
+    words = ["train", "prior", str(demos), "-o", str(out), "--dev", str(demos), "--workers", "1"]
+    found = CliRunner().invoke(app, words)
+    assert found.exit_code == 0, found.output
+    assert "of 12 states" in found.output
+    assert "first in 100.0%" in found.output
+    assert Prior.load(out).weights.any()
+    assert [path.name for path in tmp_path.glob("prior*")] == ["prior.npy"]
+    demos.write_text("")
+    assert CliRunner().invoke(app, words).exit_code == 2
 
 
 def test_a_demonstration_that_no_move_makes_gives_no_example() -> None:
