@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from editloop.commands import EXIT, effect
+from editloop.commands import EXIT, Command, effect
 from editloop.prior import SIZE, hashed
 from editloop.prior.features import Features
 from editloop.steps import steps
-from editloop.transcript import reopened
+from editloop.transcript import Observation, reopened
 from trainer.rows import demo_transcript
 from trainer.stream import parallel
 
@@ -73,10 +73,10 @@ def sample_lines(paths: Iterable[Path], number: int, seed: int) -> list[str]:
     return kept
 
 
-def example(line: str, others: int | None = OTHERS) -> Example | None:
-    """Of one demonstration; None where no move does what it does.
+def state_of(line: str) -> tuple[Observation, list[Command], list[Command]] | None:
+    """One state of a demonstration, with its right moves and its wrong ones in random order.
 
-    ``others``: how many wrong moves, None for all.
+    None where no move does what the demonstration does.
     """
     transcript = demo_transcript(json.loads(line))
     turns = [
@@ -88,27 +88,34 @@ def example(line: str, others: int | None = OTHERS) -> Example | None:
         return None
     rng = random.Random(line)
     turn = rng.choice(turns)
-    observation, wanted = transcript.observations[turn], transcript.commands[turn]
-    moves = list(dict.fromkeys(step[0] for step in steps(*reopened(observation))))
-    target = effect(wanted, observation.window)
-    right = [move for move in moves if effect(move, observation.window) == target]
-    if not right:
-        return None
-    wrong = [move for move in moves if effect(move, observation.window) != target]
+    observation = transcript.observations[turn]
+    target = effect(transcript.commands[turn], observation.window)
+    right: list[Command] = []
+    wrong: list[Command] = []
+    for move in dict.fromkeys(step[0] for step in steps(*reopened(observation))):
+        (right if effect(move, observation.window) == target else wrong).append(move)
     rng.shuffle(wrong)
-    kept = wrong[:others]
+    return (observation, right, wrong) if right else None
+
+
+def example(line: str, others: int | None = OTHERS) -> Example | None:
+    """Of one demonstration; None where no move does what it does.
+
+    ``others``: how many wrong moves, None for all.
+    """
+    found = state_of(line)
+    if found is None:
+        return None
+    observation, right, wrong = found
     features = Features(observation)
     places: list[int] = []
     starts: list[int] = []
-    for move in [*right, *kept]:
+    for move in [*right, *wrong[:others]]:
         starts.append(len(places))
         places += hashed(features.of(move))
-    return Example(
-        np.array(places, np.int32),
-        np.array(starts, np.int32),
-        len(right),
-        len(wrong) / len(kept) if kept else 1.0,
-    )
+    kept = len(starts) - len(right)
+    share = len(wrong) / kept if kept else 1.0
+    return Example(np.array(places, np.int32), np.array(starts, np.int32), len(right), share)
 
 
 def examples(

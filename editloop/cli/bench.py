@@ -147,6 +147,7 @@ def _describe(
 ) -> dict[str, Any]:
     """The settings that make results comparable; the limit is not among them."""
     from editloop import __version__
+    from editloop.prior import SHIPPED
 
     return {
         "tasks": tasks.name,
@@ -158,6 +159,7 @@ def _describe(
         "threads": settings.threads,
         "model": model.name if model else None,
         "model_sha256": _digest(model) if model else None,
+        "prior_sha256": _digest(SHIPPED) if settings.policy in ("model", "prior") else None,
         "version": __version__,
     }
 

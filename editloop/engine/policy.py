@@ -117,14 +117,15 @@ class ModelPolicy:
         )
         asked = {rows[at][0]: score for at, score in takewhile(lambda s: s[1] > FLOOR, ranked)}
         ranked.close()
-        given = [found for found in _best_first(own, asked) if found.log_prob > LIKELY]
-        yield from given
+        likely = [found for found in _best_first(own, asked) if found.log_prob > LIKELY]
+        yield from likely
         if free:
             drawn = self._sample(prefix, last, seed, cancel, first=first)
             asked |= {found.command: found.log_prob for found in drawn}
             own = own | belief.of([command for command in asked if command not in own])
-        left = own.keys() - {found.command for found in given}
-        yield from _best_first({command: own[command] for command in own if command in left}, asked)
+        given = {found.command for found in likely}
+        left = {command: own[command] for command in own if command not in given}
+        yield from _best_first(left, asked)
 
     def act(self, transcript: Transcript, *, cancel: threading.Event | None = None) -> str:
         """The greedy command; a text that is none where the model does not come to an end."""
