@@ -35,6 +35,8 @@ from trainer.grading import Grader
 from trainer.tasks import passes
 
 Method = Literal["edits", "ranked", "direct"]
+SAMPLED = 0.8
+"""The temperature of what a ranked attempt draws beside the generated moves."""
 ANSWER_FACTOR = 1.5
 """A direct answer may be this much longer than what it repairs."""
 
@@ -135,9 +137,15 @@ class EditPlayer:
 
 
 class RankedPlayer(EditPlayer):
-    """Plays it with the best of all moves in each turn."""
+    """Plays it with the best of all moves in each turn.
+
+    The temperature is not that of the attempts: of what is drawn, too, only the best is played.
+    """
 
     policy = RankedPolicy
+
+    def __init__(self, engine: Engine, temperature: float) -> None:
+        super().__init__(engine, SAMPLED)
 
 
 class DirectPlayer:

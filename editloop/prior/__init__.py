@@ -76,6 +76,7 @@ class Belief:
         self, commands: Sequence[Command], scores: NDArray[np.float64]
     ) -> dict[Command, float]:
         found = np.log((1 - DOUBT) * np.exp(scores - self._total) + self._least)
+        found = np.minimum(found, 0.0)  # what is no move may be likelier than all moves together
         return dict(zip(commands, found.tolist(), strict=True))
 
     def _scores(self, commands: Sequence[Command]) -> NDArray[np.float64]:
