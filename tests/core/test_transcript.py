@@ -13,6 +13,7 @@ from editloop.transcript import (
     compact,
     observation_text,
     observe,
+    reopened,
 )
 
 STATE = EditState.open(Snapshot.from_text("def f(a):\n    return b\n"))
@@ -26,6 +27,13 @@ def _transcript() -> Transcript:
 def test_observation_text() -> None:
     text = observation_text(_transcript().observations[0])
     assert text == "L 1 def f(a):\nL 2     return b\n***\nL 2: F821 Undefined name `b`"
+
+
+def test_an_observation_opens_as_a_document_of_its_own() -> None:
+    first = _transcript().observations[0]
+    state, findings = reopened(first)
+    assert (state.text, findings) == (STATE.text, [Finding("F821 Undefined name `b`", 1)])
+    assert observe(state, findings) == first
 
 
 def test_findings_are_bounded() -> None:

@@ -17,10 +17,10 @@ from editloop.engine.compact import CompactDialect
 from editloop.state import EditState, apply
 from editloop.tasks import Task, write_tasks
 from editloop.text import Snapshot
-from editloop.transcript import TRANSCRIPT_VERSION, Observation, Transcript, observe
+from editloop.transcript import TRANSCRIPT_VERSION, Finding, Observation, Transcript, observe
 from editloop.verdict import CheckResult, Verdict
 from export import write_gguf
-from trainer.attempts import DirectPlayer, EditPlayer
+from trainer.attempts import DirectPlayer, EditPlayer, RankedPlayer
 from trainer.direct import LegalAnswer, answer_lines, answer_text
 from trainer.encode import Base, load_base
 from trainer.grading import Grader
@@ -145,6 +145,24 @@ def test_players_use_the_model(gguf: Path) -> None:
     assert not answered.rewarded
 
 
+def test_the_ranked_player_takes_the_best_of_all_moves_and_ends(gguf: Path) -> None:
+    """Not in a window where nothing is wrong, and never the same command twice in one state."""
+    state = EditState.open(Snapshot.from_text(BUGGY))
+    seen: list[str] = []
+
+    def told(state: EditState) -> Verdict:
+        seen.append(state.text)
+        failed = () if state.text == GOOD else (Finding("half(4) -> 8, expected 2"),)
+        return Verdict((CheckResult("tests", int(not failed), 1, failed),), complete=True)
+
+    with Engine.load(gguf, transcript_version=TRANSCRIPT_VERSION, n_threads=1) as engine:
+        played = RankedPlayer(engine, 0.01).play(state, told, seed=1)
+    assert (played.text, played.rewarded) == (GOOD, True)
+    assert played.turns == len(seen)  # the last says EXIT
+    assert played.tokens > played.turns
+    assert len(set(seen)) == len(seen)
+
+
 def test_a_comparison_goes_on_and_reports(gguf: Path, tmp_path: Path) -> None:
     write_tasks(tmp_path / "tasks.jsonl", [TASK])
     out = tmp_path / "report"
@@ -157,10 +175,11 @@ def test_a_comparison_goes_on_and_reports(gguf: Path, tmp_path: Path) -> None:
     assert cell["pass@4"]["value"] == 1.0
     assert cell["rewarded"]["value"] >= cell["pass@1"]["value"]
     before = (out / "attempts" / "loop.known.jsonl").read_bytes()
-    assert cli([*words, "--direct", f"answer={gguf}"]) == 0
+    others = ["--ranked", f"best={gguf}", "--direct", f"answer={gguf}"]
+    assert cli([*words, *others]) == 0
     assert (out / "attempts" / "loop.known.jsonl").read_bytes() == before
     names = [row["model"] for row in json.loads((out / "report.json").read_text())["results"]]
-    assert names == ["loop", "answer"]
-    assert (out / "report.md").read_text().count("\n") == 4
+    assert names == ["loop", "best", "answer"]
+    assert (out / "report.md").read_text().count("\n") == 5
     assert (out / "report.png").read_bytes().startswith(b"\x89PNG")
     assert cli([*words, "--temperature", "0.2"]) == 2
