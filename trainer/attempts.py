@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from editloop.checks.plans import plan_tests
-from editloop.commands import EXIT, effect, refused, render
+from editloop.commands import EXIT, Command, effect, refused, render
 from editloop.engine import ContextTooSmall, Engine
 from editloop.engine.chat import ChatDialect
 from editloop.engine.compact import CompactDialect
@@ -93,22 +93,17 @@ class RankedPolicy(SampledPolicy):
     name = "ranked"
 
     def act(self, transcript: Transcript, *, cancel: threading.Event | None = None) -> str:
-        last = transcript.observations[-1]
-        if not last.findings:
-            return render(EXIT)
-        moves = moves_in(build(*reopened(last)))
-        no = refused(last.window, transcript.tried())
-        seed = self.seed + self.turns
-        best = next(
-            (
-                found.command
-                for found in self.propose(transcript, moves, seed=seed, cancel=cancel)
-                if effect(found.command, last.window) not in no
-            ),
-            EXIT,
-        )
+        best = self._best(transcript, cancel) if transcript.observations[-1].findings else EXIT
         self.tokens, self.turns = self.tokens + len(self.dialect.command(best)), self.turns + 1
         return render(best)
+
+    def _best(self, transcript: Transcript, cancel: threading.Event | None) -> Command:
+        last = transcript.observations[-1]
+        moves = moves_in(build(*reopened(last)))
+        no = refused(last.window, transcript.tried())
+        proposals = self.propose(transcript, moves, seed=self.seed + self.turns, cancel=cancel)
+        legal = (p.command for p in proposals if effect(p.command, last.window) not in no)
+        return next(legal, EXIT)
 
 
 class EditPlayer:

