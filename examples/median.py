@@ -6,7 +6,7 @@ def median(values):
 
     >>> median([3, 1, 2])
     2
-    >>> median([4, 1, 3, 2])
+    >>> median([4, 2, 1, 3])
     2.5
     >>> median([7])
     7

@@ -175,7 +175,7 @@ def test_progress(editor: Session, opened: Write) -> None:
 @feature("a fix for changed lines is not applied")
 def test_changed_meanwhile(editor: Session, opened: Write) -> None:
     path = opened(MEDIAN)
-    failing(editor, path, "median([4, 1, 3, 2])")
+    failing(editor, path, "median([4, 2, 1, 3])")
     wrong = "    return (ordered[middle] + ordered[middle + 1]) / 2"
     line = MEDIAN.splitlines().index(wrong) + 1
     editor.choose("Fix this code: function median", line, 5)
