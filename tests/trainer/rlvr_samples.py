@@ -16,13 +16,13 @@ from editloop.tasks import Task, task_row
 from editloop.text import Snapshot
 from editloop.transcript import Transcript, observe
 from editloop.verdict import CheckResult, Verdict
-from export.testing import stdlib_texts
 from trainer.encode import compact_tokenizer
 from trainer.rlvr.judge import Judge
 from trainer.rlvr.training import RlvrSettings
 from trainer.scratch import ModelShape, make_model
 from trainer.tokenizer import EpisodeEncoder, source_lines, train_tokenizer
 
+LICENSE = Path(__file__).parents[2] / "LICENSE"
 PASSED = Verdict((CheckResult("tests", 1, 1),), complete=True)
 FAILED = Verdict((CheckResult("tests", 0, 1),), complete=True)
 
@@ -58,12 +58,14 @@ def write_tasks(path: Path) -> Path:
 
 
 def make_tokenizer(folder: Path) -> EpisodeEncoder:
-    encoder = EpisodeEncoder(train_tokenizer(source_lines(stdlib_texts(10)), 700))
+    # What a run learns hangs on the tokenizer, so it may not hang on the standard library at hand.
+    texts = [task.buggy + task.tests for task, _ in make_tasks()] + [LICENSE.read_text()]
+    encoder = EpisodeEncoder(train_tokenizer(source_lines(texts), 700))
     encoder.tokenizer.save(str(folder / "tokenizer.json"))
     return encoder
 
 
-def make_base(folder: Path, judge: Judge, steps: int = 60) -> Path:
+def make_base(folder: Path, judge: Judge, steps: int = 50) -> Path:
     """A folder with a model of two layers that was taught the fixes for a few steps only."""
     encoder = make_tokenizer(folder)
     known = compact_tokenizer(folder / "tokenizer.json")

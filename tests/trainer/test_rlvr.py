@@ -211,16 +211,16 @@ def test_micro_batches_hold_every_row_and_no_column_in_vain() -> None:
         "advantages": mask * torch.tensor([1, 0, 3, 4])[:, None],
         "num_items_in_batch": torch.tensor(10),
     }
-    parts = micro_batches(batch, 2, keep_all=True)
+    parts = micro_batches(batch, 2, 4)
     assert [part["advantages"].tolist() for part in parts] == [
         [[0, 0], [3, 3]],
         [[4, 4, 4, 0], [1, 1, 1, 1]],
     ]
     assert [part["prompt_ids"].flatten().tolist() for part in parts] == [[1, 2], [3, 0]]
-    # Row 1 has no advantage; fewer useful rows than parts are not told apart.
-    parts = micro_batches(batch, 3, keep_all=False)
+    # Row 1 has no advantage: it is kept last.
+    parts = micro_batches(batch, 3, 3)
     assert [part["prompt_ids"].flatten().tolist() for part in parts] == [[2], [3], [0]]
-    assert len(micro_batches(batch, 4, keep_all=False)) == 4
+    assert len(micro_batches(batch, 4, 0)) == 4
     assert all(part["num_items_in_batch"] == 10 for part in parts)
 
 

@@ -145,8 +145,19 @@ class TurnTrainer(_Trainer):  # type: ignore[misc]  # see above
         per_batch = self.args.steps_per_generation
         if self._step % (per_batch * self.num_iterations) == 0 or self._buffered_inputs is None:
             batch = self._generate_and_score_completions(generation_batch)
-            self._buffered_inputs = micro_batches(batch, per_batch, keep_all=self.beta != 0.0)
+            self._buffered_inputs = micro_batches(batch, per_batch, self._kept(batch))
         return self._buffered_inputs[self._step % per_batch]
+
+    def _kept(self, batch: dict[str, Any]) -> int:
+        """How many rows are learned from: those with an advantage, of the process that has most.
+
+        What TRL gathers has an entry a row, so all processes need the same number. With a
+        distance to a reference model to pay for, rows without an advantage have a gradient, too.
+        """
+        advantages: Tensor = batch["advantages"]
+        if self.beta != 0.0:
+            return len(advantages)
+        return int(self.accelerator.gather(_useful(advantages).sum()[None]).max())
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         self._scored = inputs["tool_mask"].bool() & inputs["completion_mask"].bool()
@@ -212,21 +223,19 @@ class TurnTrainer(_Trainer):  # type: ignore[misc]  # see above
             self.accelerator.wait_for_everyone()
 
 
-def micro_batches(batch: dict[str, Any], count: int, *, keep_all: bool) -> list[dict[str, Any]]:
+def micro_batches(batch: dict[str, Any], count: int, kept: int) -> list[dict[str, Any]]:
     """``count`` parts with rows of like length, each cut to its longest row.
 
-    Unless ``keep_all``, rows without any advantage are left out: with no distance to a reference
-    model to pay for, they have no gradient. The loss is divided by the tokens of all rows either
-    way.
+    They hold ``kept`` rows, at least one each: those that have an advantage, then the shortest of
+    the others, which have no gradient. The loss is divided by the tokens of all rows either way.
     """
     mask = batch["completion_mask"]
     lengths, width = mask.sum(1), mask.shape[1]
-    useful = batch["advantages"].ne(0).any(1)
-    if keep_all or int(useful.sum()) < count:
-        useful = torch.ones_like(useful)
-    order = lengths.argsort()
+    useless = ~_useful(batch["advantages"])
+    chosen = (lengths + useless * (width + 1)).argsort()[: max(kept, count)]
+    order = chosen[lengths[chosen].argsort()]
     parts = []
-    for rows in torch.tensor_split(order[useful[order]], count):
+    for rows in torch.tensor_split(order, count):
         longest = int(lengths[rows].max())
         part = {}
         for name, value in batch.items():
@@ -236,6 +245,11 @@ def micro_batches(batch: dict[str, Any], count: int, *, keep_all: bool) -> list[
             part[name] = value
         parts.append(part)
     return parts
+
+
+def _useful(advantages: Tensor) -> Tensor:
+    """Which rows have an advantage anywhere."""
+    return advantages.ne(0).any(1)
 
 
 def _rollout(prompts: list[Any], trainer: TurnTrainer) -> dict[str, Any]:
