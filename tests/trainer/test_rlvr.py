@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ from trainer.reward import (
     standings,
     turn_rewards,
 )
-from trainer.rlvr.adapter import _score_written, micro_batches
+from trainer.rlvr.adapter import TurnTrainer, _score_written, micro_batches
 from trainer.rlvr.curriculum import Curriculum
 from trainer.rlvr.dialect import NO_COMMAND, Dialect
 from trainer.rlvr.episodes import Limits, begin, settle, understand
@@ -222,6 +223,21 @@ def test_micro_batches_hold_every_row_and_no_column_in_vain() -> None:
     assert [part["prompt_ids"].flatten().tolist() for part in parts] == [[2], [3], [0]]
     assert len(micro_batches(batch, 4, 0)) == 4
     assert all(part["num_items_in_batch"] == 10 for part in parts)
+
+
+def test_all_processes_keep_as_many_rows_as_the_one_with_most() -> None:
+    """TRL gathers an entry for each row, and gloo aborts where one process has fewer."""
+    elsewhere = SimpleNamespace(gather=lambda own: torch.cat([own, torch.tensor([3])]))
+    batch = {
+        "completion_mask": torch.ones(4, 2, dtype=torch.long),
+        "advantages": torch.tensor([[0, 0], [0, 1], [0, 0], [0, 0]]),
+    }
+    kept = TurnTrainer._kept(SimpleNamespace(beta=0.0, accelerator=elsewhere), batch)
+    assert kept == 3
+    parts = micro_batches(batch, 2, kept)
+    assert [len(part["advantages"]) for part in parts] == [2, 1]
+    assert sum(int(part["advantages"].sum()) for part in parts) == 1
+    assert TurnTrainer._kept(SimpleNamespace(beta=0.1, accelerator=elsewhere), batch) == 4
 
 
 @pytest.fixture(scope="module")

@@ -57,8 +57,8 @@ def test_a_run_learns_what_it_is_paid_for(base: Path, tasks: Path, tmp_path: Pat
     rows = read_metrics(folder.path)
     assert [row["step"] for row in rows] == list(range(1, 25))
     assert rows[0]["solved"] > 0.05
-    assert mean(row["reward"] for row in rows[-4:]) > rows[0]["reward"] + 0.3
-    assert mean(row["no_exit"] for row in rows[-4:]) < 0.5 * rows[0]["no_exit"]
+    assert mean(row["reward"] for row in rows[-2:]) > rows[0]["reward"] + 0.3
+    assert mean(row["no_exit"] for row in rows[-2:]) < 0.5 * rows[0]["no_exit"]
     for row in rows:
         assert row["episodes"] == 48
         assert row["tokens"] > 48 * 40 * row["step"]

@@ -227,7 +227,7 @@ def micro_batches(batch: dict[str, Any], count: int, kept: int) -> list[dict[str
     """``count`` parts with rows of like length, each cut to its longest row.
 
     They hold ``kept`` rows, at least one each: those that have an advantage, then the shortest of
-    the others, which have no gradient. The loss is divided by the tokens of all rows either way.
+    the others. The loss is divided by the tokens of all rows either way.
     """
     mask = batch["completion_mask"]
     lengths, width = mask.sum(1), mask.shape[1]
