@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from editloop.region import definitions
+from editloop.definitions import definitions
 from editloop.text import Snapshot
 from trainer.corruptions import corrupt
 

@@ -8,14 +8,15 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 
 from editloop.checks.plans import TestPlan, plan_asserts, plan_doctests
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
 from editloop.checks.testdoc import DocGroup
+from editloop.definitions import Definition, definitions
 from editloop.policy import Policy
-from editloop.region import Definition, definitions, opener, window
+from editloop.region import opener, window
 from editloop.repair import Repair, repair
 from editloop.sandbox import SandboxPool
 from editloop.search import Budget, Progress
@@ -77,42 +78,26 @@ def fix(
     """
     document = request.document
     asserts = _assert_checks(request.tests, document.text, tools)
-    line = request.line
-    if line is None and request.function is None and request.lines is None:
-        line = next((suspect.line for suspect in suspects(document, tools)), None)
-    view = window(
-        document,
-        line=line,
-        function=request.function,
-        lines=request.lines,
-        narrow=request.narrow,
-        imports=_lacks_name(document, tools),
-    )
-    broken = check_syntax(document.text)
-    if broken is not None and broken.line is not None and "unindent" in broken.text:
-        above = opener(document, broken.line)
-        view = view if above is None else tuple(sorted({*view, above}))
+    line = _line_to_fix(request, tools)
+    view = _view(request, line, tools)
     inside = set(view)
-    hidden = {i for found in docstrings(document) for i in found} - {line}
-    shown = tuple(i for i in view if i not in hidden)
     examples = _doctest_checks(document, inside, tools)
-    tolerated = [i for i in range(len(document.lines)) if i not in inside]
-    asked = _asked(request, tools)
+    verifying = partial(
+        Verifier,
+        document.text,
+        static=tools.static,
+        tolerated=[i for i in range(len(document.lines)) if i not in inside],
+        asked=_asked(request, tools),
+    )
     loaded = cache(policy)
 
     def attempt(checks: Sequence[Check], budget: Budget) -> Repair:
-        verifier = Verifier(
-            document.text,
-            static=tools.static,
-            checks=checks,
-            tolerated=tolerated,
-            asked=asked,
-        )
+        verifier = verifying(checks=checks)
         before = verifier.verify(document.text, cancel)
         if before.passed:
             return Repair("nothing wrong", before, None)
         return repair(
-            EditState.open(document, shown),
+            EditState.open(document, _without_docstrings(document, view, line)),
             loaded(),
             verifier,
             budget=budget,
@@ -133,6 +118,39 @@ def fix(
     done = attempt([*checks, *examples.unknown], half)
     stopped = cancel is not None and cancel.is_set()
     return done if done.status == "fixed" or stopped else attempt(checks, replace(half, turns=1))
+
+
+def _line_to_fix(request: Request, tools: Tools) -> int | None:
+    """The line that was asked for; where nothing was, that of the first suspect."""
+    if request.line is None and request.function is None and request.lines is None:
+        return next((suspect.line for suspect in suspects(request.document, tools)), None)
+    return request.line
+
+
+def _view(request: Request, line: int | None, tools: Tools) -> tuple[int, ...]:
+    """The window's lines, and the one above that opens the block of a wrong indentation."""
+    document = request.document
+    view = window(
+        document,
+        line=line,
+        function=request.function,
+        lines=request.lines,
+        narrow=request.narrow,
+        imports=_lacks_name(document, tools),
+    )
+    broken = check_syntax(document.text)
+    if broken is not None and broken.line is not None and "unindent" in broken.text:
+        above = opener(document, broken.line)
+        return view if above is None else tuple(sorted({*view, above}))
+    return view
+
+
+def _without_docstrings(
+    document: Snapshot, view: Sequence[int], line: int | None
+) -> tuple[int, ...]:
+    """The lines of a view outside of docstrings, except for ``line``."""
+    hidden = {i for found in docstrings(document) for i in found} - {line}
+    return tuple(i for i in view if i not in hidden)
 
 
 def _assert_checks(tests: Sequence[str], source: str, tools: Tools) -> list[Check]:

@@ -22,7 +22,8 @@ from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.plans import TestPlan
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
-from editloop.checks.testruns import TestOutcome, run_plan
+from editloop.checks.testoutcome import TestOutcome
+from editloop.checks.testruns import run_plan
 from editloop.sandbox import SandboxPool
 from editloop.transcript import Finding
 from editloop.verdict import CheckResult, Verdict

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from editloop.checks.plans import plan_doctests
-from editloop.checks.testruns import NOT_RUN, run_plan
-from editloop.region import Definition, definitions
+from editloop.checks.testoutcome import NOT_RUN
+from editloop.checks.testruns import run_plan
+from editloop.definitions import Definition, definitions
 from editloop.sandbox import SandboxPool
 from editloop.suites import SuiteCheck, find_suites, raised_at
 from editloop.text import Snapshot

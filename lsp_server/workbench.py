@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from editloop.checks.static import StaticChecker
+from editloop.definitions import Definition, definitions
 from editloop.edits import unified_diff
 from editloop.fix import Request, Tools, docstrings, fix, suspects
 from editloop.outcome import Outcome, edit_rows
 from editloop.policy import Policy, ScriptedPolicy
-from editloop.region import MAX_LINES, Definition, definitions
+from editloop.region import MAX_LINES
 from editloop.sandbox import Level, LevelReport, SandboxPool, detect_level
 from editloop.search import Budget, Progress
 from editloop.suites import Regression

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from trainer.rlvr.training import RlvrSettings
+    from trainer.run import RunFolder
 
 
 def rlvr(
@@ -43,9 +46,8 @@ def rlvr(
     import torch
     from transformers.utils import logging
 
-    from trainer.progress import TrainingBar, console, open_tensorboard
-    from trainer.rlvr.training import RlvrSettings, train_rlvr
-    from trainer.run import RunError, RunFolder
+    from trainer.rlvr.training import RlvrSettings
+    from trainer.run import RunError
 
     if minutes is None and steps is None:
         raise RunError("say how long: --minutes, --steps or both")
@@ -70,7 +72,15 @@ def rlvr(
         vllm=vllm,
         seed=seed,
     )
-    first = int(os.environ.get("RANK", "0")) == 0
+    _train(base, tasks, out, settings, workers)
+
+
+def _train(base: Path, tasks: Path, out: Path, settings: RlvrSettings, workers: int | None) -> None:
+    """Train with a bar; the first process alone moves it, reports, and says where the result is."""
+    from trainer.progress import TrainingBar, console, is_first_process, open_tensorboard
+    from trainer.rlvr.training import train_rlvr
+
+    first = is_first_process()
     opened: list[RunFolder] = []
 
     def on_start(folder: RunFolder) -> None:

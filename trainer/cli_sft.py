@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +17,8 @@ from trainer.cli_model import Direct, Out, console
 if TYPE_CHECKING:
     from trainer.encode import Base
     from trainer.rows import Rows
+    from trainer.run import RunFolder
+    from trainer.sft_trainer import SftSettings
 
 
 class Reporter(enum.StrEnum):
@@ -68,16 +70,10 @@ def sft(
     """
     import torch
 
-    from trainer.encode import load_base
-    from trainer.progress import TrainingBar, open_tensorboard, quiet_libraries
-    from trainer.run import RunFolder
-    from trainer.sft import fine_tune
+    from trainer.progress import quiet_libraries
     from trainer.sft_trainer import SftSettings
 
-    name = report_to.value
-    if name in ("trackio", "wandb") and find_spec(name) is None:
-        raise typer.BadParameter(f"{name} is not installed: pip install {name}")
-    first = int(os.environ.get("RANK", "0")) == 0
+    _require(report_to)
     quiet_libraries()
     if threads:
         torch.set_num_threads(threads)
@@ -95,29 +91,39 @@ def sft(
         seed=seed,
         log_steps=log_steps,
         checkpoint_seconds=checkpoint_seconds,
-        report_to=name,
+        report_to=report_to.value,
     )
+    _train(data, dev, base, out, settings, direct=direct)
+
+
+def _require(reporter: Reporter) -> None:
+    name = reporter.value
+    if name in ("trackio", "wandb") and find_spec(name) is None:
+        raise typer.BadParameter(f"{name} is not installed: pip install {name}")
+
+
+def _train(
+    data: list[Path],
+    dev: Path | None,
+    base: Path,
+    out: Path,
+    settings: SftSettings,
+    *,
+    direct: bool,
+) -> None:
+    """Train with a bar; the first process alone shows it, reports, and says where the result is."""
+    from trainer.encode import load_base
+    from trainer.progress import TrainingBar, is_first_process, open_tensorboard
+    from trainer.sft import fine_tune
+
+    first = is_first_process()
     loaded = load_base(base)
-    resolved = {
-        "kind": "sft",
-        "base": str(base.resolve()),
-        "rendering": loaded.encoder.rendering,
-        "direct": direct,
-        "peak_rate": settings.peak_rate,
-        **asdict(settings),
-    }
     files = [*data, *([dev] if dev else []), base / "config.json", base / "tokenizer.json"]
-    run = RunFolder(
-        out,
-        resolved,
-        data=files,
-        budget=("minutes", "steps", "epochs", "checkpoint_seconds", "log_steps", "report_to"),
-        writes=first,
-    )
-    if first and report_to is Reporter.tensorboard:
+    run = _open_run(out, base, loaded, settings, files, direct=direct, writes=first)
+    if first and settings.report_to == Reporter.tensorboard:
         open_tensorboard(run)
-    rows = _rows(data, loaded, context, direct)
-    held_out = _rows([dev], loaded, context, direct) if dev else None
+    rows = _rows(data, loaded, settings.context, direct)
+    held_out = _rows([dev], loaded, settings.context, direct) if dev else None
     with TrainingBar(console if first else Console(quiet=True)) as bar:
         resumed = fine_tune(
             run,
@@ -130,6 +136,36 @@ def sft(
     if first:
         again = "resumed, " if resumed else ""
         console.print(f"{run.model}: {again}step {run.last.get('step', 0)}")
+
+
+def _open_run(
+    out: Path,
+    base: Path,
+    loaded: Base,
+    settings: SftSettings,
+    files: Sequence[Path],
+    *,
+    direct: bool,
+    writes: bool,
+) -> RunFolder:
+    """The folder with all that the result depends on, and what may change when it goes on."""
+    from trainer.run import RunFolder
+
+    resolved = {
+        "kind": "sft",
+        "base": str(base.resolve()),
+        "rendering": loaded.encoder.rendering,
+        "direct": direct,
+        "peak_rate": settings.peak_rate,
+        **asdict(settings),
+    }
+    return RunFolder(
+        out,
+        resolved,
+        data=files,
+        budget=("minutes", "steps", "epochs", "checkpoint_seconds", "log_steps", "report_to"),
+        writes=writes,
+    )
 
 
 def _rows(paths: list[Path], base: Base, context: int, direct: bool) -> Rows:

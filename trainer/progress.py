@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Self
 
 from rich.console import Console
@@ -52,6 +53,11 @@ class TrainingBar:
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
+
+
+def is_first_process() -> bool:
+    """Whether this process speaks for a distributed run; alone it does."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def quiet_libraries() -> None:

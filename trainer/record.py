@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from editloop.checks.testruns import record_calls
+from editloop.checks.callruns import record_calls
 from editloop.sandbox import SandboxPool
 from trainer.arguments import arguments, parameters
 from trainer.corpus import Entry, read_corpus

@@ -14,8 +14,9 @@ import builtins
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from editloop.checks.templates import Unsupported
 from editloop.checks.testdoc import DocGroup, extract
-from editloop.checks.testexpr import CallCheck, Unsupported, split
+from editloop.checks.testexpr import CallCheck, split
 
 
 @dataclass(frozen=True, slots=True)

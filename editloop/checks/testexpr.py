@@ -1,37 +1,18 @@
-"""Splits `assert` expressions into what the candidate computes and what the host compares, and does
-the comparing.
+"""Splits `assert` expressions into what the candidate computes and what the host compares.
 
 `f(2) == [4]` becomes the hole `f(2)`, which is sent, and the template `_0 == [4]`, which stays
-here. Only the hole's source enters the candidate's process; the template is evaluated over plain
-data by a small interpreter of a few node kinds. What does not fit raises Unsupported and is tested
-by judge and player instead.
+here. Only the hole's source enters the candidate's process; the template is evaluated by
+`templates`. What does not fit raises Unsupported and is tested by judge and player instead.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
-import functools
-import math
-import operator
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-
-class Unsupported(ValueError):
-    """Not expressible as calls and a comparison of plain data."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallCheck:
-    """One assertion: `exprs` are evaluated by the candidate, `template` (over _0, _1, ...) by the
-    host.
-    """
-
-    exprs: tuple[str, ...]
-    template: str
-
+from editloop.checks.templates import BINARY, CONSTRUCT, HOST, MATH, TYPES, Unsupported
 
 # Evaluated by the candidate around its own call: they carry no literal, so nothing about the
 # expected value.
@@ -58,91 +39,16 @@ _WRAPPERS: Final = frozenset(
         "round",
     ]
 )
-_HOST: Final[dict[str, Callable[..., Any]]] = {
-    name: getattr(builtins, name)
-    for name in [
-        "abs",
-        "round",
-        "len",
-        "set",
-        "sorted",
-        "list",
-        "tuple",
-        "str",
-        "sum",
-        "min",
-        "max",
-        "all",
-        "any",
-        "int",
-        "float",
-        "bool",
-        "frozenset",
-        "dict",
-    ]
-}
-_CONSTRUCT: Final[dict[str, Callable[..., Any]]] = {
-    "set": set,
-    "frozenset": frozenset,
-    "list": list,
-    "tuple": tuple,
-    "dict": dict,
-    "float": float,
-    "complex": complex,
-}
-_TYPES: Final[dict[str, type]] = {
-    kind.__name__: kind
-    for kind in (int, float, str, bytes, bool, list, tuple, set, frozenset, dict, complex)
-}
-_MATH: Final = frozenset(
-    [
-        "isclose",
-        "sqrt",
-        "pi",
-        "e",
-        "inf",
-        "nan",
-        "floor",
-        "ceil",
-        "log",
-        "log2",
-        "log10",
-        "sin",
-        "cos",
-        "tan",
-        "exp",
-        "pow",
-        "isnan",
-        "hypot",
-    ]
-)
-_COMPARE: Final[dict[type, Callable[[Any, Any], Any]]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-    ast.In: lambda a, b: a in b,
-    ast.NotIn: lambda a, b: a not in b,
-}
-_BINARY: Final[dict[type, Callable[[Any, Any], Any]]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-}
-_UNARY: Final[dict[type, Callable[[Any], Any]]] = {
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Not: operator.not_,
-    ast.Invert: operator.invert,
-}
+
+
+@dataclass(frozen=True, slots=True)
+class CallCheck:
+    """One assertion: `exprs` are evaluated by the candidate, `template` (over _0, _1, ...) by the
+    host.
+    """
+
+    exprs: tuple[str, ...]
+    template: str
 
 
 def split(node: ast.expr, bound: frozenset[str] = frozenset()) -> CallCheck:
@@ -196,7 +102,7 @@ class _Lifter:
             return ast.BoolOp(node.op, [self.lift(part) for part in node.values])
         if isinstance(node, ast.UnaryOp):
             return ast.UnaryOp(node.op, self.lift(node.operand))
-        if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
+        if isinstance(node, ast.BinOp) and type(node.op) in BINARY:
             return ast.BinOp(self.lift(node.left), node.op, self.lift(node.right))
         return self._lift_display(node)
 
@@ -233,11 +139,11 @@ class _Lifter:
                 else node.args[1:]
             )
             return len(node.args) == 2 and all(
-                isinstance(kind, ast.Name) and kind.id in _TYPES for kind in kinds
+                isinstance(kind, ast.Name) and kind.id in TYPES for kind in kinds
             )
         if node.func.id in ("sorted", "min", "max", "dict") and node.keywords:
             return False
-        return node.func.id in _CONSTRUCT or (node.func.id in _HOST and self._holds_data(node))
+        return node.func.id in CONSTRUCT or (node.func.id in HOST and self._holds_data(node))
 
     def _holds_data(self, node: ast.Call) -> bool:
         return any(
@@ -284,7 +190,7 @@ class _Lifter:
             # literals is an expected value.
             inputs = [*node.args, *(word.value for word in node.keywords)]
             return (
-                name not in _CONSTRUCT
+                name not in CONSTRUCT
                 and name != "isinstance"
                 and all(_is_literal(part) for part in inputs)
             )
@@ -310,93 +216,5 @@ def _is_math(node: ast.expr) -> bool:
         isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id == "math"
-        and node.attr in _MATH
+        and node.attr in MATH
     )
-
-
-@functools.lru_cache(4096)
-def parse(template: str) -> ast.expr:
-    """The template's tree."""
-    return ast.parse(template, mode="eval").body
-
-
-def evaluate(node: ast.expr, values: Sequence[Any]) -> Any:
-    """The template's value over plain data; comparison errors come through as for any Python
-    expression.
-    """
-    if isinstance(node, ast.Constant):
-        return node.value
-    if isinstance(node, ast.Name) and node.id.startswith("_"):
-        return values[int(node.id[1:])]
-    if isinstance(node, ast.Compare):
-        left = evaluate(node.left, values)
-        for op, part in zip(node.ops, node.comparators, strict=True):
-            right = evaluate(part, values)
-            if not _COMPARE[type(op)](left, right):
-                return False
-            left = right
-        return True
-    if isinstance(node, ast.BoolOp):
-        value: Any = None
-        for part in node.values:
-            value = evaluate(part, values)
-            if bool(value) is isinstance(node.op, ast.Or):
-                break
-        return value
-    if isinstance(node, ast.UnaryOp):
-        return _UNARY[type(node.op)](evaluate(node.operand, values))
-    if isinstance(node, ast.BinOp):
-        return _binary(type(node.op), evaluate(node.left, values), evaluate(node.right, values))
-    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        items = [evaluate(part, values) for part in node.elts]
-        return (
-            items
-            if isinstance(node, ast.List)
-            else tuple(items)
-            if isinstance(node, ast.Tuple)
-            else set(items)
-        )
-    if isinstance(node, ast.Dict):
-        pairs = zip(node.keys, node.values, strict=True)
-        return {
-            evaluate(key, values): evaluate(item, values) for key, item in pairs if key is not None
-        }
-    if isinstance(node, ast.Attribute):
-        return getattr(math, node.attr)
-    if isinstance(node, ast.Call):
-        return _call(node, values)
-    raise Unsupported(type(node).__name__)
-
-
-def _binary(op: type, left: Any, right: Any) -> Any:
-    """Arithmetic that cannot be made to eat the host's time or memory."""
-    numbers = isinstance(left, (int, float, complex)) and isinstance(right, (int, float, complex))
-    bits = sum(abs(part).bit_length() for part in (left, right) if isinstance(part, int))
-    if op is ast.Pow:
-        if not numbers or (isinstance(right, int) and (abs(right) > 2000 or bits > 2000)):
-            raise OverflowError("power")
-    elif op in (ast.Mult, ast.FloorDiv, ast.Mod, ast.Div):
-        if op is ast.Mult and not numbers:
-            count, items = (left, right) if isinstance(left, int) else (right, left)
-            if not isinstance(count, int) or count * len(items) > 1_000_000:
-                raise OverflowError("repetition")
-        elif not numbers or bits > 100_000:
-            raise OverflowError("numbers")
-    return _BINARY[op](left, right)
-
-
-def _call(node: ast.Call, values: Sequence[Any]) -> Any:
-    if isinstance(node.func, ast.Name) and node.func.id == "isinstance":
-        kinds = node.args[1].elts if isinstance(node.args[1], ast.Tuple) else [node.args[1]]
-        return isinstance(
-            evaluate(node.args[0], values),
-            tuple(_TYPES[k.id] for k in kinds if isinstance(k, ast.Name)),
-        )
-    if isinstance(node.func, ast.Name) and node.func.id != "isclose":
-        call = _CONSTRUCT.get(node.func.id) or _HOST[node.func.id]
-    else:
-        call = getattr(math, node.func.attr if isinstance(node.func, ast.Attribute) else "isclose")
-    words = {
-        word.arg: evaluate(word.value, values) for word in node.keywords if word.arg is not None
-    }
-    return call(*[evaluate(part, values) for part in node.args], **words)

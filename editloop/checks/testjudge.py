@@ -5,19 +5,16 @@ the test source.
 from __future__ import annotations
 
 import ast
-import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from editloop.checks.syntax import parse_quietly
-from editloop.sandbox.inner.show import CAP
-from editloop.sandbox.pool import Answers, SandboxPool
-
-if TYPE_CHECKING:
-    from editloop.checks.testruns import Limits
+from editloop.checks.testoutcome import Limits, clean, short
+from editloop.sandbox.job import Answers
+from editloop.sandbox.pool import SandboxPool
 
 IMPORTABLE = frozenset(
     [
@@ -144,17 +141,6 @@ def imports(source: str, names: Sequence[str]) -> dict[str, str]:
                 if not alias.asname or alias.asname == alias.name:
                     found[alias.name] = f"{node.module}:{alias.name}"
     return {name: path for name, path in found.items() if name in names}
-
-
-def short(text: str) -> str:
-    """At most CAP characters."""
-    return text if len(text) <= CAP else text[: CAP - 3] + "..."
-
-
-def clean(text: str) -> str:
-    """Without addresses and paths, which differ between runs."""
-    text = re.sub(r"\b0x[0-9a-fA-F]{6,}", "0x...", text)
-    return re.sub(r"(/[\w.@~-]+){2,}/", ".../", text)
 
 
 def expected(tests: str, line: int | None) -> str:

@@ -11,7 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from editloop.commands import Command, CommandError, edit_line
-from editloop.moves import calls, expressions, inserts, lines, parts, small, spelling, syntax, words
+from editloop.moves import (
+    calls,
+    expressions,
+    imports,
+    inserts,
+    keywords,
+    lines,
+    parts,
+    punctuation,
+    small,
+    spelling,
+    words,
+)
 from editloop.moves.context import CodeLine, Context, build
 from editloop.state import MAX_VIEW_LINES, EditState, apply
 from editloop.transcript import Finding
@@ -41,15 +53,15 @@ class Kind:
 
 _SLIP = Kind("slip", spelling.slips)
 KINDS: tuple[Kind, ...] = (
-    Kind("colon", syntax.colons, when="broken"),
-    Kind("bracket", syntax.brackets, when="broken"),
-    Kind("quote", syntax.quotes, when="broken"),
-    Kind("foreign", syntax.foreign, when="broken"),
-    Kind("comparison", syntax.comparisons, when="broken"),
-    Kind("header", syntax.headers, when="broken"),
-    Kind("keyword", syntax.keywords, when="broken"),
-    Kind("docstring", produce=syntax.docstrings, when="broken"),
-    Kind("gap", syntax.gaps, when="broken"),
+    Kind("colon", punctuation.colons, when="broken"),
+    Kind("bracket", punctuation.brackets, when="broken"),
+    Kind("quote", punctuation.quotes, when="broken"),
+    Kind("foreign", keywords.foreign, when="broken"),
+    Kind("comparison", punctuation.comparisons, when="broken"),
+    Kind("header", keywords.headers, when="broken"),
+    Kind("keyword", keywords.keywords, when="broken"),
+    Kind("docstring", produce=punctuation.docstrings, when="broken"),
+    Kind("gap", punctuation.gaps, when="broken"),
     Kind("join", produce=lines.joins, when="broken"),
     Kind("body", produce=small.bodies, when="broken"),
     Kind("typo", spelling.typos),
@@ -58,7 +70,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("binding", words.bindings, when="whole"),
     Kind("return", lines.returns, when="whole"),
     Kind("unknown-call", calls.unknown, when="whole"),
-    Kind("import", produce=inserts.imports, when="whole"),
+    Kind("import", produce=imports.imports_by_name, when="whole"),
     Kind("operator", words.operators),
     Kind("iterated", expressions.iterated, when="whole"),
     Kind("swap", parts.swaps, when="whole"),

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from editloop.commands import Command, edit_line
-from editloop.moves import syntax
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.inserts import levels_at
+from editloop.moves.keywords import BLOCKS, printed
 from editloop.moves.lexer import AUGMENTED, CONSTANTS, Shape
 from editloop.moves.spelling import closest
 from editloop.moves.tables import (
@@ -105,7 +105,7 @@ def _renames(ctx: Context) -> Iterator[Block]:
         if scope is not None:
             known = (*scope.variables, *scope.functions, *TYPES)
             for other in dict.fromkeys((*closest(name, scope.names), *known)):
-                yield _rewritten(ctx, partial(_exchanged, old=name, new=other))
+                yield _every_line(ctx, partial(_exchanged, old=name, new=other))
 
 
 def _siblings(ctx: Context) -> Iterator[Block]:
@@ -114,7 +114,7 @@ def _siblings(ctx: Context) -> Iterator[Block]:
         words = dict.fromkeys(t.text for x in ctx.lines for t in x.shape.tokens if t.text in table)
         for word in words:
             for other in table[word]:
-                yield _rewritten(ctx, partial(_exchanged, old=word, new=other))
+                yield _every_line(ctx, partial(_exchanged, old=word, new=other))
 
 
 def _inverted(ctx: Context) -> Iterator[Block]:
@@ -209,12 +209,13 @@ def _everywhere(ctx: Context) -> Iterator[Block]:
     """One slip on every line that has it."""
     words = {token.text for line in ctx.lines for token in line.shape.tokens}
     for word in sorted(words & (FOREIGN.keys() | FOREIGN_OPERATORS.keys())):
-        yield _rewritten(ctx, partial(_replaced, word=word))
+        yield _every_line(ctx, partial(_replaced, word=word))
     for change in (_print, _comment, _uncommented, _colon, _comparison, _triple_quotes):
-        yield _rewritten(ctx, change)
+        yield _every_line(ctx, change)
 
 
-def _rewritten(ctx: Context, change: Callable[[Shape], str | None]) -> Block:
+def _every_line(ctx: Context, change: Callable[[Shape], str | None]) -> Block:
+    """A change of every line that it applies to, a command for each."""
     texts = ((line, change(line.shape)) for line in ctx.lines)
     return tuple(
         edit_line(line.number, line.text, text)
@@ -234,7 +235,7 @@ def _replaced(sh: Shape, word: str) -> str:
 
 
 def _print(sh: Shape) -> str | None:
-    return next(syntax.printed(sh), None)
+    return next(printed(sh), None)
 
 
 def _comment(sh: Shape) -> str | None:
@@ -248,7 +249,7 @@ def _uncommented(sh: Shape) -> str | None:
 
 def _colon(sh: Shape) -> str | None:
     """The missing colon of a block's header."""
-    if sh.first not in syntax.BLOCKS or sh.opens_block or sh.loose:
+    if sh.first not in BLOCKS or sh.opens_block or sh.loose:
         return None
     at = sh.tokens[sh.code_end - 1].end
     return f"{sh.text[:at]}:{sh.text[at:]}"

@@ -1,5 +1,5 @@
-"""Imports of what the standard library exports, by how a name is used, where a person would put
-them."""
+"""Imports of what nothing binds: moves by a name alone, for a policy to rank; or what the standard
+library exports, by how the name is used, where a person would put it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from editloop.commands import Command, edit_line
 from editloop.moves.blocks import Block
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.lexer import AUGMENTED
-from editloop.moves.tables import FROM, VALUE_METHODS, exports
+from editloop.moves.tables import FROM, MODULES, VALUE_METHODS, exports
 from editloop.moves.uses import Use
 
 _ALIASES = {
@@ -26,7 +26,30 @@ _ALIASES = {
 }
 
 
-def import_statements(name: str, uses: Sequence[Use]) -> Iterator[str]:
+def imports_by_name(ctx: Context) -> Iterator[Command]:
+    """Imports of modules and of well-known names that nothing binds, at the top, however they are
+    used."""
+    wanted = dict.fromkeys(sorted(ctx.undefined))
+    for line in ctx.lines:
+        for name in _plain_and_called(line):
+            if name not in line.scope.names:
+                wanted[name] = None
+    for name in wanted:
+        if name in FROM:
+            yield Command("ADDL", ctx.first, f"from {FROM[name]} import {name}")
+        if name in MODULES or (name in ctx.undefined and name not in FROM):
+            yield Command("ADDL", ctx.first, f"import {name}")
+
+
+def _plain_and_called(line: CodeLine) -> Iterator[str]:
+    """Names of a line that are no attributes."""
+    tokens = line.shape.tokens
+    for i, token in enumerate(tokens):
+        if token.kind == "name" and not (i and tokens[i - 1].text == "."):
+            yield token.text
+
+
+def imports_by_use(name: str, uses: Sequence[Use]) -> Iterator[str]:
     """Import statements that bind the name to something that has the attributes used."""
     if any(use.after == "=" or use.after in AUGMENTED for use in uses):
         return

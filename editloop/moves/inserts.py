@@ -1,4 +1,4 @@
-"""Kinds of moves that insert a line: copies, statements, assignments, imports."""
+"""Kinds of moves that insert a line: copies, statements, assignments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from editloop.commands import Command
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.scope import Scope, bound_names, plain_names
-from editloop.moves.tables import FROM, MODULES
 
 FAR = 6
 """In long windows lines are copied only this far: the number of pairs grows with the square."""
@@ -142,28 +141,6 @@ def _lacking(ctx: Context, place: Place, names: list[str], *, in_loop: bool) -> 
     if in_loop:
         return [n for n in names if n in used_after and n in set_before][:3]
     return [n for n in names if n in used_after and n not in set_before][:_MAX_NAMES]
-
-
-def imports(ctx: Context) -> Iterator[Command]:
-    """Imports of modules and of well-known names that nothing binds, at the top."""
-    wanted = dict.fromkeys(sorted(ctx.undefined))
-    for line in ctx.lines:
-        for name in plain_and_called(line):
-            if name not in line.scope.names:
-                wanted[name] = None
-    for name in wanted:
-        if name in FROM:
-            yield Command("ADDL", ctx.first, f"from {FROM[name]} import {name}")
-        if name in MODULES or (name in ctx.undefined and name not in FROM):
-            yield Command("ADDL", ctx.first, f"import {name}")
-
-
-def plain_and_called(line: CodeLine) -> Iterator[str]:
-    """Names of a line that are no attributes."""
-    tokens = line.shape.tokens
-    for i, token in enumerate(tokens):
-        if token.kind == "name" and not (i and tokens[i - 1].text == "."):
-            yield token.text
 
 
 def places(ctx: Context) -> Iterator[Place]:

@@ -13,7 +13,7 @@ from itertools import groupby
 from editloop.commands import Command, edit_line
 from editloop.moves.blocks import Block, has
 from editloop.moves.context import CodeLine, Context
-from editloop.moves.imports import import_statements, imported
+from editloop.moves.imports import imported, imports_by_use
 from editloop.moves.lexer import AUGMENTED, CONSTANTS
 from editloop.moves.scope import bound_names
 from editloop.moves.tables import BUILTIN_NAMES, FOREIGN, VALUE_METHODS
@@ -40,23 +40,23 @@ def definitions(ctx: Context) -> Iterator[Block]:
         if not uses:
             continue
         if FOREIGN.get(name) in ("self", *CONSTANTS):
-            yield _rewritten(uses, FOREIGN[name])
+            yield _every_use(uses, FOREIGN[name])
         if _is_member(ctx, name, uses):
-            yield _rewritten(uses, f"self.{name}")
-        imports = list(import_statements(name, uses))
+            yield _every_use(uses, f"self.{name}")
+        imports = list(imports_by_use(name, uses))
         generic = all(use.subscript and _annotates(use) for use in uses)
         if generic:
             imports = [text for text in imports if text.split()[1] in _GENERIC]
         yield from (imported(ctx, statement) for statement in imports)
         if generic and not imports:
-            yield _rewritten(uses, "List" if any(has(x, "List") for x in ctx.lines) else "list")
+            yield _every_use(uses, "List" if any(has(x, "List") for x in ctx.lines) else "list")
         place = _start(ctx, uses[0])
         for value in dict.fromkeys(_first_values(ctx, name, uses)):
             if place is not None:
                 yield (Command("ADDL", place.number, f"{place.shape.indent}{name} = {value}"),)
 
 
-def _rewritten(uses: Sequence[Use], new: str) -> Block:
+def _every_use(uses: Sequence[Use], new: str) -> Block:
     """Every use by a new text, a command for each line."""
     commands = []
     for line, own in groupby(uses, key=lambda use: use.line):

@@ -2,8 +2,9 @@
 
 from editloop.sandbox.detect import detect_level
 from editloop.sandbox.errors import SandboxError, SandboxUnavailable
+from editloop.sandbox.job import Answers, Job
 from editloop.sandbox.level import Level, LevelReport
-from editloop.sandbox.pool import Answers, Job, SandboxPool
+from editloop.sandbox.pool import SandboxPool
 
 __all__ = [
     "Answers",

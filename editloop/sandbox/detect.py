@@ -13,8 +13,9 @@ import tempfile
 from pathlib import Path
 
 from editloop.sandbox.errors import SandboxError
+from editloop.sandbox.job import Answers, Job
 from editloop.sandbox.level import Level, LevelReport
-from editloop.sandbox.pool import Answers, Job, SandboxPool
+from editloop.sandbox.pool import SandboxPool
 
 SELF_TEST = """
 import os, socket, threading

@@ -18,7 +18,7 @@ from editloop.sandbox import process
 from editloop.sandbox.inner import wire
 
 _MODULES = frozenset(
-    ["wire", "codec", "load", "show", "calls", "player", "remote", "judge", "child"]
+    ["wire", "encode", "decode", "load", "show", "calls", "player", "remote", "judge", "child"]
 )
 _BOOTSTRAP = (
     """

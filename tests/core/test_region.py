@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editloop.region import RegionError, definitions, window
+from editloop.definitions import definitions
+from editloop.region import RegionError, window
 from editloop.state import MAX_VIEW_LINES
 from editloop.text import Snapshot
 

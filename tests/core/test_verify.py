@@ -9,7 +9,7 @@ import pytest
 from editloop.checks.plans import plan_asserts
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
-from editloop.checks.testruns import TestOutcome
+from editloop.checks.testoutcome import TestOutcome
 from editloop.sandbox import SandboxPool
 from editloop.verify import Limits, TestCheck, Verifier, outcome_findings
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from editloop.checks.plans import plan_tests
-from editloop.checks.testruns import TestOutcome, run_plan
+from editloop.checks.testoutcome import TestOutcome
+from editloop.checks.testruns import run_plan
 from editloop.sandbox import SandboxPool
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

@@ -13,7 +13,7 @@ import pytest
 
 from editloop.sandbox import Level, detect, macos, paths, windows
 from editloop.sandbox.fresh import FreshBox, PipeSession
-from editloop.sandbox.pool import Job, frame_job, parse
+from editloop.sandbox.job import Job, frame_job, parse
 
 if not hasattr(os, "sysconf"):
     pytest.skip("needs a POSIX system", allow_module_level=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from editloop.checks import testdoc, testjudge
+from editloop.checks.callruns import record_calls
 from editloop.checks.plans import plan_asserts, plan_doctests, plan_tests
-from editloop.checks.testruns import record_calls, run_plan
+from editloop.checks.testruns import run_plan
 from editloop.sandbox import SandboxPool
 
 GOOD = [

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editloop.sandbox.inner import codec
+from editloop.sandbox import plain
+from editloop.sandbox.inner import decode, encode
 from editloop.sandbox.inner.show import CAP, show
 
 ATOMS = st.one_of(
@@ -42,7 +43,7 @@ VALUES = st.recursive(
 
 
 def cross(value: Any) -> Any:
-    return codec.decode_plain(json.loads(json.dumps(codec.encode(value))))
+    return plain.decode_plain(json.loads(json.dumps(encode.encode(value))))
 
 
 def same(a: Any, b: Any) -> bool:
@@ -112,14 +113,14 @@ class Foreign:
     "value", [Foreign(), object(), len, (n for n in ()), [Foreign()], {1: int}]
 )
 def test_foreign_objects_do_not_cross(value: Any) -> None:
-    with pytest.raises(codec.ForeignValue):
+    with pytest.raises(decode.ForeignValue):
         cross(value)
 
 
 def test_large_values_are_refused() -> None:
     for value in (["x" * 1000] * 100_000, [[]] * 2_000_000, 1 << 10_000_000, list(range(600_000))):
-        with pytest.raises(codec.ValueTooLarge):
-            codec.encode(value)
+        with pytest.raises(encode.ValueTooLarge):
+            encode.encode(value)
 
 
 def test_cycles_and_unfolding_bombs_are_refused() -> None:
@@ -132,7 +133,7 @@ def test_cycles_and_unfolding_bombs_are_refused() -> None:
     for _ in range(100_000):
         deep = [deep]
     for value in (cycle, bomb, deep):
-        with pytest.raises(codec.BadValue):
+        with pytest.raises(decode.BadValue):
             cross(value)
 
 
@@ -140,20 +141,20 @@ def test_sharing_survives_in_the_graph_form() -> None:
     shared = [1]
     ring: list[Any] = [shared, shared]
     ring.append(ring)
-    got = codec.Decoder().message(json.loads(json.dumps(codec.encode(ring))))
+    got = decode.Decoder().message(json.loads(json.dumps(encode.encode(ring))))
     assert got[0] is got[1]
     assert got[2] is got
 
 
 def test_arguments_are_updated_in_place() -> None:
     mine = [3, 1, 2]
-    sent = codec.Encoder()
+    sent = encode.Encoder()
     message = sent.message((mine,))
-    theirs = codec.Decoder()
+    theirs = decode.Decoder()
     (copy,) = theirs.message(message)
     copy.sort()
-    reply = codec.Encoder(theirs.objects()).message(copy)
-    assert codec.Decoder(sent.objects).message(reply) is mine
+    reply = encode.Encoder(theirs.objects()).message(copy)
+    assert decode.Decoder(sent.objects).message(reply) is mine
     assert mine == [1, 2, 3]
 
 
@@ -169,5 +170,5 @@ ANYTHING = st.recursive(
 @given(ANYTHING)
 def test_forged_messages_are_refused_or_plain(message: Any) -> None:
     for forged in (message, {"r": [0], "t": message}, {"r": message, "t": [["L", message]]}):
-        with contextlib.suppress(codec.BadValue, codec.ForeignValue):
-            show(codec.decode_plain(forged))
+        with contextlib.suppress(decode.BadValue, decode.ForeignValue):
+            show(plain.decode_plain(forged))

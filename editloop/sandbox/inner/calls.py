@@ -10,7 +10,7 @@ import sys
 import traceback
 from typing import Any
 
-from editloop.sandbox.inner import codec, load, wire
+from editloop.sandbox.inner import decode, encode, load, wire
 
 OUTPUT_CAP = 100_000
 
@@ -50,9 +50,9 @@ def run_calls(fd: int, job: dict[str, Any]) -> None:
             if "e" in item:
                 value = eval(compile(item["e"], "<call>", "eval", dont_inherit=True), namespace)
             else:
-                value = namespace[item["f"]](*codec.Decoder().message(item["a"]))
-            frame = {"n": number, "ret": codec.encode(value)}
-        except codec.ValueTooLarge:
+                value = namespace[item["f"]](*decode.Decoder().message(item["a"]))
+            frame = {"n": number, "ret": encode.encode(value)}
+        except encode.ValueTooLarge:
             frame = {"n": number, "exc": _too_large()}
         except BaseException as error:  # noqa: BLE001
             frame = {"n": number, "exc": load.describe(error)}

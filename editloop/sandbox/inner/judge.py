@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from editloop.sandbox.inner import codec, load, player, remote, show, wire
+from editloop.sandbox.inner import decode, encode, load, player, remote, show, wire
 
 TESTS = "<tests>"
 _HIDDEN = frozenset(dir(builtins))
@@ -67,7 +67,7 @@ class Judge:
         if node[0] == "C":
             return self.functions[node[1]]
         if node[0] != "R":
-            raise codec.ForeignValue(str(node[-1]))
+            raise decode.ForeignValue(str(node[-1]))
         number = node[1]
         if number not in self.stand_ins:
             names = tuple(str(name) for name in node[3:])
@@ -85,13 +85,13 @@ class Judge:
         name: str = "",
     ) -> Any:
         """One request to the player; changed arguments change the judge's own objects."""
-        encoder = codec.Encoder((), self.class_name, self.special)
+        encoder = encode.Encoder((), self.class_name, self.special)
         message = encoder.message((target, args, kwargs or {}))
         if op == "call":
             self.last_call, self.last_got = _call_text(target, name, args, kwargs or {}), ""
         _send(self.fd, b"P", {"op": op, "name": name, "a": message})
         reply = self._await()
-        decoder = codec.Decoder(encoder.objects, self.shared, self.revive)
+        decoder = decode.Decoder(encoder.objects, self.shared, self.revive)
         if "exc" in reply:
             if "ret" in reply:
                 decoder.message(reply["ret"])
@@ -120,11 +120,11 @@ class Judge:
         objects: list[Any] = []
         answer: dict[str, Any]
         try:
-            decoder = codec.Decoder((), self.shared, self.revive)
+            decoder = decode.Decoder((), self.shared, self.revive)
             args, kwargs = decoder.message(request["a"])
             objects = decoder.objects()
             value = self.functions[request["cb"]](*args, **kwargs)
-            answer = {"ret": codec.Encoder(objects, self.class_name, self.special).message(value)}
+            answer = {"ret": encode.Encoder(objects, self.class_name, self.special).message(value)}
         except Exception as error:  # noqa: BLE001
             answer = {"exc": type(error).__name__, "msg": str(error)[: load.MESSAGE_CAP]}
         _send(self.fd, b"P", answer)

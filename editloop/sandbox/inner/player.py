@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from editloop.sandbox.inner import calls, codec, load, wire
+from editloop.sandbox.inner import calls, decode, encode, load, wire
 
 UNARY: dict[str, Callable[[Any], Any]] = {
     "iter": iter,
@@ -109,7 +109,7 @@ class Player:
         if number not in self.callbacks:
 
             def call_back(*args: Any, **kwargs: Any) -> Any:
-                encoder = codec.Encoder((), self.class_name, self.special)
+                encoder = encode.Encoder((), self.class_name, self.special)
                 message = encoder.message((args, kwargs))
                 wire.send(self.fd, {"cb": number, "a": message})
                 return self.serve(encoder.objects)
@@ -133,22 +133,22 @@ class Player:
             if "end" in request:
                 return None
             if "ret" in request:
-                return codec.Decoder(waiting or (), self.classes(), self.revive).message(
+                return decode.Decoder(waiting or (), self.classes(), self.revive).message(
                     request["ret"]
                 )
             if "exc" in request:
                 raise getattr(builtins, request["exc"], RuntimeError)(request.get("msg", ""))
             objects: list[Any] = []
             try:
-                decoder = codec.Decoder((), self.classes(), self.revive)
+                decoder = decode.Decoder((), self.classes(), self.revive)
                 target, args, kwargs = decoder.message(request["a"])
                 objects = decoder.objects()
                 value = self.perform(request["op"], request.get("name", ""), target, args, kwargs)
                 reply = {
-                    "ret": codec.Encoder(objects, self.class_name, self.special).message(value)
+                    "ret": encode.Encoder(objects, self.class_name, self.special).message(value)
                 }
                 wire.pack(reply)
-            except (codec.ValueTooLarge, wire.FrameTooLarge):
+            except (encode.ValueTooLarge, wire.FrameTooLarge):
                 reply = {
                     "exc": {
                         "mro": ["ValueTooLarge"],
@@ -159,7 +159,7 @@ class Player:
             except BaseException as error:  # noqa: BLE001
                 reply = {"exc": load.describe(error)}
                 try:  # arguments may have been changed before it was raised
-                    reply["ret"] = codec.Encoder(objects, self.class_name, self.special).message(
+                    reply["ret"] = encode.Encoder(objects, self.class_name, self.special).message(
                         None
                     )
                     wire.pack(reply)

@@ -1,0 +1,92 @@
+"""How a test went: its outcome, the limits of the child that ran it, and the text for an answer
+that is an error, is malformed or never came. Runs and compares nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from editloop.sandbox.inner.show import CAP
+from editloop.sandbox.inner.wire import ANSWER_CAP
+from editloop.sandbox.job import Answers, Job
+
+Status = Literal["pass", "fail", "error", "timeout"]
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True, slots=True)
+class TestOutcome:
+    """How one test went, in deterministic text: no addresses, paths or timings."""
+
+    __test__ = False
+
+    name: str
+    status: Status
+    call: str = ""
+    expected: str = ""
+    got: str = ""
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one child. ``stop``: the first failure ends it; ``warm``: it may have run others."""
+
+    cpu_seconds: float
+    wall_seconds: float
+    stop: bool
+    warm: bool
+
+    def job(self, message: dict[str, Any], cap: int = ANSWER_CAP) -> Job:
+        """The job of a child with these limits."""
+        return Job(message, self.cpu_seconds, self.wall_seconds, cap, self.warm)
+
+
+def load_error(answers: Answers) -> tuple[Status, str, int | None] | None:
+    """Status, text and line when the module could not be loaded."""
+    first = answers.frames[0] if answers.frames else None
+    if first is None:
+        status, text = ending(answers)
+        return status, text, None
+    if not isinstance(first, dict) or first.get("n") != -1:
+        return "error", "malformed answer", None
+    if "exc" in first:
+        return "error", *error_text(first["exc"])
+    return None
+
+
+def ending(answers: Answers) -> tuple[Status, str]:
+    """What an answer that never came means."""
+    if answers.timed_out:
+        return "timeout", ""
+    text = {
+        "crash": f"crashed ({answers.signal})",
+        "flood": "answered more than 1 MB",
+        "cancelled": "cancelled",
+        "stopped": NOT_RUN,
+        "lost": "the sandbox was lost",
+    }.get(answers.end, "ended without an answer")
+    return "error", text
+
+
+def error_text(told: Any) -> tuple[str, int | None]:
+    """`ValueError: message` and the candidate's line, from an untrusted frame."""
+    try:
+        name, message, line = str(told["mro"][0])[:80], str(told["msg"]), told["line"]
+    except (KeyError, IndexError, TypeError):
+        return "malformed answer", None
+    text = f"{name}: {clean(message)}" if message else name
+    return short(text), line if type(line) is int else None
+
+
+def short(text: str) -> str:
+    """At most CAP characters."""
+    return text if len(text) <= CAP else text[: CAP - 3] + "..."
+
+
+def clean(text: str) -> str:
+    """Without addresses and paths, which differ between runs."""
+    text = re.sub(r"\b0x[0-9a-fA-F]{6,}", "0x...", text)
+    return re.sub(r"(/[\w.@~-]+){2,}/", ".../", text)

@@ -1,0 +1,124 @@
+"""The seats of a pool: one keeps a zygote and its warm children, one starts a process for each job.
+
+A seat drives one or two jobs at a time; who gets it and what is said is the pool's matter.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from editloop.sandbox import paths
+from editloop.sandbox.errors import SandboxError, SandboxUnavailable
+from editloop.sandbox.fresh import FreshBox, Guard, PipeSession
+from editloop.sandbox.job import Job, frame_job
+from editloop.sandbox.level import Level
+from editloop.sandbox.process import ZygoteProcess
+from editloop.sandbox.session import Session, drive, lost_session
+
+Talk = Session | PipeSession
+OnFrame = Callable[[Any, bytes], bool]
+Ready = Callable[[list[Any]], None]
+
+
+class ForkWorker:
+    """A seat in the pool with a zygote, which is started on first use and again after it died."""
+
+    def __init__(self, start: Callable[[], ZygoteProcess]) -> None:
+        self._start = start
+        self._zygote: ZygoteProcess | None = None
+        self._warm: dict[tuple[str, ...], list[Session]] = {}
+
+    def drive(
+        self, jobs: Sequence[Job], on_frame: OnFrame, cancel: threading.Event | None, ready: Ready
+    ) -> list[Talk]:
+        """Run one or two jobs at a time to their end."""
+        warm = all(job.warm for job in jobs)
+        if self._zygote is not None and not self._zygote.alive:
+            self.close()
+        if self._zygote is None:
+            self._zygote = self._start()
+        kinds = tuple(job.message["kind"] for job in jobs)
+        sessions = self._warm.pop(kinds, []) if warm else []
+        if not all(session.idle for session in sessions):
+            self._leave(sessions)
+            sessions = []
+        known = list(sessions)
+        usable = False
+        try:
+            for at, job in enumerate(jobs):
+                limits = job.cpu_seconds, job.wall_seconds
+                if known:
+                    payload = frame_job(job, known[at].jobs + 1)
+                    self._zygote.resume(known[at], payload, *limits)
+                else:
+                    payload = frame_job(job, 1 if warm else None)
+                    sessions.append(self._zygote.open(payload, *limits, job.cap, warm=warm))
+            ready(sessions)
+            wall = max(job.wall_seconds for job in jobs)
+            usable = drive(self._zygote, sessions, on_frame, wall_seconds=wall, cancel=cancel)
+        except SandboxError:
+            sessions += [lost_session() for _ in jobs[len(sessions) :]]
+        finally:
+            if usable and all(session.end == "ready" for session in sessions):
+                self._warm[kinds] = sessions
+            else:
+                self._leave(sessions)
+            if not usable:
+                self.close()
+        return list(sessions)
+
+    def _leave(self, sessions: Sequence[Session]) -> None:
+        """What still runs at the other end reads that there is no more."""
+        for session in sessions:
+            session.sock.close()
+
+    def close(self) -> None:
+        """End the zygote."""
+        for sessions in self._warm.values():
+            self._leave(sessions)
+        self._warm.clear()
+        if self._zygote is not None:
+            self._zygote.close()
+            self._zygote = None
+
+
+class FreshWorker:
+    """A seat in the pool that starts a process for each job."""
+
+    def __init__(self, box: FreshBox) -> None:
+        self._box = box
+
+    def drive(
+        self, jobs: Sequence[Job], on_frame: OnFrame, cancel: threading.Event | None, ready: Ready
+    ) -> list[Talk]:
+        """Run one or two jobs at a time to their end."""
+        parts = [(frame_job(job), job.cpu_seconds, job.wall_seconds, job.cap) for job in jobs]
+        try:
+            return list(self._box.drive(parts, on_frame, cancel, ready))
+        except OSError as error:
+            raise SandboxError(str(error)) from None
+
+    def close(self) -> None:
+        """Nothing outlives a job."""
+
+
+Worker = ForkWorker | FreshWorker
+
+
+def make_worker(level: Level, site: tuple[str, ...], memory_mb: int) -> Worker:
+    """The seat that a level needs. Raises SandboxUnavailable where there is none."""
+    if level in (Level.A, Level.B):
+        return ForkWorker(lambda: ZygoteProcess(level, site=site, memory_mb=memory_mb))
+    if level is Level.C:
+        from editloop.sandbox.macos import MacGuard
+
+        guard: Guard = MacGuard(paths.interpreter(), paths.readable(site))
+    elif level is Level.E:
+        from editloop.sandbox.windows import WindowsGuard
+
+        guard = WindowsGuard(paths.interpreter(), memory_mb)
+    else:
+        raise SandboxUnavailable(f"level {level.name}: {level.value}")
+    return FreshWorker(FreshBox(guard, site=site, memory_mb=memory_mb))
