@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from editloop.checks.definitions import Class, Function, Module, methods_of
+from editloop.checks.definitions import Class, Function, Module
 
 Wrong = tuple[ast.expr, str, str]
 """Where, code, message."""
@@ -32,8 +32,8 @@ def _plain_call(module: Module, call: ast.Call, name: str) -> Iterator[Wrong]:
 
 
 def _own_calls(module: Module, made: Class) -> Iterator[Wrong]:
-    for method, this in methods_of(made):
-        for node in ast.walk(method):
+    for this, nodes in made.uses:
+        for node in nodes:
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             owner, name = node.func.value, node.func.attr

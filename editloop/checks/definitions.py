@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +21,14 @@ class Class:
     """Those that are defined once and undecorated."""
     members: frozenset[str]
     """All that the class and its methods bind."""
+    uses: tuple[tuple[str, Sequence[ast.AST]], ...]
+    """Of each method that keeps its first parameter: that one's name, and all that it contains."""
 
 
 class Module:
     def __init__(self, tree: ast.Module) -> None:
-        self.nodes = list(ast.walk(tree))
-        self.bound = Counter(name for node in self.nodes for name in bound(node))
+        self.nodes = nodes_in(tree)
+        self.bound = Counter(names_bound(self.nodes))
         self.stored = frozenset(
             node.attr
             for node in self.nodes
@@ -58,20 +60,50 @@ class Module:
 
 
 def _class(node: ast.ClassDef) -> Class:
-    defined = [child for child in node.body if isinstance(child, Function)]
-    members = Counter(name for child in ast.walk(node) for name in bound(child))
+    parts = [(child, nodes_in(child)) for child in node.body]
+    members = Counter(name for _, nodes in parts for name in names_bound(nodes))
     methods = {
-        child.name: child
-        for child in defined
-        if not child.decorator_list and members[child.name] == 1
+        child.name: (child, nodes)
+        for child, nodes in parts
+        if isinstance(child, Function) and not child.decorator_list and members[child.name] == 1
     }
-    return Class(node, methods, frozenset(members))
+    own = ((_first_parameter(method), nodes) for method, nodes in methods.values())
+    return Class(
+        node,
+        {name: method for name, (method, _) in methods.items()},
+        frozenset(members),
+        tuple((name, nodes) for name, nodes in own if name and not _rebinds(nodes, name)),
+    )
 
 
-def bound(node: ast.AST) -> Sequence[str]:
-    """The names that a node itself binds, in whatever scope."""
-    names = _BOUND.get(type(node))
-    return names(node) if names else ()
+def _first_parameter(method: Function) -> str:
+    parameters = [*method.args.posonlyargs, *method.args.args]
+    return parameters[0].arg if parameters else ""
+
+
+def _rebinds(nodes: Sequence[ast.AST], name: str) -> bool:
+    return sum(other == name for other in names_bound(nodes)) > 1
+
+
+def nodes_in(tree: ast.AST) -> list[ast.AST]:
+    """It and all below it, in no order that means anything: ``ast.walk`` takes twice as long, and
+    every candidate is looked through."""
+    found = [tree]
+    for node in found:  # grows meanwhile
+        for value in node.__dict__.values():
+            if isinstance(value, ast.AST):
+                found.append(value)
+            elif isinstance(value, list):
+                found += [part for part in value if isinstance(part, ast.AST)]
+    return found
+
+
+def names_bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The names that the nodes themselves bind, in whatever scope."""
+    for node in nodes:
+        names = _BOUND.get(type(node))
+        if names is not None:
+            yield from names(node)
 
 
 # By type, since most nodes bind nothing and every candidate has hundreds.
@@ -83,15 +115,3 @@ _BOUND: dict[type[ast.AST], Callable[[Any], Sequence[str]]] = {
     ast.arg: lambda n: (n.arg,),
     ast.alias: lambda n: ((n.asname or n.name).partition(".")[0],),
 }
-
-
-def methods_of(made: Class) -> Iterator[tuple[Function, str]]:
-    """Methods that are nothing else, with the name of their first parameter, which they keep."""
-    for method in made.methods.values():
-        parameters = [*method.args.posonlyargs, *method.args.args]
-        if parameters and not _rebinds(method, parameters[0].arg):
-            yield method, parameters[0].arg
-
-
-def _rebinds(method: Function, name: str) -> bool:
-    return sum(name in bound(node) for node in ast.walk(method)) > 1

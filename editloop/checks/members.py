@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 
 from editloop.checks.calls import Wrong
-from editloop.checks.definitions import Class, Module, bound, methods_of
+from editloop.checks.definitions import Class, Module, names_bound
 
 _DYNAMIC = frozenset({"setattr", "__setattr__", "vars", "locals", "exec", "__dict__"})
 _ANYTHING = frozenset({"__getattr__", "__getattribute__"})
@@ -34,10 +34,10 @@ def missing_members(module: Module) -> Iterator[Wrong]:
 
 
 def _missing(module: Module, own: Class) -> Iterator[Wrong]:
-    known = {name for node in _level(own.node) for name in bound(node)}
+    known = set(names_bound(_level(own.node)))
     known |= {*module.stored, *_strings(module)}
-    for method, this in methods_of(own):
-        for node in ast.walk(method):
+    for this, nodes in own.uses:
+        for node in nodes:
             if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
                 continue
             if node.value.id == this and not (node.attr in known or node.attr.endswith("__")):
