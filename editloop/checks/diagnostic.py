@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ERROR_RULES = ("E9", "F5", "F63", "F7", "F82", "E1101", "E112")
-"""Wrong in any program: undefined names, misplaced statements, broken formats, comparisons, wrong
-arguments and attributes."""
+RUFF_ERRORS = ("E9", "F5", "F63", "F7", "F82")
+"""Wrong in any program: undefined names, misplaced statements, broken formats, comparisons."""
+ERROR_RULES = (*RUFF_ERRORS, "E1101", "E112")
+"""And what ruff does not see (see ``uses``): wrong arguments and attributes."""
 NO_ERRORS = ("F504", "F522", "F523", "F541")
 """Of those, what only says that something is not used: it works as it is."""
 HINT_RULES = ("F401", "F811", "F841")

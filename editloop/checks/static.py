@@ -6,17 +6,25 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from editloop.checks.diagnostic import ERROR_RULES, HINT_RULES, Diagnostic
+from editloop.checks.diagnostic import ERROR_RULES, HINT_RULES, RUFF_ERRORS, Diagnostic
 from editloop.checks.uses import check_uses
+from editloop.stdlib import exports
 
 _DOCUMENT = "file:///module.py"
+_UNSURE = "F405"
+"""A name that nothing binds, unless ``from module import *`` does."""
+_STARS = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]*\*", re.MULTILINE)
 
 
 class StaticCheckError(RuntimeError):
@@ -52,8 +60,7 @@ class StaticChecker:
                 except (OSError, ValueError, EOFError) as error:
                     self._stop()
                     raise StaticCheckError(f"ruff server does not answer: {error}") from error
-        ours = [i for i in items if str(i.get("code")).startswith((*ERROR_RULES, *HINT_RULES))]
-        found = [*map(_diagnostic, ours), *check_uses(source)]
+        found = [*_settled(map(_diagnostic, items), source), *check_uses(source)]
         return tuple(sorted(found, key=lambda d: (d.line, d.code, d.message)))
 
     def close(self) -> None:
@@ -92,7 +99,8 @@ class StaticChecker:
         )
         settings = {
             "configurationPreference": "editorOnly",
-            "configuration": {"lint": {"select": [*ERROR_RULES, *HINT_RULES]}},
+            # With a rule that it does not know ruff drops them all, and takes those of the folder.
+            "configuration": {"lint": {"select": [*RUFF_ERRORS, *HINT_RULES, _UNSURE]}},
         }
         capabilities = {
             "general": {"positionEncodings": ["utf-32"]},
@@ -161,6 +169,30 @@ class StaticChecker:
             with contextlib.suppress(OSError):
                 if stream is not None:
                     stream.close()
+
+
+def _settled(found: Iterable[Diagnostic], source: str) -> Iterator[Diagnostic]:
+    """Those of our rules; of names that a star import may bind, those that none does."""
+    for diagnostic in found:
+        if diagnostic.code.startswith((*ERROR_RULES, *HINT_RULES)):
+            yield diagnostic
+        elif diagnostic.code == _UNSURE:
+            name = diagnostic.message.split("`")[1]
+            known = _star_names(tuple(_STARS.findall(source)))
+            if known is not None and name not in known:
+                yield replace(diagnostic, code="F821", message=f"Undefined name `{name}`")
+
+
+@lru_cache(maxsize=64)
+def _star_names(modules: Sequence[str]) -> frozenset[str] | None:
+    """What star imports of these modules bind; None where one is not of the standard library.
+
+    What this Python's modules have is known, too, as far as they are loaded: releases add names.
+    """
+    if not all(module in exports() for module in modules):
+        return None
+    loaded = (dir(sys.modules[module]) for module in modules if module in sys.modules)
+    return frozenset().union(*(exports()[module] for module in modules), *loaded)
 
 
 def _diagnostic(item: dict[str, Any]) -> Diagnostic:

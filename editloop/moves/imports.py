@@ -9,8 +9,9 @@ from editloop.commands import Command, edit_line
 from editloop.moves.blocks import Block
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.lexer import AUGMENTED
-from editloop.moves.tables import FROM, MODULES, VALUE_METHODS, exports
+from editloop.moves.tables import FROM, MODULES, VALUE_METHODS
 from editloop.moves.uses import Use
+from editloop.stdlib import exports
 
 _ALIASES = {
     "np": "numpy",

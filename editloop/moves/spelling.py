@@ -14,9 +14,9 @@ from editloop.moves.tables import (
     FROM,
     HARD_KEYWORDS,
     MODULES,
-    exports,
 )
 from editloop.moves.words import follows, is_called, is_keyword_argument
+from editloop.stdlib import exports
 
 _MAX_TYPOS = 4
 

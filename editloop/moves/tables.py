@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import builtins
 import keyword
-from functools import cache
-from importlib.resources import files
 
 from editloop.moves.lexer import CONSTANTS
 
@@ -204,10 +202,3 @@ FROM = _exports(
     string="ascii_lowercase ascii_uppercase ascii_letters digits punctuation", statistics="mean"
     " median",
 )  # fmt: skip
-
-
-@cache
-def exports() -> dict[str, frozenset[str]]:
-    """What the modules of the standard library export, the common ones first."""
-    lines = files("editloop").joinpath("data/stdlib.txt").read_text("utf-8").splitlines()
-    return {words[0]: frozenset(words[1:]) for words in map(str.split, lines)}

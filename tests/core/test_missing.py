@@ -9,8 +9,8 @@ import pytest
 
 from editloop.moves.context import build
 from editloop.moves.missing import definitions
-from editloop.moves.tables import exports
 from editloop.state import EditState, apply
+from editloop.stdlib import exports
 from editloop.text import Snapshot
 from editloop.transcript import Finding
 

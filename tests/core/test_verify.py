@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,37 @@ def test_static_errors_and_hints(static: StaticChecker) -> None:
         ("F821", 5, True),
     ]
     assert all("\n" not in d.message for d in found)
+
+
+def test_ruffs_settings_of_a_project_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ruff.toml").write_text('lint.select = ["I"]\n')
+    monkeypatch.chdir(tmp_path)
+    with StaticChecker() as checker:
+        assert [d.code for d in checker.check("import sys\nimport os\nx = y\n")] == [
+            "F401",
+            "F401",
+            "F821",
+        ]
+
+
+def test_what_no_star_import_binds_is_undefined(static: StaticChecker) -> None:
+    """As far as it is known what they bind: modules of the standard library only."""
+    body = "\n\ndef f(values: List[int]):\n    return deque(values), sqrt(vales), node\n"
+    stars = "from typing import *\nfrom collections import *\nfrom math import *\n"
+    found = static.check(stars + body)
+    assert [(d.code, d.message, d.line) for d in found] == [
+        ("F821", "Undefined name `node`", 6),
+        ("F821", "Undefined name `vales`", 6),
+    ]
+    assert [d.message for d in static.check(stars.replace("math", "cmath") + body)] == [
+        "Undefined name `node`",
+        "Undefined name `vales`",
+    ]
+    assert len(static.check("from typing import *\n" + body)) == 4
+    for unknown in ("from numpy import *\n", "from .math import *\n", "from . import *\n"):
+        assert static.check(stars + unknown + body) == ()
 
 
 def test_static_checker_comes_back_after_ruff_died(static: StaticChecker) -> None:
