@@ -35,6 +35,20 @@ def argument_count(m: Module, rng: Random) -> Change | None:
     return m.replace(node, f"{m.text(node.func)}({', '.join(texts)})")
 
 
+def same_operand(m: Module, rng: Random) -> Change | None:
+    """Both sides of an operator, or two arguments, are one and the same: what was copied was not
+    changed."""
+    pairs = [(n.left, n.right) for n in m.of(ast.BinOp)]
+    pairs += [(n.left, n.comparators[0]) for n in m.of(ast.Compare)]
+    pairs += [(n.args[i], n.args[i + 1]) for n in m.of(ast.Call) for i in range(len(n.args) - 1)]
+    pairs = [(a, b) for a, b in pairs if type(a) is type(b) and m.text(a) != m.text(b)]
+    pairs = [(a, b) for a, b in pairs if not isinstance(a, ast.Constant | ast.Starred)]
+    if not pairs:
+        return None
+    one, other = rng.sample(rng.choice(pairs), 2)
+    return m.replace(one, m.text(other))
+
+
 def builtin(m: Module, rng: Random) -> Change | None:
     """``min`` for ``max``, ``any`` for ``all``, ``sorted`` for ``reversed`` ..."""
     nodes = [n.func for n in m.of(ast.Call) if isinstance(n.func, ast.Name)]

@@ -7,7 +7,7 @@ import keyword
 from random import Random
 
 from trainer.corruptions.base import Change, Module, Token
-from trainer.corruptions.tables import FOREIGN, INVENTED, INVENTED_CALLS
+from trainer.corruptions.tables import FOREIGN, INVENTED, INVENTED_CALLS, OPPOSITES
 from trainer.pieces import words
 
 _NEAR = {"a": "s", "s": "d", "e": "r", "r": "t", "t": "r", "i": "o", "o": "i", "n": "m", "m": "n"}
@@ -120,6 +120,40 @@ def missing_self(m: Module, rng: Random) -> Change | None:
     row, start, end = m.columns(rng.choice(methods))
     rest = m.lines[row][end:]
     return m.put(row, start, end + len(rest) - len(rest.lstrip(", ")), "")
+
+
+def extra_self(m: Module, rng: Random) -> Change | None:
+    """``self.`` before what is a variable, a parameter or a function of the module."""
+    rows = {
+        row
+        for function in m.functions
+        if function.args.args and function.args.args[0].arg == "self"
+        for row in range(function.lineno, function.end_lineno or function.lineno)
+    }
+    called = {n.func for n in m.of(ast.Call)}
+    nodes = [n for n in _loads(m) if n.lineno - 1 in rows and n.id not in ("self", "cls")]
+    nodes = [n for n in nodes if n.id in m.names_at(n.lineno - 1) or n in called]
+    if not nodes:
+        return None
+    node = rng.choice(nodes)
+    return m.replace(node, f"self.{node.id}")
+
+
+def wrong_attribute(m: Module, rng: Random) -> Change | None:
+    """Another attribute of the same object, such as ``left`` for ``right``."""
+    known: dict[str, dict[str, None]] = {}
+    nodes = m.of(ast.Attribute)
+    for node in nodes:
+        known.setdefault(m.text(node.value), {})[node.attr] = None
+    nodes = [n for n in nodes if len(known[m.text(n.value)]) > 1 or n.attr in OPPOSITES]
+    if not nodes:
+        return None
+    node = rng.choice(nodes)
+    others = [name for name in known[m.text(node.value)] if name != node.attr]
+    if node.attr in OPPOSITES and (not others or rng.random() < 0.7):
+        others = [OPPOSITES[node.attr]]
+    row, _, end = m.columns(node)
+    return m.put(row, end - len(node.attr), end, rng.choice(others))
 
 
 _CLAUSES = words(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 ARITHMETIC: dict[str, tuple[str, ...]] = {
     "+": ("-", "-", "-", "*", "//"),
     "-": ("+", "+", "+", "*", "/"),
@@ -117,6 +119,12 @@ METHODS: dict[str, tuple[str, ...]] = {
     "copy": ("clear",),
     "replace": ("strip",),
 }
+_OPPOSITES = (
+    *("left right", "start end", "first last", "low high", "lo hi", "min max", "row col"),
+    *("rows cols", "prev next", "head tail", "top bottom", "width height", "key value", "x y"),
+    *("before after", "begin finish", "source target", "old new", "parent child", "begin end"),
+)
+OPPOSITES = {a: b for pair in _OPPOSITES for a, b in permutations(pair.split())}
 INVENTED: dict[str, tuple[str, ...]] = {
     "append": ("push", "add", "push_back", "append_item"),
     "pop": ("pop_back", "removeLast", "shift"),

@@ -67,6 +67,17 @@ def _other_constant(m: Module, node: ast.Constant, rng: Random) -> Change | None
     return m.replace(node, quote + rng.choice([o for o in options_ if o != body]) + quote)
 
 
+def quoted_number(m: Module, rng: Random) -> Change | None:
+    """``'0'`` for ``0`` and the reverse: a text where a number is needed, a number for a text."""
+    nodes = [n for n in m.of(ast.Constant) if not _in_docstring(m, n)]
+    texts = [n for n in nodes if isinstance(n.value, str) and m.text(n)[1:-1].isdigit()]
+    numbers = [n for n in nodes if type(n.value) is int and m.text(n).isdigit()]
+    if texts and (not numbers or rng.random() < 0.8):
+        node = rng.choice(texts)
+        return m.replace(node, m.text(node)[1:-1])
+    return m.replace(node := rng.choice(numbers), f"'{m.text(node)}'") if numbers else None
+
+
 def _assignments(m: Module) -> list[ast.Assign]:
     return [n for n in m.statements if isinstance(n, ast.Assign)]
 
