@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from editloop.commands import Command, CommandError, parse
+from editloop.ordering import Weights, gain
 from editloop.policy import Policy
 from editloop.state import EditState, apply
 from editloop.traces import Step, Trace
@@ -34,10 +35,13 @@ def run_episode(
     on_step: Callable[[Step, EditState], None] | None = None,
     task: str = "",
     seed: int = 0,
+    take_back: bool = False,
 ) -> Trace:
     """One episode, until EXIT or ``max_turns``. Solved: the last state passed every check.
 
-    A command that changes nothing in the document is not verified again.
+    A command that changes nothing in the document is not verified again. Where ``take_back``, which
+    the paper does not have, one after which the checks are no better is undone: what is shown next
+    is what was shown before.
     """
     started = time.monotonic()
     view = state.view
@@ -53,7 +57,9 @@ def run_episode(
         seen = transcript.observations[-1].findings
         command, after, error = try_command(state, text)
         if after is not state:
-            state, verdict = after, verify(after)
+            new = verify(after)
+            if not take_back or gain(verdict, new, Weights()) is not None:
+                state, verdict = after, new
         steps.append(Step(text, command, seen, summary(verdict), error))
         if on_step is not None:
             on_step(steps[-1], state)

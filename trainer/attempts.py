@@ -34,7 +34,7 @@ from trainer.direct import LegalAnswer, answer_lines, answer_text, direct_messag
 from trainer.grading import Grader
 from trainer.tasks import passes
 
-Method = Literal["edits", "ranked", "direct"]
+Method = Literal["edits", "ranked", "careful", "direct"]
 SAMPLED = 0.8
 """The temperature of what a ranked attempt draws beside the generated moves."""
 ANSWER_FACTOR = 1.5
@@ -110,6 +110,7 @@ class EditPlayer:
     """Plays the plain loop."""
 
     policy = SampledPolicy
+    take_back = False
 
     def __init__(self, engine: Engine, temperature: float) -> None:
         made = make_policy(engine)
@@ -125,7 +126,12 @@ class EditPlayer:
 
         self._policy.start(seed)
         run_episode(
-            state, self._policy, remember, on_step=lambda _, after: states.append(after), seed=seed
+            state,
+            self._policy,
+            remember,
+            on_step=lambda _, after: states.append(after),
+            seed=seed,
+            take_back=self.take_back,
         )
         rewarded = any(verdict.passed for verdict in seen)
         return _Result(states[-1].text, rewarded, self._policy.tokens, self._policy.turns)
@@ -141,6 +147,12 @@ class RankedPlayer(EditPlayer):
 
     def __init__(self, engine: Engine, temperature: float) -> None:
         super().__init__(engine, SAMPLED)
+
+
+class CarefulPlayer(RankedPlayer):
+    """The same, where a command after which the checks are no better is taken back."""
+
+    take_back = True
 
 
 class DirectPlayer:
@@ -189,6 +201,7 @@ class DirectPlayer:
 PLAYERS: dict[Method, Callable[[Engine, float], Player]] = {
     "edits": EditPlayer,
     "ranked": RankedPlayer,
+    "careful": CarefulPlayer,
     "direct": DirectPlayer,
 }
 

@@ -23,6 +23,10 @@ def evaluate(
         list[str] | None,
         typer.Option("--ranked", help="NAME=GGUF that takes the best of all moves in each turn."),
     ] = None,
+    careful: Annotated[
+        list[str] | None,
+        typer.Option("--careful", help="The same, where what does not help is taken back."),
+    ] = None,
     direct: Annotated[
         list[str] | None, typer.Option("--direct", help="NAME=GGUF that answers at once.")
     ] = None,
@@ -47,11 +51,12 @@ def evaluate(
 
     models = [Contestant(name, path, "edits") for name, path in _named(edits, "--edits")]
     models += [Contestant(name, path, "ranked") for name, path in _named(ranked, "--ranked")]
+    models += [Contestant(name, path, "careful") for name, path in _named(careful, "--careful")]
     models += [Contestant(name, path, "direct") for name, path in _named(direct, "--direct")]
     sets = dict(_named(tasks, "--tasks"))
     if not models or not sets:
         raise typer.BadParameter(
-            "name at least one model (--edits, --ranked, --direct) and one --tasks"
+            "name at least one model (--edits, --ranked, --careful, --direct) and one --tasks"
         )
     if len({model.name for model in models}) < len(models):
         raise typer.BadParameter("two models have one name")

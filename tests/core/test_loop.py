@@ -50,10 +50,11 @@ class _Recorder(ScriptedPolicy):
         return self.texts[turn] if turn < len(self.texts) else "### EXIT"
 
 
-def _recorded(script: list[str]) -> tuple[Trace, list[Transcript]]:
+def _recorded(script: list[str], **options: object) -> tuple[Trace, list[Transcript]]:
     policy = _Recorder(script)
     state = EditState.open(Snapshot.from_text(BUGGY))
-    return run_episode(state, policy, make_verify(CASES), task="middle"), policy.seen
+    trace = run_episode(state, policy, make_verify(CASES), task="middle", **options)  # type: ignore[arg-type]
+    return trace, policy.seen
 
 
 def test_golden_repair(update_golden: bool) -> None:
@@ -110,6 +111,21 @@ def test_cancel() -> None:
     assert trace.stop == "cancelled"
     assert list(trace.steps) == steps
     assert len(steps) == 1
+
+
+def test_what_does_not_help_is_taken_back() -> None:
+    """It is shown as if nothing had happened, but as a command that was given."""
+    colon, sort = "### REPW 1 >>>) >>>):", "### REPL 2 >>>    values = sorted(values)"
+    script = ["### DELL 2", colon, "### REPW 3 >>>/ >>>*", "### REPW 3 >>>/ >>>//", sort]
+    trace, seen = _recorded(script, take_back=True)
+    assert trace.solved
+    first, second, third, fourth = (transcript.observations[-1] for transcript in seen[:4])
+    assert second == first
+    assert third != second
+    assert fourth == third
+    assert [str(command) for command in seen[1].tried()] == script[:1]
+    assert [str(command) for command in seen[3].tried()] == script[2:3]
+    assert not _recorded(script)[0].solved
 
 
 def test_only_changed_documents_are_verified() -> None:

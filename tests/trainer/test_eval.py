@@ -175,11 +175,11 @@ def test_a_comparison_goes_on_and_reports(gguf: Path, tmp_path: Path) -> None:
     assert cell["pass@4"]["value"] == 1.0
     assert cell["rewarded"]["value"] >= cell["pass@1"]["value"]
     before = (out / "attempts" / "loop.known.jsonl").read_bytes()
-    others = ["--ranked", f"best={gguf}", "--direct", f"answer={gguf}"]
+    others = ["--ranked", f"best={gguf}", "--careful", f"slow={gguf}", "--direct", f"answer={gguf}"]
     assert cli([*words, *others]) == 0
     assert (out / "attempts" / "loop.known.jsonl").read_bytes() == before
     names = [row["model"] for row in json.loads((out / "report.json").read_text())["results"]]
-    assert names == ["loop", "best", "answer"]
-    assert (out / "report.md").read_text().count("\n") == 5
+    assert names == ["loop", "best", "slow", "answer"]
+    assert (out / "report.md").read_text().count("\n") == 6
     assert (out / "report.png").read_bytes().startswith(b"\x89PNG")
     assert cli([*words, "--temperature", "0.2"]) == 2
