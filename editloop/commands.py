@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 Verb = Literal["REPL", "ADDL", "DELL", "REPW", "EXIT"]
@@ -94,10 +95,19 @@ def edit_line(number: int, old: str, new: str) -> Command:
     indentation changes, where more than half of the line changes, or where REPW cannot say it.
     One canonical form for demonstrations and generated moves: the model ranks what it was taught.
     """
-    whole = Command("REPL", number, new)
+    words = _smallest(old, new)
+    if words is None:
+        return Command("REPL", number, new)
+    return Command("REPW", number, words[1], words[0])
+
+
+@lru_cache(maxsize=8192)
+def _smallest(old: str, new: str) -> tuple[str, str] | None:
+    """What REPW takes and brings, None for REPL; remembered, since most lines of a state are those
+    of the one before."""
     indent_old, indent_new = (len(s) - len(s.lstrip()) for s in (old, new))
     if old[:indent_old] != new[:indent_new] or old == new or not old.strip():
-        return whole
+        return None
     a, b = _TOKEN.findall(old), _TOKEN.findall(new)
     head = 0
     while head < min(len(a), len(b)) and a[head] == b[head]:
@@ -116,11 +126,11 @@ def edit_line(number: int, old: str, new: str) -> Command:
         elif stop < len(a):
             stop += 1
         else:
-            return whole
+            return None
     target = "".join(a[start:head] + b[head : len(b) - tail] + a[len(a) - tail : stop])
     if _SEPARATOR in source or 2 * len(source) > len(old.strip()) + 8:
-        return whole
-    return Command("REPW", number, target, source)
+        return None
+    return source, target
 
 
 def occurs_once(line: str, source: str) -> bool:

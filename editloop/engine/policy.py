@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from heapq import nlargest
-from itertools import takewhile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from heapq import heappop, heappush, merge, nlargest
+from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +24,7 @@ from .errors import ContextTooSmall, OnlyIllegalText
 from .host import default_threads
 from .llama import Engine
 
-RANKED = 64
+RANKED = 48
 """Moves of one state that the model is asked about."""
 LIKELY = -3.0
 """Moves above come before the model writes commands of its own, which takes as long as verifying
@@ -101,31 +103,41 @@ class ModelPolicy:
         Both are log-probabilities: of a text over the whole vocabulary, of a move among the moves.
         The model reads the last observation alone: a state that a search came by is as good a
         beginning as any, its text is half as long to read, and it shares all lines above the edit
-        with its parent's. It is asked about the RANKED moves that the prior finds best, LIKELY ones
-        come before it writes commands of its own, and FLOOR stands for its word on the rest.
+        with its parent's. It is asked about the RANKED moves that the prior finds best; LIKELY ones
+        come before it writes commands of its own.
         """
         prefix = self.prefix(Transcript(transcript.observations[-1:]))
         last, first = transcript.observations[-1], not transcript.commands
         belief = self.prior.belief(last, moves)
         own = belief.moves
         rows = [
-            (move, self.dialect.command(move)) for move in nlargest(RANKED, moves, own.__getitem__)
+            (move, self.dialect.command(move)) for move in nlargest(RANKED, own, own.__getitem__)
         ]
         rows = [(move, row) for move, row in rows if len(row) <= COMMAND_TOKENS]
         ranked = self.engine.rank(
             prefix, [row for _, row in rows], cancel=cancel, constrained=False
         )
-        asked = {rows[at][0]: score for at, score in takewhile(lambda s: s[1] > FLOOR, ranked)}
-        ranked.close()
-        likely = [found for found in _best_first(own, asked) if found.log_prob > LIKELY]
-        yield from likely
-        if free:
-            drawn = self._sample(prefix, last, seed, cancel, first=first)
-            asked |= {found.command: found.log_prob for found in drawn}
-            own = own | belief.of([command for command in asked if command not in own])
-        given = {found.command for found in likely}
-        left = {command: own[command] for command in own if command not in given}
-        yield from _best_first(left, asked)
+        with closing(ranked):
+            told = takewhile(lambda said: said[1] > FLOOR, ranked)
+            best = best_first(own, ((rows[at][0], score) for at, score in told), dict(rows))
+            given: set[Command] = set()
+            rest: Iterator[Proposal] = iter(())
+            for found in best:
+                if found.log_prob <= LIKELY:
+                    rest = chain([found], best)
+                    break
+                given.add(found.command)
+                yield found
+            drawn = self._sample(prefix, last, seed, cancel, first=first) if free else []
+            own |= belief.of([found.command for found in drawn if found.command not in own])
+            added = best_first(
+                {found.command: own[found.command] for found in drawn},
+                ((found.command, found.log_prob) for found in drawn),
+            )
+            for found in merge(added, rest, key=lambda found: -found.log_prob):
+                if found.command not in given:
+                    given.add(found.command)
+                    yield found
 
     def act(self, transcript: Transcript, *, cancel: threading.Event | None = None) -> str:
         """The greedy command; a text that is none where the model does not come to an end."""
@@ -219,16 +231,46 @@ def make_policy(engine: Engine) -> ModelPolicy:
     return ModelPolicy(engine, dialect)
 
 
-def _best_first(own: Mapping[Command, float], asked: Mapping[Command, float]) -> list[Proposal]:
-    """By the mean of the prior's log-probability and the model's, FLOOR where it was not asked.
+def best_first(
+    own: Mapping[Command, float],
+    told: Iterable[tuple[Command, float]],
+    asked: Collection[Command] | None = None,
+) -> Iterator[Proposal]:
+    """All of ``own`` by the mean of the prior's log-probability and the model's, lazily.
 
-    On held-out demonstrations that is better than either, or any other mixture.
+    ``told``: what the model says of those that it was ``asked`` about (None: of all), most probable
+    first; FLOOR stands for its word on the others. On held-out demonstrations that is better than
+    either, or any other mixture. It is heard no longer than needed: of what it was not yet heard on
+    it says at most what it said last (Fagin's threshold algorithm).
     """
-    found = (
-        Proposal(command, (max(asked.get(command, FLOOR), FLOOR) + log_prob) / 2)
-        for command, log_prob in own.items()
-    )
-    return sorted(found, key=lambda proposal: -proposal.log_prob)
+    heap: list[tuple[float, int, Command]] = []
+    order = count()
+
+    def push(command: Command, said: float) -> None:
+        heappush(heap, (-(max(said, FLOOR) + own[command]) / 2, next(order), command))
+
+    def pop() -> Proposal:
+        minus, _, command = heappop(heap)
+        return Proposal(command, -minus)
+
+    left = set(own if asked is None else asked)
+    for command in own:
+        if command not in left:
+            push(command, FLOOR)
+    most = sorted(left, key=own.__getitem__)
+    for command, said in told:
+        push(command, said)
+        left.discard(command)
+        while most and most[-1] not in left:
+            most.pop()
+        bound = (said + own[most[-1]]) / 2 if most else -math.inf
+        while heap and -heap[0][0] >= bound:
+            yield pop()
+    for command in own:
+        if command in left:
+            push(command, FLOOR)
+    while heap:
+        yield pop()
 
 
 def _changes(command: Command, window: Sequence[str]) -> bool:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from editloop.commands import Command
 from editloop.moves.lexer import Token, lex
-from editloop.moves.tables import BUILTIN_NAMES
+from editloop.moves.tables import ATTRIBUTES, BUILTIN_NAMES, BUILTINS
 from editloop.prior.signs import expected, signs
 from editloop.transcript import Observation
 
@@ -29,6 +29,10 @@ _METHODS = frozenset(
     for name in dir(kind)
     if not name.startswith("_")
 )
+SIBLINGS = {
+    word: (*ATTRIBUTES.get(word, ()), *BUILTINS.get(word, ())) for word in ATTRIBUTES | BUILTINS
+}
+"""Words by those that people take them for."""
 _COMPARED = frozenset({"==", "!=", "<=", ">="})
 
 
@@ -190,72 +194,48 @@ class Features:
         new = command.text
         if command.verb == "REPW":
             new = was.text.replace(command.source, command.text, 1)
-        now = _line(new)
-        a, b = was.tokens, now.tokens
-        most = min(len(a), len(b))
-        head = 0
-        while head < most and a[head].text == b[head].text:
-            head += 1
-        tail = 0
-        while tail < most - head and a[-1 - tail].text == b[-1 - tail].text:
-            tail += 1
-        gone, come = a[head : len(a) - tail], b[head : len(b) - tail]
-        if not gone and not come:
-            return self._moved(command.line, was, now)
-        left = " ".join(was.classes[head : len(a) - tail][:_MOST])
-        right = " ".join(now.classes[head : len(b) - tail][:_MOST])
-        edit = f"{left} > {right}"
-        kinds = f"{' '.join(t.kind for t in gone[:3])} > {' '.join(t.kind for t in come[:3])}"
-        before = was.classes[head - 1] if head else "^"
-        after = was.classes[len(a) - tail] if tail else "$"
+        edit = _edit(was.text, new)
+        if edit is None:
+            return self._moved(command.line, was, _line(new))
+        sign = self.signs[0]
         found = [
-            *self._signed(edit),
-            *self._signed(kinds),
-            *self._signed(f"{_few(len(gone))} > {_few(len(come))}"),
-            f"{edit} | {before} _ {after}",
-            f"{kinds} | {before} _ {after}",
-            f"{edit} | {was.head}",
-            f"{kinds} | {was.head}",
-            *self._place(command.line, kinds),
-            *self._paired(_pairs(a, head, tail), _pairs(b, head, tail)),
-            *self._names(gone, come, was, kinds),
+            *edit.words,
+            *edit.signed,
+            *[f"{word} | {sign}" for word in edit.signed],
+            *self._place(command.line, edit.kinds),
+            *self._paired(edit),
+            *self._names(edit, was),
         ]
         if len(self.signs) > 1:
-            found.append(f"{edit} | and {self.signs[1]}")
-        if was.indent != now.indent:
-            found.append("and moved")
-        if self._is_expected(come):
-            found.append("brings what is expected")
-        if self._is_expected(gone):
-            found.append("takes what is expected")
+            found.append(f"{edit.signed[0]} | and {self.signs[1]}")
+        if self.expected:
+            if self._is_expected(edit.come):
+                found.append("brings what is expected")
+            if self._is_expected(edit.gone):
+                found.append("takes what is expected")
         return found
 
     def _is_expected(self, tokens: Sequence[Token]) -> bool:
         """Whether a value that a call should have is among them."""
         return any(token.text.replace('"', "'") in self.expected for token in tokens)
 
-    def _paired(
-        self, old: Sequence[tuple[str, str]], new: Sequence[tuple[str, str]]
-    ) -> Iterator[str]:
+    def _paired(self, edit: _Edit) -> Iterator[str]:
         """Whether what stands side by side does so elsewhere in the window."""
-        known = [self.pairs[pair] for pair in new]
-        yield f"pairs {_few(min(self.pairs[p] for p in old) - 1)} {_few(min(known))}"
-        yield f"new pairs {sum(not n for n in known[:4])}"
+        known = [self.pairs[pair] for pair in edit.new]
+        yield f"pairs {_few(min([self.pairs[p] for p in edit.old]) - 1)} {_few(min(known))}"
+        yield f"new pairs {known[:4].count(0)}"
 
-    def _names(
-        self, gone: Sequence[Token], come: Sequence[Token], line: _Line, kinds: str
-    ) -> Iterator[str]:
+    def _names(self, edit: _Edit, line: _Line) -> Iterator[str]:
         """How often the names occur that an edit takes away and brings."""
-        here = [t.text for t in line.tokens if t.kind == "name"]
-        old = [t.text for t in gone if t.kind == "name"]
-        new = [t.text for t in come if t.kind == "name"]
+        old, new = edit.takes, edit.brings
         for verb, names in (("takes", old), ("brings", new)):
             for name in names[:3]:
                 if verb == "brings" and name in BUILTIN_NAMES:
                     continue
                 times = _few(self.count[name])
-                yield f"{verb} {times} | {kinds}"
-                yield f"{verb} {times} here {_few(here.count(name))}"
+                here = sum(token.kind == "name" and token.text == name for token in line.tokens)
+                yield f"{verb} {times} | {edit.kinds}"
+                yield f"{verb} {times} here {_few(here)}"
                 if name in self.said:
                     yield f"{verb} what is said | {self.signs[0]}"
         if len(old) == 1 and len(new) == 1:
@@ -277,6 +257,80 @@ class Features:
             f"move {word} {was.head} after {above.head} before {below.head}",
             *self._place(number, f"move {word}"),
         ]
+
+
+class _Edit(NamedTuple):
+    """What is to be said of a change of one line, wherever it stands: the same lines come again in
+    every state of a search."""
+
+    gone: Sequence[Token]
+    come: Sequence[Token]
+    kinds: str
+    words: Sequence[str]
+    """Features."""
+    signed: Sequence[str]
+    """Features that are features together with what the checks say, too."""
+    takes: Sequence[str]
+    """Names."""
+    brings: Sequence[str]
+    old: Sequence[tuple[str, str]]
+    """Neighbours of which at least one is taken away, or those between which something comes."""
+    new: Sequence[tuple[str, str]]
+    """Neighbours of which at least one is brought, or those between which nothing is left."""
+
+
+@lru_cache(maxsize=8192)
+def _edit(old: str, new: str) -> _Edit | None:
+    """None where the tokens stay as they are."""
+    was, now = _line(old), _line(new)
+    a, b = was.tokens, now.tokens
+    most = min(len(a), len(b))
+    head = 0
+    while head < most and a[head].text == b[head].text:
+        head += 1
+    tail = 0
+    while tail < most - head and a[-1 - tail].text == b[-1 - tail].text:
+        tail += 1
+    gone, come = a[head : len(a) - tail], b[head : len(b) - tail]
+    if not gone and not come:
+        return None
+    left = " ".join(was.classes[head : len(a) - tail][:_MOST])
+    right = " ".join(now.classes[head : len(b) - tail][:_MOST])
+    edit = f"{left} > {right}"
+    kinds = f"{' '.join(t.kind for t in gone[:3])} > {' '.join(t.kind for t in come[:3])}"
+    before = was.classes[head - 1] if head else "^"
+    after = was.classes[len(a) - tail] if tail else "$"
+    words = [
+        f"{edit} | {before} _ {after}",
+        f"{kinds} | {before} _ {after}",
+        f"{edit} | {was.head}",
+        f"{kinds} | {was.head}",
+    ]
+    if was.indent != now.indent:
+        words.append("and moved")
+    signed = [edit, kinds, f"{_few(len(gone))} > {_few(len(come))}"]
+    if len(gone) == len(come) == 1 and come[0].text in SIBLINGS.get(gone[0].text, ()):
+        signed.append(f"sibling {gone[0].kind}")
+    if gone and _is_repeated(a, head, len(a) - tail):
+        signed.append(f"repeated {' '.join(t.kind for t in gone[:3])}")
+    return _Edit(
+        gone,
+        come,
+        kinds,
+        words,
+        signed,
+        [t.text for t in gone if t.kind == "name"],
+        [t.text for t in come if t.kind == "name"],
+        _pairs(a, head, tail),
+        _pairs(b, head, tail),
+    )
+
+
+def _is_repeated(tokens: Sequence[Token], start: int, end: int) -> bool:
+    """Whether a run of tokens, with its neighbours, stands on the line once more."""
+    texts = ["", *(token.text for token in tokens), ""]
+    run = texts[start : end + 2]
+    return sum(texts[i : i + len(run)] == run for i in range(len(texts) - len(run) + 1)) > 1
 
 
 def _pairs(tokens: Sequence[Token], head: int, tail: int) -> list[tuple[str, str]]:

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from editloop.commands import Command, parse
 from editloop.engine import ContextTooSmall, Engine
 from editloop.engine.chat import ChatDialect
 from editloop.engine.compact import CompactDialect, LegalCommand
 from editloop.engine.errors import NoChatTemplate, OnlyIllegalText, UnknownToken
-from editloop.engine.policy import LIKELY, ModelPolicy, make_policy
+from editloop.engine.policy import FLOOR, LIKELY, ModelPolicy, best_first, make_policy
 from editloop.moves import moves
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
@@ -135,6 +137,29 @@ def test_proposals_come_in_order_and_once(compact: Engine) -> None:
     commands = [proposal.command for proposal in found]
     assert len(set(commands)) == len(commands)
     assert set(choice) <= set(commands)
+
+
+@given(
+    st.dictionaries(st.integers(1, 30), st.floats(-30, 0), max_size=12),
+    st.dictionaries(st.integers(1, 30), st.floats(-14, 0), max_size=12),
+)
+def test_moves_come_in_the_order_of_both(prior: dict[int, float], model: dict[int, float]) -> None:
+    own = {Command("DELL", line): score for line, score in prior.items()}
+    said = {Command("DELL", line): score for line, score in model.items() if line in prior}
+    mean = {c: (max(said.get(c, FLOOR), FLOOR) + own[c]) / 2 for c in own}
+    told = sorted(((c, s) for c, s in said.items() if s > FLOOR), key=lambda item: -item[1])
+    found = list(best_first(own, told, said))
+    assert {p.command: p.log_prob for p in found} == pytest.approx(mean)
+    assert [p.log_prob for p in found] == sorted(mean.values(), reverse=True)
+
+
+def test_the_model_is_heard_no_longer_than_needed() -> None:
+    a, b, c = (Command("DELL", line) for line in (1, 2, 3))
+    told = iter([(b, -1.0), (a, -2.0), (c, -3.0)])
+    found = best_first({a: -0.1, b: -4.0, c: -8.0}, told, (a, b, c))
+    assert next(found).command == a  # of c it cannot say enough
+    assert next(found).command == b
+    assert next(told) == (c, -3.0)
 
 
 def test_greedy_command_is_legal(compact: Engine) -> None:
