@@ -18,8 +18,9 @@ class Weights:
 
     rank: float = 0.5
     """Cost of an edge's rank r among its siblings: ``rank * log(1 + r)``."""
-    passed: float = 0.0
-    """Gained where a check newly passes; the step's own log-probability is forgiven."""
+    further: float = 2.0
+    """Gained for each check but the first that newly passes; where one does, the step's own
+    log-probability is forgiven."""
     partial: float = -1.0
     """The same where a larger share of a check passes: often a coincidence, so it costs."""
     share: float = 1.5
@@ -43,30 +44,52 @@ class Weights:
     """Gained by progress of a step that no policy was asked about: the next such step is next."""
     certain: float = 2.0
     """Cost of such a step after which the checks say something else, no worse."""
+    again: float = 3.0
+    """Cost of a step after which other lines raise what some raised before: the same mistake."""
+    onward: float = 8.0
+    """Cost of a step after which the lines that raised something no longer do."""
     stall: float = 20.0
-    """Cost of a step without progress."""
+    """Cost of any other step without progress."""
     same: float = 22.0
     """Cost of a step after which the checks say exactly what they said before."""
     worse: float = 24.0
     """Cost of a step after which the verdict is worse."""
 
 
-def step_value(before: Verdict, after: Verdict, log_prob: float, weights: Weights) -> float:
-    """What a step adds to the priority of what follows it."""
+def step_value(
+    before: Verdict, after: Verdict, log_prob: float, weights: Weights, *, in_place: bool = True
+) -> float:
+    """What a step adds to the priority of what follows it; ``in_place``: no line moved by it."""
     if (gained := gain(before, after, weights)) is not None:
         return gained
     if after.progress < before.progress:
         return log_prob - weights.worse
+    if log_prob < 0 and in_place and (further := _moved_on(before, after, weights)) is not None:
+        return log_prob - further
     if [f.text for f in before.findings] == [f.text for f in after.findings]:
         return log_prob - weights.same
     return -weights.certain if log_prob == 0 else log_prob - weights.stall
+
+
+def _moved_on(before: Verdict, after: Verdict, weights: Weights) -> float | None:
+    """The cost where no line raises any more that did, None where one does or none did."""
+    old, new = _raised(before), _raised(after)
+    if not old or old.keys() & new.keys():
+        return None
+    return weights.again if set(old.values()) & set(new.values()) else weights.onward
+
+
+def _raised(verdict: Verdict) -> dict[int, str]:
+    """What the tests say was raised, by line."""
+    found = ((f.line, RAISES.search(f.text)) for f in verdict.findings)
+    return {line: what[1] for line, what in found if what and line is not None}
 
 
 def gain(before: Verdict, after: Verdict, weights: Weights) -> float | None:
     """What progress is worth; None where there is none."""
     (rank, share), (new_rank, new_share) = before.progress, after.progress
     if new_rank > rank:
-        return weights.passed + weights.share * new_share
+        return weights.further * (new_rank - rank - 1) + weights.share * new_share
     if new_rank == rank and new_share > share:
         return weights.partial + weights.share * (new_share - share)
     old, new = _syntax_place(before), _syntax_place(after)
@@ -74,7 +97,7 @@ def gain(before: Verdict, after: Verdict, weights: Weights) -> float | None:
     return weights.moved if moved else None
 
 
-RAISES = re.compile(r"-> \w+(?:Error|Exception)\b")
+RAISES = re.compile(r"-> (\w+(?:Error|Exception)\b.*?)(?:, expected |$)")
 
 
 def _syntax_place(verdict: Verdict) -> tuple[bool, int] | None:

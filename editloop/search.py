@@ -340,7 +340,8 @@ class _Search:
 
     def _value(self, parent: Node, edge: Edge, verdict: Verdict) -> float:
         weights = self.weights
-        value = step_value(parent.verdict, verdict, edge.log_prob, weights)
+        in_place = all(command.verb in ("REPL", "REPW") for command in edge.step)
+        value = step_value(parent.verdict, verdict, edge.log_prob, weights, in_place=in_place)
         if gain(parent.verdict, verdict, weights) is None:
             return value
         if edge.log_prob == 0:

@@ -293,6 +293,36 @@ def test_step_values_are_ordered() -> None:
     assert step_value(broken(3), broken(2), -6.0, w) < -6.0
 
 
+def test_execution_that_comes_further_is_worth_something() -> None:
+    """The same mistake on another line more than another mistake there; and that no line that
+    raised something does so any more is to be seen only where lines keep their places."""
+
+    def raising(*places: tuple[int, str]) -> Verdict:
+        found = tuple(Finding(f"f(1) -> TypeError: {text}, expected 2", n) for n, text in places)
+        tests = CheckResult("tests", 0, 3, found or (Finding("f(1) -> 1, expected 2"),))
+        return Verdict((CheckResult("syntax", 1, 1), tests), complete=True)
+
+    w = Weights()
+    before = raising((4, "no number"))
+    again = step_value(before, raising((6, "no number")), -2.0, w)
+    other = step_value(before, raising((6, "no text")), -2.0, w)
+    wrong = step_value(before, raising(), -2.0, w)
+    there = step_value(before, raising((4, "no text")), -2.0, w)
+    moved = step_value(before, raising((6, "no number")), -2.0, w, in_place=False)
+    assert again > other == wrong > there > moved
+
+
+def test_each_check_that_newly_passes_counts() -> None:
+    def upto(rank: int) -> Verdict:
+        names = ("syntax", "static", "tests")[: rank + 1]
+        checks = [CheckResult(name, int(at < rank), 1) for at, name in enumerate(names)]
+        return Verdict(tuple(checks), complete=rank == 2)
+
+    w = Weights()
+    one, two = (step_value(upto(0), upto(rank), -2.0, w) for rank in (1, 2))
+    assert two > one > -2.0
+
+
 def test_normalized_ignores_blank_lines_and_comments() -> None:
     base = normalized(_open("x = 1\ny = '#'\n"))
     assert base == normalized(_open("x = 1  # one\n\n# two\ny = '#'  \n"))
