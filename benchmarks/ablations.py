@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -31,7 +32,7 @@ from editloop.engine.policy import Dialect, ModelPolicy, load_policy
 from editloop.models import find_model
 from editloop.moves.lexer import shape
 from editloop.policy import Policy, Proposal, UniformPolicy
-from editloop.prior import PriorPolicy, shipped
+from editloop.prior import SIZE, Prior, PriorPolicy, shipped
 from editloop.state import EditState, apply
 from editloop.tasks import Task, TaskError, read_tasks
 from editloop.text import Snapshot
@@ -161,6 +162,7 @@ def variants(models: Sequence[str]) -> Iterator[tuple[str, Policy, bool]]:
     yield "whole", whole, False
     yield "uniform order", UniformPolicy(), False
     yield "prior's order", PriorPolicy(shipped()), False
+    yield "no prior", ModelPolicy(engine, dialect, prior=Prior(np.zeros(SIZE, np.float32))), False
     yield "n-gram order", NgramPolicy(), False
     yield "no free text", ModelPolicy(engine, dialect, free_samples=0), False
     yield "no move generator", NoMoves(engine, dialect, free_samples=32), False

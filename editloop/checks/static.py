@@ -24,6 +24,12 @@ from editloop.stdlib import exports
 _DOCUMENT = "file:///module.py"
 _UNSURE = "F405"
 """A name that nothing binds, unless ``from module import *`` does."""
+_STEADY = frozenset(
+    ("bisect", "cmath", "collections", "copy", "dataclasses", "datetime", "decimal", "enum")
+    + ("fractions", "functools", "heapq", "itertools", "math", "operator", "random", "re")
+    + ("statistics", "string", "typing")
+)
+"""Modules that have the same names on every system, as ``os`` and ``ctypes`` have not."""
 _STARS = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]*\*", re.MULTILINE)
 
 
@@ -185,11 +191,11 @@ def _settled(found: Iterable[Diagnostic], source: str) -> Iterator[Diagnostic]:
 
 @lru_cache(maxsize=64)
 def _star_names(modules: Sequence[str]) -> frozenset[str] | None:
-    """What star imports of these modules bind; None where one is not of the standard library.
+    """What star imports of these modules bind; None where that is not known for one of them.
 
     What this Python's modules have is known, too, as far as they are loaded: releases add names.
     """
-    if not all(module in exports() for module in modules):
+    if not _STEADY.issuperset(modules):
         return None
     loaded = (dir(sys.modules[module]) for module in modules if module in sys.modules)
     return frozenset().union(*(exports()[module] for module in modules), *loaded)
