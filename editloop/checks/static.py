@@ -24,11 +24,11 @@ from editloop.stdlib import exports
 _DOCUMENT = "file:///module.py"
 _UNSURE = "F405"
 """A name that nothing binds, unless ``from module import *`` does."""
-_STEADY = frozenset(
-    ("bisect", "cmath", "collections", "copy", "dataclasses", "datetime", "decimal", "enum")
-    + ("fractions", "functools", "heapq", "itertools", "math", "operator", "random", "re")
-    + ("statistics", "string", "typing")
-)
+_STEADY = {
+    *("bisect", "cmath", "collections", "copy", "dataclasses", "datetime", "decimal", "enum"),
+    *("fractions", "functools", "heapq", "itertools", "math", "operator", "random", "re"),
+    *("statistics", "string", "typing"),
+}
 """Modules that have the same names on every system, as ``os`` and ``ctypes`` have not."""
 _STARS = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]*\*", re.MULTILINE)
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from editloop.cli import app
-from editloop.commands import Command
+from editloop.commands import Command, edit_line
 from editloop.moves import moves
 from editloop.policy import Proposal
 from editloop.prior import SIZE, Prior, PriorPolicy, shipped
@@ -77,6 +77,25 @@ def test_features_of_a_command(command: Command, feature: str) -> None:
     if command.line == 4 and command.verb == "REPW":
         feature = "name > name | +="
     assert feature in found
+
+
+@pytest.mark.parametrize(
+    ("new", "feature"),
+    [
+        ("fib(n - 1) + fib(n - 2) + max(n, 0)", "repeated number"),
+        ("fib(n - 1) + fib(n - 1) + min(n, 0)", "sibling name"),
+        ("fib(n - 1) + fib(n - 1) + max(n, 1)", None),
+        ("fib(n - 1) + fib(n - 1) + fib(n, 0)", None),
+    ],
+)
+def test_words_that_people_mix_up_and_what_a_line_has_twice_are_features(
+    new: str, feature: str | None
+) -> None:
+    line = "    return fib(n - 1) + fib(n - 1) + max(n, 0)"
+    _, observation = seen(f"def fib(n):\n{line}\n")
+    found = Features(observation).of(edit_line(2, line, f"    return {new}"))
+    told = {word for word in found if word.startswith(("repeated", "sibling"))}
+    assert told == ({feature, f"{feature} | nothing"} if feature else set())
 
 
 def test_a_programs_own_words_are_no_features() -> None:
