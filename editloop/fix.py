@@ -4,17 +4,15 @@ server both come through here; nothing is written.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
-from editloop.checks.plans import TestPlan, plan_asserts, plan_doctests
+from editloop.checks.plans import plan_asserts
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
-from editloop.checks.testdoc import DocGroup
-from editloop.definitions import Definition, definitions
+from editloop.doctests import docstrings, doctest_checks, documented
 from editloop.policy import Policy
 from editloop.region import opener, window
 from editloop.repair import Repair, repair
@@ -22,10 +20,7 @@ from editloop.sandbox import SandboxPool
 from editloop.search import Budget, Progress
 from editloop.state import EditState
 from editloop.text import Snapshot
-from editloop.verify import Check, Limits, TestCheck, Verifier
-
-_ALL_OTHERS = Limits(cpu_seconds=5.0, wall_seconds=20.0)
-_QUOTE = re.compile(r"\s+[rR]?(\"\"\"|''')")
+from editloop.verify import Check, TestCheck, Verifier
 
 
 class RequestError(ValueError):
@@ -81,7 +76,7 @@ def fix(
     line = _line_to_fix(request, tools)
     view = _view(request, line, tools)
     inside = set(view)
-    examples = _doctest_checks(document, inside, tools)
+    examples = doctest_checks(document, inside, tools.pool)
     verifying = partial(
         Verifier,
         document.text,
@@ -183,7 +178,7 @@ def suspects(document: Snapshot, tools: Tools) -> Iterator[Suspect]:
     for diagnostic in tools.static.check(document.text) if tools.static else ():
         if diagnostic.is_error:
             yield Suspect(diagnostic.line, f"{diagnostic.code} {diagnostic.message}")
-    for definition, check in _documented(document, tools):
+    for definition, check in documented(document, tools.pool):
         if not check.run(document.text, None).passed:
             name = definition.name if definition else "the module"
             line = definition.header if definition else check.plan.groups[0][0].line - 1
@@ -206,101 +201,3 @@ def _asked(request: Request, tools: Tools) -> list[tuple[str, str]]:
         for found in tools.static.check(request.document.text)
         if found.code == request.asked and found.line == request.line
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Examples:
-    """Doctests: ``known`` are those of the window and those outside that pass already and have to
-    go on; of ``unknown`` nobody knows, since the document does not parse."""
-
-    known: tuple[Check, ...] = ()
-    unknown: tuple[Check, ...] = ()
-
-
-def _doctest_checks(document: Snapshot, view: set[int], tools: Tools) -> _Examples:
-    if tools.pool is None:
-        return _Examples()
-    if view.issuperset(range(len(document.lines))):
-        plan = plan_doctests(_doctest_source(document))
-        whole = TestCheck("doctests", plan, tools.pool) if plan else None
-        return _Examples((whole.calibrated(document.text),) if whole else ())
-    parses = check_syntax(document.text) is None
-    inside: list[Check] = []
-    others: list[DocGroup] = []
-    for definition, check in _documented(document, tools):
-        shown = definition is not None and {definition.header, definition.stop - 1} <= view
-        if shown:
-            inside.append(check.calibrated(document.text))
-        elif not parses or check.run(document.text, None).passed:
-            others += check.plan.groups
-    if not others:
-        return _Examples(tuple(inside))
-    plan = TestPlan("doctests", groups=tuple(others))
-    rest = TestCheck("doctests", plan, tools.pool, limits=_ALL_OTHERS)
-    if not parses:
-        return _Examples(tuple(inside), (rest,))
-    return _Examples((*inside, rest.calibrated(document.text)))
-
-
-def _documented(document: Snapshot, tools: Tools) -> Iterator[tuple[Definition | None, TestCheck]]:
-    """Functions and classes whose own docstring has examples; None stands for the module."""
-    plan = plan_doctests(_doctest_source(document)) if tools.pool else None
-    if plan is None or tools.pool is None:
-        return
-    found = definitions(document)
-    for group in plan.groups:
-        line = group[0].line - 1
-        around = [d for d in found if d.start <= line < d.stop]
-        own = TestPlan("doctests", groups=(group,))
-        yield (
-            max(around, key=lambda d: d.start, default=None),
-            TestCheck("doctests", own, tools.pool),
-        )
-
-
-def _doctest_source(document: Snapshot) -> str:
-    """A text that parses and holds the document's examples on their lines.
-
-    Of a document that does not parse only headers and docstrings are kept: what should come out of
-    a function is known although the function is broken.
-    """
-    if check_syntax(document.text) is None:
-        return document.text
-    texts = [line.text for line in document.lines]
-    kept = [""] * len(texts)
-    for definition in definitions(document):
-        name = definition.name.rpartition(".")[2]
-        found = _docstring(texts, definition)
-        if found is None or not name.isidentifier():
-            continue
-        if not any(">>>" in texts[i] for i in found):
-            continue
-        lines = [f"def {name}():", *texts[found.start : found.stop]]
-        if check_syntax("\n".join(lines)) is None:
-            kept[definition.header] = lines[0]
-            kept[found.start : found.stop] = lines[1:]
-    return "\n".join(kept)
-
-
-def docstrings(document: Snapshot) -> Iterator[range]:
-    """Docstrings of several lines: no edit of theirs can fix anything, so no window shows them."""
-    texts = [line.text for line in document.lines]
-    for definition in definitions(document):
-        found = _docstring(texts, definition)
-        if found is not None and len(found) > 1:
-            yield found
-
-
-def _docstring(texts: Sequence[str], definition: Definition) -> range | None:
-    """The lines of a docstring below a header; None where it does not clearly begin and end."""
-    start = definition.header + 1
-    while start < definition.stop and not texts[start - 1].rstrip().endswith(":"):
-        start += 1
-    quote = _QUOTE.match(texts[start]) if start < definition.stop else None
-    if quote is None:
-        return None
-    for stop in range(start + 1, definition.stop + 1):
-        body = "\n".join(texts[start:stop]).strip()
-        if body.count(quote[1]) == 2 and body.endswith(quote[1]):
-            return range(start, stop)
-    return None

@@ -15,8 +15,9 @@ from typing import Any
 
 from editloop.checks.static import StaticChecker
 from editloop.definitions import Definition, definitions
+from editloop.doctests import docstrings
 from editloop.edits import unified_diff
-from editloop.fix import Request, Tools, docstrings, fix, suspects
+from editloop.fix import Request, Tools, fix, suspects
 from editloop.outcome import Outcome, edit_rows
 from editloop.policy import Policy, ScriptedPolicy
 from editloop.region import MAX_LINES
