@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
+from editloop.budget import Budget
 from editloop.checks.plans import plan_asserts
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
@@ -17,7 +18,7 @@ from editloop.policy import Policy
 from editloop.region import opener, window
 from editloop.repair import Repair, repair
 from editloop.sandbox import SandboxPool
-from editloop.search import Budget, Progress
+from editloop.solutions import Progress
 from editloop.state import EditState
 from editloop.text import Snapshot
 from editloop.verify import Check, TestCheck, Verifier

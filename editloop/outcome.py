@@ -8,7 +8,7 @@ from typing import Any
 from editloop.edits import minimal_hunks, unified_diff
 from editloop.repair import Repair
 from editloop.sandbox import LevelReport
-from editloop.search import Solution
+from editloop.solutions import Solution
 from editloop.text import Snapshot
 from editloop.verdict import Verdict
 

@@ -13,9 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from editloop.budget import Budget, Stop
 from editloop.policy import Policy, UniformPolicy
 from editloop.prior import PriorPolicy, shipped
-from editloop.search import Budget, Progress, SearchResult, Stop, in_order, search
+from editloop.search import search
+from editloop.solutions import Progress, SearchResult, in_order
 from editloop.state import EditState
 from editloop.verdict import Verdict
 from editloop.verify import Verifier

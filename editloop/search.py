@@ -10,81 +10,25 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from editloop.commands import Command, CommandError, without
-from editloop.edits import edit_characters, edit_size
+from editloop.budget import Budget, Stop
+from editloop.commands import CommandError, without
+from editloop.edits import edit_size
 from editloop.frontier import Edge, Entry, Frontier, Node
 from editloop.loop import summary
 from editloop.moves.context import is_syntax_finding
 from editloop.ordering import RAISES, Weights, gain, normalized, step_value
 from editloop.policy import Cancelled, Policy
+from editloop.solutions import Progress, SearchResult, Solution, in_order
 from editloop.state import EditState, apply
 from editloop.steps import Step, helpful, obvious, ordered, resorts, steps
 from editloop.transcript import Observation, Transcript, observe
 from editloop.verdict import Verdict
 
 Verify = Callable[[EditState], Verdict]
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """Limits, None for no limit; ``turns`` is the depth in steps, 1 means a single command."""
-
-    seconds: float | None = 10.0
-    candidates: int | None = None
-    turns: int = 6
-
-    def after(self, seconds: float) -> Budget:
-        """What is left of it."""
-        return replace(self, seconds=None if self.seconds is None else self.seconds - seconds)
-
-    def half(self) -> Budget:
-        """Half of the seconds and candidates."""
-        seconds = None if self.seconds is None else self.seconds / 2
-        candidates = None if self.candidates is None else (self.candidates + 1) // 2
-        return replace(self, seconds=seconds, candidates=candidates)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a search stands; ``best`` is the summary of the best verdict so far."""
-
-    seconds: float
-    candidates: int
-    turn: int
-    best: str
-    solutions: int
-
-
-@dataclass(frozen=True, slots=True)
-class Solution:
-    """A verified fix; ``candidates`` are those verified until it was found."""
-
-    state: EditState
-    commands: tuple[Command, ...]
-    verdict: Verdict
-    log_prob: float
-    edit_size: int
-    candidates: int
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """Solutions, small and likely edits first: one nat of probability outweighs one token of size,
-    and of equals the one that changes fewer characters is first. Before all others stand those that
-    needed no policy (see ``obvious``): their probability is 1.
-
-    ``reason`` says in words why the search ended.
-    """
-
-    solutions: tuple[Solution, ...]
-    candidates: int
-    turns: int
-    seconds: float
-    reason: str
 
 
 def search(
@@ -111,37 +55,6 @@ def search(
     reason = run.start(first_verdict) or run.go()
     best = in_order(state, run.solutions)[:alternatives]
     return SearchResult(best, run.candidates, run.turns, run.seconds, reason)
-
-
-def in_order(state: EditState, solutions: Iterable[Solution]) -> tuple[Solution, ...]:
-    """What a person takes first is first: what is certain, in its own order, then by size and
-    improbability, then by characters."""
-
-    def appeal(found: Solution) -> tuple[bool, float, int]:
-        if found.log_prob == 0:
-            return False, found.candidates, 0
-        size = found.edit_size - found.log_prob
-        return True, size, edit_characters(state.document, found.state.document)
-
-    return tuple(sorted(solutions, key=appeal))
-
-
-class Stop(threading.Event):
-    """An event that is set when ``cancel`` is, too, and from a moment of ``time.monotonic`` on."""
-
-    def __init__(self, cancel: threading.Event | None, at: float = math.inf) -> None:
-        super().__init__()
-        self._cancel, self._at = cancel, at
-
-    def is_set(self) -> bool:
-        asked = self._cancel is not None and self._cancel.is_set()
-        return asked or super().is_set() or time.monotonic() >= self._at
-
-    def wait(self, timeout: float | None = None) -> bool:
-        end = math.inf if timeout is None else time.monotonic() + timeout
-        while not self.is_set() and (left := end - time.monotonic()) > 0:
-            super().wait(min(left, 0.05))  # what sets ``cancel`` does not wake this one
-        return self.is_set()
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from editloop.budget import Budget
 from editloop.checks.static import StaticChecker
 from editloop.definitions import Definition, definitions
 from editloop.doctests import docstrings
@@ -22,7 +23,7 @@ from editloop.outcome import Outcome, edit_rows
 from editloop.policy import Policy, ScriptedPolicy
 from editloop.region import MAX_LINES
 from editloop.sandbox import Level, LevelReport, SandboxPool, detect_level
-from editloop.search import Budget, Progress
+from editloop.solutions import Progress
 from editloop.suites import Regression
 from editloop.text import Snapshot
 from editloop.verify import Check

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from editloop.bench.results import TaskResult
+from editloop.budget import Budget
 from editloop.checks.plans import TestPlan, plan_tests
 from editloop.checks.static import StaticChecker
 from editloop.checks.testruns import run_plan
@@ -24,7 +25,6 @@ from editloop.policy import Policy, UniformPolicy
 from editloop.prior import PriorPolicy, shipped
 from editloop.repair import repair
 from editloop.sandbox import SandboxPool
-from editloop.search import Budget
 from editloop.state import MAX_VIEW_LINES, EditState
 from editloop.tasks import Task
 from editloop.text import Snapshot

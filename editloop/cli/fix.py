@@ -51,8 +51,8 @@ def fix(
         raise CliError("choose one of --diff, --write and --json")
     if function is not None and line is not None:
         raise CliError("choose one of --function and --line")
+    from editloop.budget import Budget
     from editloop.cli.fix_run import Options, run_fix
-    from editloop.search import Budget
 
     quiet = diff or as_json or not Console(stderr=True).is_terminal
     options = Options(

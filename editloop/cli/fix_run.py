@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from editloop.budget import Budget
 from editloop.checks.static import StaticChecker
 from editloop.cli import CliError
 from editloop.engine.policy import load_policy
@@ -17,7 +18,7 @@ from editloop.models import find_model
 from editloop.outcome import Outcome
 from editloop.policy import Policy
 from editloop.sandbox import Level, SandboxPool, detect_level
-from editloop.search import Budget, Progress
+from editloop.solutions import Progress
 from editloop.suites import find_suites, suite_check
 from editloop.text import Snapshot
 from editloop.verify import Check

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from editloop import repair as repairing
+from editloop.budget import Budget
 from editloop.commands import parse
 from editloop.policy import Cancelled, Proposal, UniformPolicy
 from editloop.repair import Repair, repair
-from editloop.search import Budget
 from editloop.state import EditState
 from editloop.text import Snapshot
 from editloop.verdict import CheckResult, Verdict

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from editloop.budget import Budget
 from editloop.checks.static import StaticChecker
 from editloop.commands import Command, parse
 from editloop.edits import edit_size
 from editloop.ordering import Weights, normalized, step_value
 from editloop.policy import Proposal, ScriptedPolicy, UniformPolicy
-from editloop.search import Budget, Progress, SearchResult, search
+from editloop.search import search
+from editloop.solutions import Progress, SearchResult
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
 from editloop.transcript import Finding, Transcript

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 
+from editloop.budget import Budget
 from editloop.checks.syntax import check_syntax
 from editloop.commands import Command
 from editloop.moves import moves, resorts_in
 from editloop.moves.context import build
 from editloop.moves.small import MAX_EXPRESSIONS, expressions
 from editloop.policy import UniformPolicy
-from editloop.search import Budget, search
+from editloop.search import search
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
 

@@ -1,0 +1,45 @@
+"""How long a search may go on, and when it has to stop."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits, None for no limit; ``turns`` is the depth in steps, 1 means a single command."""
+
+    seconds: float | None = 10.0
+    candidates: int | None = None
+    turns: int = 6
+
+    def after(self, seconds: float) -> Budget:
+        """What is left of it."""
+        return replace(self, seconds=None if self.seconds is None else self.seconds - seconds)
+
+    def half(self) -> Budget:
+        """Half of the seconds and candidates."""
+        seconds = None if self.seconds is None else self.seconds / 2
+        candidates = None if self.candidates is None else (self.candidates + 1) // 2
+        return replace(self, seconds=seconds, candidates=candidates)
+
+
+class Stop(threading.Event):
+    """An event that is set when ``cancel`` is, too, and from a moment of ``time.monotonic`` on."""
+
+    def __init__(self, cancel: threading.Event | None, at: float = math.inf) -> None:
+        super().__init__()
+        self._cancel, self._at = cancel, at
+
+    def is_set(self) -> bool:
+        asked = self._cancel is not None and self._cancel.is_set()
+        return asked or super().is_set() or time.monotonic() >= self._at
+
+    def wait(self, timeout: float | None = None) -> bool:
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while not self.is_set() and (left := end - time.monotonic()) > 0:
+            super().wait(min(left, 0.05))  # what sets ``cancel`` does not wake this one
+        return self.is_set()

@@ -1,0 +1,63 @@
+"""What a search finds, and what of it a person is offered first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from editloop.commands import Command
+from editloop.edits import edit_characters
+from editloop.state import EditState
+from editloop.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a search stands; ``best`` is the summary of the best verdict so far."""
+
+    seconds: float
+    candidates: int
+    turn: int
+    best: str
+    solutions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A verified fix; ``candidates`` are those verified until it was found."""
+
+    state: EditState
+    commands: tuple[Command, ...]
+    verdict: Verdict
+    log_prob: float
+    edit_size: int
+    candidates: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Solutions, small and likely edits first: one nat of probability outweighs one token of size,
+    and of equals the one that changes fewer characters is first. Before all others stand those that
+    needed no policy (see ``obvious``): their probability is 1.
+
+    ``reason`` says in words why the search ended.
+    """
+
+    solutions: tuple[Solution, ...]
+    candidates: int
+    turns: int
+    seconds: float
+    reason: str
+
+
+def in_order(state: EditState, solutions: Iterable[Solution]) -> tuple[Solution, ...]:
+    """What a person takes first is first: what is certain, in its own order, then by size and
+    improbability, then by characters."""
+
+    def appeal(found: Solution) -> tuple[bool, float, int]:
+        if found.log_prob == 0:
+            return False, found.candidates, 0
+        size = found.edit_size - found.log_prob
+        return True, size, edit_characters(state.document, found.state.document)
+
+    return tuple(sorted(solutions, key=appeal))
