@@ -44,8 +44,8 @@ class Repair:
 
 
 SWITCH_SECONDS = 0.0005
-"""Where two searches share Python's lock, the policy's asks for it after each decode, and would wait
-for ten times as long by default: a sixth fewer states in the same time."""
+"""Where two searches share Python's lock, the policy's asks for it after each decode. By default it
+would wait ten times as long: a sixth fewer states in the same time."""
 HEAD_START = 1.0
 """Seconds that the policy's search is alone. What it finds by then is what a person would take;
 where tests are weak, others find something worse as fast."""
