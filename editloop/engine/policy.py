@@ -263,7 +263,7 @@ def best_first(
         left.discard(command)
         while most and most[-1] not in left:
             most.pop()
-        bound = (said + own[most[-1]]) / 2 if most else -math.inf
+        bound = (max(said, FLOOR) + own[most[-1]]) / 2 if most else -math.inf
         while heap and -heap[0][0] >= bound:
             yield pop()
     for command in own:

@@ -147,7 +147,7 @@ def test_moves_come_in_the_order_of_both(prior: dict[int, float], model: dict[in
     own = {Command("DELL", line): score for line, score in prior.items()}
     said = {Command("DELL", line): score for line, score in model.items() if line in prior}
     mean = {c: (max(said.get(c, FLOOR), FLOOR) + own[c]) / 2 for c in own}
-    told = sorted(((c, s) for c, s in said.items() if s > FLOOR), key=lambda item: -item[1])
+    told = sorted(said.items(), key=lambda item: -item[1])
     found = list(best_first(own, told, said))
     assert {p.command: p.log_prob for p in found} == pytest.approx(mean)
     assert [p.log_prob for p in found] == sorted(mean.values(), reverse=True)
