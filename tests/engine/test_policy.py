@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from editloop.commands import Command, parse
@@ -140,9 +140,10 @@ def test_proposals_come_in_order_and_once(compact: Engine) -> None:
 
 
 @given(
-    st.dictionaries(st.integers(1, 30), st.floats(-30, 0), max_size=12),
-    st.dictionaries(st.integers(1, 30), st.floats(-14, 0), max_size=12),
+    st.dictionaries(st.integers(1, 6), st.floats(-30, 0)),
+    st.dictionaries(st.integers(1, 6), st.floats(2 * FLOOR, 0)),
 )
+@example({1: -1.0, 2: -0.5}, {1: FLOOR - 2, 2: FLOOR - 3})
 def test_moves_come_in_the_order_of_both(prior: dict[int, float], model: dict[int, float]) -> None:
     own = {Command("DELL", line): score for line, score in prior.items()}
     said = {Command("DELL", line): score for line, score in model.items() if line in prior}
