@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
+from editloop.edits import common_ends
+
 Verb = Literal["REPL", "ADDL", "DELL", "REPW", "EXIT"]
 VERBS: tuple[Verb, ...] = ("REPL", "ADDL", "DELL", "REPW", "EXIT")
 _SEPARATOR = " >>>"
@@ -109,12 +111,7 @@ def _smallest(old: str, new: str) -> tuple[str, str] | None:
     if old[:indent_old] != new[:indent_new] or old == new or not old.strip():
         return None
     a, b = _TOKEN.findall(old), _TOKEN.findall(new)
-    head = 0
-    while head < min(len(a), len(b)) and a[head] == b[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(a), len(b)) - head and a[-1 - tail] == b[-1 - tail]:
-        tail += 1
+    head, tail = common_ends(a, b)
     start, stop = head, len(a) - tail
     while True:
         source = "".join(a[start:stop])

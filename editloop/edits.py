@@ -34,10 +34,8 @@ def edit_size(before: Snapshot, after: Snapshot) -> int:
     """Tokens inserted plus tokens deleted; an indentation is a token, other white space is none."""
     old, new = _trim(before.lines, after.lines)
     a, b = _tokens(old), _tokens(new)
-    head = common_prefix(a, b)
-    a, b = a[head:], b[head:]
-    tail = common_prefix(a[::-1], b[::-1])
-    a, b = a[: len(a) - tail], b[: len(b) - tail]
+    head, tail = common_ends(a, b)
+    a, b = a[head : len(a) - tail], b[head : len(b) - tail]
     return len(a) + len(b) - 2 * _longest_common(a, b)
 
 
@@ -96,10 +94,8 @@ def unified_diff(before: Snapshot, after: Snapshot, path: str) -> str:
 
 
 def _trim(old: Sequence[Line], new: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:
-    head = common_prefix(old, new)
-    old, new = old[head:], new[head:]
-    tail = common_prefix(old[::-1], new[::-1])
-    return old[: len(old) - tail], new[: len(new) - tail]
+    head, tail = common_ends(old, new)
+    return old[head : len(old) - tail], new[head : len(new) - tail]
 
 
 def _tokens(lines: Iterable[Line]) -> list[str]:
@@ -120,6 +116,12 @@ def common_prefix(a: Sequence[object], b: Sequence[object]) -> int:
             break
         count += 1
     return count
+
+
+def common_ends(a: Sequence[object], b: Sequence[object]) -> tuple[int, int]:
+    """The lengths of the common prefix and of the common suffix of what follows it."""
+    head = common_prefix(a, b)
+    return head, common_prefix(a[head:][::-1], b[head:][::-1])
 
 
 def _longest_common(a: Sequence[str], b: Sequence[str]) -> int:

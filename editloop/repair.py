@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from editloop.budget import Budget, Stop
@@ -66,9 +67,9 @@ def repair(
 ) -> Repair:
     """Verify the state as it is (``before``, when known), and search for fixes where it fails.
 
-    ``workers`` - 1 searches in uniform order join that of the policy, and the first with a fix
-    ends all. With a limit of candidates none does, and the result depends on the arguments alone.
-    Raises EngineError.
+    ``workers`` - 1 further searches join that of the policy (see ``_beside``), and the first with a
+    fix ends all. With a limit of candidates none does, and the result depends on the arguments
+    alone. Raises EngineError.
     """
     before = before or verifier.verify(state.text, cancel)
     if before.passed:
@@ -83,28 +84,15 @@ def repair(
             known[key] = verifier.verify(candidate.text, stop), len(known) + 1
         return known[key][0]
 
-    def run(
-        policy: Policy,
-        budget: Budget,
-        seed: int,
-        on_progress: Callable[[Progress], None] | None = None,
-    ) -> SearchResult:
-        return search(
-            state,
-            policy,
-            verify,
-            budget=budget,
-            seed=seed,
-            alternatives=alternatives,
-            cancel=stop,
-            on_progress=on_progress,
-            first_verdict=before,
-        )
+    run = partial(
+        search, state, verify=verify, alternatives=alternatives, cancel=stop, first_verdict=before
+    )
 
     def join(number: int) -> SearchResult | None:
         if stop.wait(HEAD_START):
             return None
-        found = run(_beside(policy, number), budget.after(HEAD_START), seed + number)
+        left = budget.after(HEAD_START)
+        found = run(policy=_beside(policy, number), budget=left, seed=seed + number)
         if found.solutions:
             stop.set()
         return found
@@ -115,7 +103,7 @@ def repair(
     with ThreadPoolExecutor(workers) as executor:
         joined = [executor.submit(join, number) for number in others]
         try:
-            results = [run(policy, budget, seed, on_progress)]
+            results = [run(policy=policy, budget=budget, seed=seed, on_progress=on_progress)]
         finally:
             stop.set()
         results += [found for one in joined if (found := one.result()) is not None]

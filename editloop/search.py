@@ -18,7 +18,7 @@ from editloop.budget import Budget, Stop
 from editloop.commands import CommandError, without
 from editloop.edits import edit_size
 from editloop.frontier import Edge, Entry, Frontier, Node
-from editloop.loop import summary
+from editloop.loop import Verify, summary
 from editloop.moves.context import is_syntax_finding
 from editloop.ordering import RAISES, Weights, gain, normalized, step_value
 from editloop.policy import Cancelled, Policy
@@ -27,8 +27,6 @@ from editloop.state import EditState, apply
 from editloop.steps import Step, helpful, obvious, ordered, resorts, steps
 from editloop.transcript import Observation, Transcript, observe
 from editloop.verdict import Verdict
-
-Verify = Callable[[EditState], Verdict]
 
 
 def search(

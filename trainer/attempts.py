@@ -21,7 +21,7 @@ from editloop.engine.chat import ChatDialect
 from editloop.engine.compact import CompactDialect
 from editloop.engine.constraint import Constraint, FreeText
 from editloop.engine.policy import ModelPolicy, make_policy
-from editloop.loop import run_episode
+from editloop.loop import Verify, run_episode
 from editloop.moves import moves_in
 from editloop.moves.context import build
 from editloop.state import MAX_VIEW_LINES, EditState
@@ -60,9 +60,6 @@ class _Result:
     rewarded: bool
     tokens: int
     turns: int
-
-
-Verify = Callable[[EditState], Verdict]
 
 
 class Player(Protocol):

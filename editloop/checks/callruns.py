@@ -79,14 +79,14 @@ def run_calls(
             position += len(check.exprs)
             if outcome.status != "pass":
                 break
-        position = starts_after(test, tests)
+        position = _starts_after(test, tests)
         if outcome.status != "pass" and limits.stop and broken is None:
             yield outcome
             return
         yield outcome
 
 
-def starts_after(test: PlannedTest, tests: Sequence[PlannedTest]) -> int:
+def _starts_after(test: PlannedTest, tests: Sequence[PlannedTest]) -> int:
     """Index of the first call after a test's own."""
     position = 0
     for one in tests:

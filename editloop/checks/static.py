@@ -179,12 +179,12 @@ class StaticChecker:
 
 def _settled(found: Iterable[Diagnostic], source: str) -> Iterator[Diagnostic]:
     """Those of our rules; of names that a star import may bind, those that none does."""
+    known = _star_names(tuple(_STARS.findall(source)))
     for diagnostic in found:
         if diagnostic.code.startswith((*ERROR_RULES, *HINT_RULES)):
             yield diagnostic
         elif diagnostic.code == _UNSURE:
             name = diagnostic.message.split("`")[1]
-            known = _star_names(tuple(_STARS.findall(source)))
             if known is not None and name not in known:
                 yield replace(diagnostic, code="F821", message=f"Undefined name `{name}`")
 

@@ -119,7 +119,9 @@ class ModelPolicy:
         )
         with closing(ranked):
             told = takewhile(lambda said: said[1] > FLOOR, ranked)
-            best = best_first(own, ((rows[at][0], score) for at, score in told), dict(rows))
+            best = best_first(
+                own, ((rows[at][0], score) for at, score in told), [m for m, _ in rows]
+            )
             given: set[Command] = set()
             rest: Iterator[Proposal] = iter(())
             for found in best:

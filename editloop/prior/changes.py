@@ -4,12 +4,12 @@ program's own words, but for names that are counted elsewhere.
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from editloop.edits import common_ends
 from editloop.moves.lexer import Token, lex
 from editloop.moves.tables import ATTRIBUTES, BUILTIN_NAMES, BUILTINS
 
@@ -36,12 +36,11 @@ class Line(NamedTuple):
     indent: int
     tokens: tuple[Token, ...]
     classes: tuple[str, ...]
-    first: str
     head: str
     opens: bool
 
 
-NOTHING = Line("", -1, (), (), "", "nothing", False)
+NOTHING = Line("", -1, (), (), "nothing", False)
 
 
 @lru_cache(maxsize=16384)
@@ -49,13 +48,11 @@ def line_of(text: str) -> Line:
     """Remembered: most lines of a state are those of the one before."""
     tokens = lex(text)
     code = tokens[:-1] if tokens and tokens[-1].kind == "comment" else tokens
-    first = tokens[0].text if tokens else ""
     return Line(
         text,
         len(text) - len(text.lstrip()),
         tokens,
         tuple(_class(tokens, i) for i in range(len(tokens))),
-        first if keyword.iskeyword(first) else "",
         _head(tokens),
         bool(code) and code[-1].text == ":",
     )
@@ -110,13 +107,7 @@ def edit_of(old: str, new: str) -> Edit | None:
     """What turns one line into another; None where the tokens stay as they are."""
     was, now = line_of(old), line_of(new)
     a, b = was.tokens, now.tokens
-    most = min(len(a), len(b))
-    head = 0
-    while head < most and a[head].text == b[head].text:
-        head += 1
-    tail = 0
-    while tail < most - head and a[-1 - tail].text == b[-1 - tail].text:
-        tail += 1
+    head, tail = common_ends([t.text for t in a], [t.text for t in b])
     gone, come = a[head : len(a) - tail], b[head : len(b) - tail]
     if not gone and not come:
         return None

@@ -47,10 +47,10 @@ class Features:
             case _:
                 return self._changed(command)
 
-    def _signed(self, word: str) -> Iterator[str]:
-        """A feature by itself and with what the checks say."""
-        yield word
-        yield f"{word} | {self.signs[0]}"
+    def _signed(self, *words: str) -> list[str]:
+        """Features by themselves and with what the checks say."""
+        sign = self.signs[0]
+        return [*words, *[f"{word} | {sign}" for word in words]]
 
     def _place(self, number: int, word: str) -> Iterator[str]:
         """Where the command is, beside the lines that the checks name."""
@@ -124,11 +124,9 @@ class Features:
         edit = edit_of(was.text, new)
         if edit is None:
             return self._moved(command.line, was, line_of(new))
-        sign = self.signs[0]
         found = [
             *edit.words,
-            *edit.signed,
-            *[f"{word} | {sign}" for word in edit.signed],
+            *self._signed(*edit.signed),
             *self._place(command.line, edit.kinds),
             *self._paired(edit),
             *self._names(edit, was),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from editloop.commands import Command, edit_line
+from editloop.edits import common_prefix
 from trainer.corruptions.base import Change, Module
 
 MAX_COMMANDS = 3
@@ -18,9 +19,7 @@ def inverse(module: Module, change: Change, offset: int = 0) -> tuple[Command, .
     if len(old) == len(new):
         pairs = [(i, a, b) for i, (a, b) in enumerate(zip(new, old, strict=True)) if a != b]
         return tuple(edit_line(first + i, a, b) for i, a, b in pairs)
-    head = 0
-    while head < min(len(old), len(new)) and old[head] == new[head]:
-        head += 1
+    head = common_prefix(old, new)
     if len(new) > len(old):
         surplus = len(new) - len(old)
         if new[:head] + new[head + surplus :] == old:
