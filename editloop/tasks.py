@@ -58,7 +58,7 @@ def parse_task(row: Any, where: str = "task") -> Task:
 def read_tasks(path: Path) -> Iterator[Task]:
     """Tasks of a file in order. Raises TaskError on a bad line or an id that occurs twice."""
     seen: set[str] = set()
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue

@@ -80,7 +80,7 @@ def write_traces(path: Path, traces: Iterable[Trace]) -> int:
 
 def read_traces(path: Path) -> Iterator[Trace]:
     """Traces of a file in order. Raises TraceError."""
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue

@@ -5,7 +5,6 @@ The same seed gives the same file. Families take turns, so that each has about t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from editloop.tasks import Task, read_tasks
 from trainer.corruptions import Family, Module, corrupt_by, training_families
 from trainer.grading import Grader
+from trainer.jsonl import read_mbpp
 from trainer.pieces import parse
 from trainer.tasks import as_test_functions, passes
 
@@ -34,8 +34,7 @@ def mbpp_programs(path: Path, grader: Grader, seed: int) -> Iterator[Program]:
 
     The module is MBPP's own code, or the corrected one where its own fails the hidden tests.
     """
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    rows = [r for r in rows if r["split"] == "test" and not r["test_setup_code"]]
+    rows = [row for row in read_mbpp(path, "test") if not row["test_setup_code"]]
     Random(seed).shuffle(rows)
     for row in rows:
         for source in _sources(row):

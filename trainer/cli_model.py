@@ -34,10 +34,10 @@ def tokenizer(
     vocabulary: Annotated[int, typer.Option(help="Size, special tokens included.")] = 4096,
 ) -> None:
     """Train the byte-level BPE of the compact rendering on corpora."""
-    from trainer.rows import read_jsonl
+    from trainer.jsonl import read_jsonl
     from trainer.tokenizer import source_lines, train_tokenizer
 
-    rows = itertools.chain.from_iterable(map(read_jsonl, corpora))
+    rows = itertools.chain.from_iterable(read_jsonl(corpus, "source") for corpus in corpora)
     made = train_tokenizer(source_lines(row["source"] for row in rows), vocabulary)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_suffix(".part")

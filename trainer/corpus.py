@@ -11,8 +11,8 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from rich.progress import Progress
 from editloop.checks.static import StaticChecker
 from trainer.exclude import Exclusion, digest, load_exclusion
 from trainer.harvest import harvest
+from trainer.jsonl import read_jsonl, read_mbpp
 from trainer.pieces import as_solution, check_piece, parse, stable, tidy
 from trainer.sources import Origin, origins, write_manifest
 from trainer.stream import parallel
@@ -51,10 +52,10 @@ class CorpusSettings:
 
 
 def read_corpus(path: Path) -> Iterator[Entry]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            row = json.loads(line)
-            yield Entry(**{**row, "names": tuple(row["names"])})
+    """Raises JsonlError."""
+    names = [field.name for field in fields(Entry)]
+    for row in read_jsonl(path, *names):
+        yield Entry(**{name: row[name] for name in names} | {"names": tuple(row["names"])})
 
 
 _checker: StaticChecker | None = None
@@ -99,17 +100,14 @@ def screen(source: str, names: tuple[str, ...], package: str) -> list[tuple[str,
     return found
 
 
-def _read_mbpp(path: Path) -> Iterator[list[tuple[str, Entry]]]:
-    """MBPP's training and validation programs."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        if row["split"] in ("train", "validation"):
-            source = row["code"].replace("\r\n", "\n").replace("\r", "\n")
-            tree = parse(source)
-            names = tuple(n.name for n in tree.body if hasattr(n, "name")) if tree else ()
-            if names:
-                found = screen(tidy(source), names, "mbpp-train")
-                yield [(k, _numbered(e, row["task_id"])) for k, e in found]
+def _screen_mbpp(programs: Sequence[Mapping[str, Any]]) -> Iterator[list[tuple[str, Entry]]]:
+    for row in programs:
+        source = row["code"].replace("\r\n", "\n").replace("\r", "\n")
+        tree = parse(source)
+        names = tuple(n.name for n in tree.body if hasattr(n, "name")) if tree else ()
+        if names:
+            found = screen(tidy(source), names, "mbpp-train")
+            yield [(k, _numbered(e, row["task_id"])) for k, e in found]
 
 
 def _numbered(entry: Entry, number: int) -> Entry:
@@ -125,17 +123,21 @@ def build_corpus(
     mbpp: Path | None = None,
     settings: CorpusSettings = CorpusSettings(),
 ) -> dict[str, int]:
-    """Write ``out`` and ``out`` with the suffix ``.manifest.json``; returns rows by package."""
+    """Write ``out`` and ``out`` with the suffix ``.manifest.json``; returns rows by package.
+
+    Of ``mbpp`` the training and validation programs are taken. Raises JsonlError.
+    """
     exclusion = load_exclusion(exclude)
+    programs = list(read_mbpp(mbpp, "train", "validation")) if mbpp is not None else []
     files = list(origins(roots))
     done, writer = _Progress.open(out), _Writer(out, settings.per_package)
     deadline = time.monotonic() + 60 * settings.minutes if settings.minutes else None
     with out.open("a", encoding="utf-8") as file, Progress() as progress:
         writer.file = file
         bar = progress.add_task("corpus", total=len(files), completed=done.files)
-        if mbpp is not None and done.files == 0:
+        if programs and done.files == 0:
             _start_worker(exclusion)
-            for rows in _read_mbpp(mbpp):
+            for rows in _screen_mbpp(programs):
                 writer.add(rows)
         read = parallel(
             _read_origin,

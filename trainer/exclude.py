@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trainer.jsonl import JsonlError, read_jsonl
 from trainer.pieces import parse
 
 _LONG_NAME = 10
@@ -52,13 +52,17 @@ class Exclusion:
 
 
 def load_exclusion(paths: Iterable[Path]) -> Exclusion:
-    """Read task files, and files in MBPP's own format (their test split alone)."""
+    """Read task files, and files in MBPP's own format: their test split alone.
+
+    Raises JsonlError.
+    """
     exclusion = Exclusion()
     for path in paths:
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                for source in _programs(json.loads(line)):
-                    exclusion.add(source)
+        for row in read_jsonl(path):
+            if "buggy" not in row and "split" not in row:
+                raise JsonlError(f"{path}: neither tasks nor MBPP, so nothing is kept out by it")
+            for source in _programs(row):
+                exclusion.add(source)
     return exclusion
 
 

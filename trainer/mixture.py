@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from trainer.corpus import Entry, read_corpus
 from trainer.corruptions import held_out_families
 from trainer.demos import DemoSettings, entry_demos
 from trainer.grading import Grader
+from trainer.jsonl import read_jsonl
 from trainer.pieces import stable
 from trainer.record import Recorded, read_recorded
 from trainer.scenes import SOLUTION_PRELUDE, Scene, without_imports
@@ -131,8 +131,7 @@ def _neighbours(entries: Sequence[Entry], index: int) -> tuple[str, ...]:
 def count_families(path: Path) -> Mapping[str, int]:
     """How often each family occurs in a file of demonstrations."""
     counts: dict[str, int] = {}
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            for name in json.loads(line)["family"]:
-                counts[name] = counts.get(name, 0) + 1
+    for row in read_jsonl(path, "family"):
+        for name in row["family"]:
+            counts[name] = counts.get(name, 0) + 1
     return dict(sorted(counts.items(), key=lambda item: -item[1]))

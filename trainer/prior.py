@@ -6,7 +6,6 @@ and a sample of the others, which count for all of them. Learned by AdaGrad.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from editloop.prior import SIZE, hashed
 from editloop.prior.features import Features
 from editloop.steps import steps
 from editloop.transcript import Observation, reopened
+from trainer.jsonl import parse_row
 from trainer.rows import demo_transcript
 from trainer.stream import parallel
 
@@ -63,7 +63,7 @@ def sample_lines(paths: Iterable[Path], number: int, seed: int) -> list[str]:
     kept: list[str] = []
     seen = 0
     for path in paths:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8", errors="replace") as file:
             for line in file:
                 seen += 1
                 if len(kept) < number:
@@ -78,7 +78,7 @@ def state_of(line: str) -> tuple[Observation, list[Command], list[Command]] | No
 
     None where no move does what the demonstration does.
     """
-    transcript = demo_transcript(json.loads(line))
+    transcript = demo_transcript(parse_row(line, "demonstrations"))
     turns = [
         turn
         for turn, command in enumerate(transcript.commands)

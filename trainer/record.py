@@ -19,6 +19,7 @@ from editloop.checks.callruns import record_calls
 from editloop.sandbox import SandboxPool
 from trainer.arguments import arguments, parameters
 from trainer.corpus import Entry, read_corpus
+from trainer.jsonl import read_jsonl, read_mbpp
 from trainer.pieces import parse
 from trainer.stream import stream
 
@@ -37,7 +38,8 @@ class Recorded:
 
 
 def read_recorded(path: Path) -> dict[str, Recorded]:
-    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    """By entry. Raises JsonlError."""
+    rows = read_jsonl(path, "id", "asserts", "typed")
     return {r["id"]: Recorded(r["id"], tuple(r["asserts"]), r["typed"]) for r in rows}
 
 
@@ -160,12 +162,10 @@ def type_of(values: Sequence[Any]) -> str:
 def mbpp_tests(path: Path) -> dict[str, Recorded]:
     """MBPP's own assertions for its training and validation programs."""
     found = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        if row["split"] not in ("train", "validation") or row["test_setup_code"]:
-            continue
-        identity = f"mbpp-train/{row['task_id']}"
-        found[identity] = Recorded(identity, tuple(row["test_list"]))
+    for row in read_mbpp(path, "train", "validation"):
+        if not row["test_setup_code"]:
+            identity = f"mbpp-train/{row['task_id']}"
+            found[identity] = Recorded(identity, tuple(row["test_list"]))
     return found
 
 

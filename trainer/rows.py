@@ -6,7 +6,6 @@ count fully, observations a little, which teaches a small model the language it 
 
 from __future__ import annotations
 
-import json
 import os
 import random
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +21,7 @@ from editloop.commands import parse
 from editloop.text import split_lines
 from editloop.transcript import Observation, Transcript
 from trainer.direct import direct_pair
+from trainer.jsonl import read_jsonl
 
 if TYPE_CHECKING:
     from trainer.encode import Encoder, Row
@@ -99,19 +99,6 @@ def demo_transcript(row: dict[str, Any]) -> Transcript:
     )
     commands = tuple(parse(text) for text in row["commands"])
     return Transcript(observations, commands, frozenset(row.get("mistakes", ())))
-
-
-def read_jsonl(path: Path) -> Iterator[Any]:
-    """The objects of a file, one a line. Raises RowsError for a line that is none."""
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise RowsError(f"{path}:{number}: not JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise RowsError(f"{path}:{number}: not a JSON object")
-            yield row
 
 
 def module_transcript(source: str) -> Transcript:

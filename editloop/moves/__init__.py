@@ -101,6 +101,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("copy-line", produce=inserts.copies, when="whole"),
     Kind("condition", calls.conditions, when="whole"),
     Kind("method", expressions.methods, when="whole"),
+    Kind("member", words.members, when="whole"),
 )
 """Those for broken text, then by how often one of a kind's moves undoes a fault of the training
 corpus, a move for a move: what no model has ranked is tried in this order."""

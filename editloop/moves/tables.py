@@ -190,7 +190,8 @@ FROM = _exports(
     functools="reduce lru_cache cache partial wraps cmp_to_key cached_property total_ordering",
     itertools="permutations combinations product accumulate chain groupby islice count cycle repeat"
     " zip_longest combinations_with_replacement takewhile dropwhile starmap pairwise",
-    math="sqrt floor ceil gcd pi inf factorial log log2 log10 sin cos tan hypot isqrt comb prod",
+    math="sqrt floor ceil gcd pi inf factorial log log2 log10 exp sin cos tan asin acos atan hypot"
+    " radians degrees isqrt comb prod",
     heapq="heappush heappop heapify nlargest nsmallest heappushpop",
     bisect="bisect bisect_left bisect_right insort", copy="deepcopy copy",
     dataclasses="dataclass field asdict replace", enum="Enum IntEnum auto", abc="ABC"
@@ -202,3 +203,8 @@ FROM = _exports(
     string="ascii_lowercase ascii_uppercase ascii_letters digits punctuation", statistics="mean"
     " median",
 )  # fmt: skip
+MEMBERS = {
+    module: tuple(name for name, home in FROM.items() if home == module)
+    for module in dict.fromkeys(FROM.values())
+}
+"""The same names by their module."""

@@ -12,6 +12,7 @@ from editloop.moves.tables import (
     BUILTINS,
     COMMON_BUILTINS,
     KEYWORDS,
+    MEMBERS,
     OPERATORS,
 )
 
@@ -208,6 +209,18 @@ def attributes(ctx: Context, line: CodeLine) -> Iterator[str]:
         others = (ctx.methods if called else ctx.attributes)[:6]
         for other in dict.fromkeys((*ATTRIBUTES.get(token.text, ()), *others)):
             yield sh.put(i, i + 1, other)
+
+
+def members(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """Another well-known name of an imported module: ``math.floor`` for ``math.sqrt``."""
+    sh = line.shape
+    for i, token in enumerate(sh.tokens):
+        if i < 2 or token.kind != "name" or sh.tokens[i - 1].text != ".":
+            continue
+        module = sh.tokens[i - 2].text
+        if module in line.scope.imported and not follows(sh.tokens, i - 2, (".",)):
+            others = (name for name in MEMBERS.get(module, ()) if name != token.text)
+            yield from (sh.put(i, i + 1, other) for other in others)
 
 
 def siblings(ctx: Context, line: CodeLine) -> Iterator[str]:

@@ -34,9 +34,11 @@ def test_bad_rows(row: object) -> None:
         parse_task(row)
 
 
-@pytest.mark.parametrize("text", ["{", '{"id": "a", "buggy": ""}\n\n{"id": "a", "buggy": ""}\n'])
-def test_bad_files_name_the_line(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", [b"{", b"\xff\xfe\n", b'{"id": "a", "buggy": ""}\n\n{"id": "a", "buggy": ""}\n']
+)
+def test_bad_files_name_the_line(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "tasks.jsonl"
-    path.write_text(text)
+    path.write_bytes(text)
     with pytest.raises(TaskError, match=r"tasks\.jsonl:[13]"):
         list(read_tasks(path))

@@ -4,6 +4,9 @@ import ast
 import json
 from pathlib import Path
 
+import pytest
+
+from editloop.cli import run as cli
 from trainer.corpus import CorpusSettings, build_corpus, read_corpus
 from trainer.exclude import Exclusion, digest, load_exclusion
 from trainer.harvest import harvest
@@ -142,3 +145,33 @@ def test_without_imports() -> None:
     assert without_imports("from math import pi\n\nx = pi\n") == "x = pi\n"
     assert without_imports("import os\nx = 1\n") is None
     assert tidy("\n\na\n\n\n\nb  ") == "a\n\nb\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "benchset FILE --out out",
+        "record FILE --out out",
+        "demos FILE --tests FILE --out out",
+        "prior FILE -o out",
+        "tokenizer FILE -o out",
+        "validate FILE",
+        "corpus . --out out --mbpp FILE",
+        "corpus . --out out --exclude FILE",
+    ],
+)
+@pytest.mark.parametrize("text", [b"words\n", b'{"x": 1}\n', b"\xff\xfe\n"])
+def test_a_file_of_another_kind_is_one_line(
+    words: str,
+    text: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rows.jsonl").write_bytes(text)
+    assert cli(["train", *words.replace("FILE", "rows.jsonl").split()]) == 2
+    told = capfd.readouterr().err
+    assert told.splitlines()[-1].startswith("editloop: ")
+    assert "Traceback" not in told
+    assert not Path("out").exists()
