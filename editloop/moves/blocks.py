@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 
 from editloop.commands import Command, edit_line
 from editloop.moves.context import CodeLine, Context
@@ -34,6 +35,9 @@ REACH = 4
 _CONDITIONS = ("if", "elif", "while")
 _HAVE_ELSE = ("if", "elif", "for", "while", "try", "except")
 _ASSIGNS = ("=", *sorted(AUGMENTED))
+_UNGUARDED = frozenset({"def", "class", "import", "from", "@", "global", "nonlocal", "pass"})
+_NEVER_GUARDS = frozenset({"self", "cls"}) | CONSTANTS
+_MAX_GUARDS = 4
 
 
 def blocks(context: Context) -> list[Block]:
@@ -45,7 +49,8 @@ def blocks(context: Context) -> list[Block]:
 
 def unlikely_blocks(context: Context) -> list[Block]:
     """For text that parses: those that would hold up the moves beside which they stand."""
-    return [] if context.broken else _distinct(context, (_exchanges, _siblings, _relocations))
+    kinds = (_exchanges, _siblings, _guards, _relocations)
+    return [] if context.broken else _distinct(context, kinds)
 
 
 def _distinct(ctx: Context, kinds: Sequence[Callable[[Context], Iterator[Block]]]) -> list[Block]:
@@ -170,6 +175,43 @@ def _value(sh: Shape) -> tuple[str, str]:
 
 def _two(a: CodeLine, first: str, b: CodeLine, second: str) -> Block:
     return edit_line(a.number, a.text, first), edit_line(b.number, b.text, second)
+
+
+def _guards(ctx: Context) -> Iterator[Block]:
+    """A statement, or two like it in a row, where something that it uses is there."""
+    for n, line in enumerate(ctx.lines):
+        below = [x for x in ctx.lines[n + 1 : n + 2] if _outline(x) == _outline(line)]
+        for at, condition in enumerate(_guards_of(line)):
+            block = _guarded(ctx, line, condition)
+            yield block
+            for other in below:
+                for its in _guards_of(other)[at : at + 1]:
+                    yield (*block, *_guarded(ctx, other, its, below=1))
+
+
+def _guards_of(line: CodeLine) -> tuple[str, ...]:
+    """Names and attributes that a plain statement uses."""
+    sh = line.shape
+    if sh.opens_block or sh.loose or sh.first in _UNGUARDED:
+        return ()
+    start = next((i for i, t in enumerate(sh.tokens) if t.text in _ASSIGNS), -1) + 1
+    used = (sh.slice(span) for span in sh.primaries if span.start >= start)
+    names = (x for x in used if x.replace(".", "").isidentifier() and x not in _NEVER_GUARDS)
+    called = {t.text for t, after in pairwise(sh.tokens) if after.text == "("}
+    kept = (name for name in dict.fromkeys(names) if name.rpartition(".")[2] not in called)
+    return tuple(kept)[:_MAX_GUARDS]
+
+
+def _guarded(ctx: Context, line: CodeLine, condition: str, below: int = 0) -> Block:
+    """``below``: how many lines commands before these have added above."""
+    sh, number = line.shape, line.number + below
+    body = Command("ADDL", number + 1, ctx.unit + sh.text)
+    return Command("REPL", number, f"{sh.indent}if {condition}:"), body
+
+
+def _outline(line: CodeLine) -> tuple[str, ...]:
+    """A line by its kinds of tokens, and its signs."""
+    return tuple(t.text if t.kind == "op" else t.kind for t in line.shape.tokens)
 
 
 def _relocations(ctx: Context) -> Iterator[Block]:

@@ -93,9 +93,13 @@ def unknown(ctx: Context, line: CodeLine) -> Iterator[str]:
             yield from (sh.put(start, opener, name) for name in functions)
             yield from (sh.put(opener - 1, opener, name) for name in COMMON_ATTRIBUTES)
             if closer == opener + 1:
-                yield from (sh.put(opener - 1, closer + 1, name) for name in ctx.attributes[:6])
+                names = dict.fromkeys((*_got(callee.text), *ctx.attributes[:6]))
+                yield from (sh.put(opener - 1, closer + 1, name) for name in names)
         arguments = [sh.slice(span) for span in elements.get(opener, ())]
         yield from (sh.put(start, closer + 1, argument) for argument in arguments)
+        if start == 0 and closer + 1 == sh.code_end:
+            yield from (sh.put(0, closer + 1, f"return {argument}") for argument in arguments)
+        yield sh.put(start, closer + 1, f"[{', '.join(arguments)}]")
         if len(arguments) == 1 and elements[opener][0] in sh.primaries:
             forms = ("[::-1]", *(f".{method}()" for method in _OF_ONE))
             yield from (sh.put(start, closer + 1, arguments[0] + form) for form in forms)
@@ -104,6 +108,12 @@ def unknown(ctx: Context, line: CodeLine) -> Iterator[str]:
             for operator in _BETWEEN_TWO:
                 new = f" {operator} ".join(arguments)
                 yield sh.put(start, closer + 1, new if alone else f"({new})")
+
+
+def _got(name: str) -> tuple[str, ...]:
+    """The attribute behind another language's getter: ``next`` for ``getNext``."""
+    rest = name.removeprefix("get").removeprefix("_")
+    return (rest[0].lower() + rest[1:],) if rest and rest != name else ()
 
 
 def _alone(sh: Shape, start: int, end: int) -> bool:

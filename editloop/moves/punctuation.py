@@ -103,6 +103,12 @@ def quotes(ctx: Context, line: CodeLine) -> Iterator[str]:
         quote = quote or token.text.lstrip("rRbBfFuU")[:1]
         head = sh.text[: token.start]
         inner = token.text[token.text.index(quote) + len(quote) :]
+        closing = "".join(OPENERS[sh.tokens[i].text] for i in reversed(_opened(sh)))
+        colon = ":" if sh.first in BLOCKS else ""
+        for ending in dict.fromkeys((closing, closing + colon)):
+            if ending:
+                yield sh.text + quote + ending
+                yield head + token.text.replace(quote, "", 1) + ending
         for at in reversed(range(len(inner) + 1)):
             if at == len(inner) or not (inner[at].isalnum() or inner[at] == " "):
                 yield head + token.text[: len(token.text) - len(inner) + at] + quote + inner[at:]
@@ -111,6 +117,8 @@ def quotes(ctx: Context, line: CodeLine) -> Iterator[str]:
         if other in inner:
             yield head + token.text.replace(quote, other, 1)
             yield head + token.text.replace(other, quote, 1)
+            if closing:
+                yield head + token.text.replace(other, quote, 1) + closing + colon
         for i, before in enumerate(sh.tokens):
             if before.end <= token.start and before.kind in ("name", "number", "op"):
                 yield sh.text[: before.start] + quote + sh.text[before.start :]
@@ -131,6 +139,11 @@ def quotes(ctx: Context, line: CodeLine) -> Iterator[str]:
                     + inner.replace(mark, "\\" + mark)
                     + sh.text[last - 1 :]
                 )
+
+
+def _opened(sh: Shape) -> list[int]:
+    """Places of brackets that are open at the end of a line."""
+    return [i for i in sh.loose if sh.tokens[i].text in OPENERS]
 
 
 def docstrings(ctx: Context) -> Iterator[Command]:
@@ -175,6 +188,9 @@ def gaps(ctx: Context, line: CodeLine) -> Iterator[str]:
                 yield sh.text[: a.end] + word + sh.text[b.start :]
             for word in ("(", "["):
                 yield sh.text[: a.end] + word + sh.text[b.start :]
+            if a.kind == "name":
+                end = sh.tokens[sh.code_end - 1 - sh.opens_block].end
+                yield f"{sh.text[: a.end]}({sh.text[b.start : end]}){sh.text[end:]}"
             if b.start > a.end:
                 yield sh.text[: a.end] + "_" + sh.text[b.start :]
             yield _without(sh, i - 1).replace("  ", " ") if a.start else _without(sh, i - 1)

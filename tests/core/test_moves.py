@@ -114,6 +114,13 @@ def test_moves_hold_the_fix_of_most_single_mistakes() -> None:
         ("if c == '0':\n    pass\n", "", "### REPW 1 >>>0 >>>1"),
         ("x = ord(a)\ny = b - x\n", "", "### REPW 2 >>>b >>>ord(b)"),
         ("child = root * 2 # + 1\n", "", "### REPW 1 >>>#  >>>"),
+        ("import math\nx = math.sqrt(y)\n", "", "### REPW 2 >>>sqrt >>>floor"),
+        ("self.tell(a)\n", "has no attribute 'tell'", "### REPL 1 >>>return a"),
+        ("a = Array(b)\n", "F821 Undefined name `Array`", "### REPW 1 >>>Array(b) >>>[b]"),
+        ("a = b.getNext()\n", "has no attribute 'getNext'", "### REPW 1 >>>getNext() >>>next"),
+        ('a = float("inf\n', "SyntaxError: unterminated", '### REPW 1 >>>inf >>>inf")'),
+        ("def f() -> 'int\n", "SyntaxError: unterminated", "### REPW 1 >>>'int >>>int:"),
+        ("a = Node b\n", "SyntaxError: invalid syntax", "### REPW 1 >>> b >>>(b)"),
     ],
 )  # fmt: skip
 def test_particular_moves(text: str, finding: str, wire: str) -> None:

@@ -133,6 +133,16 @@ WHOLE = {
         "def f(a):\n    if a:\n        return True\n    return False\n",
         "",
     ),
+    "where it is there": (
+        "def f(q, a):\n    q.append(a.left)\n",
+        "def f(q, a):\n    if a.left:\n        q.append(a.left)\n",
+        "",
+    ),
+    "where both are there": (
+        "q.append(a.left)\nq.append(a.right)\n",
+        "if a.left:\n    q.append(a.left)\nif a.right:\n    q.append(a.right)\n",
+        "",
+    ),
     "a line elsewhere": (
         "for i in a:\n    if i:\n        j += 1\n    k = j\n",
         "for i in a:\n    k = j\n    if i:\n        j += 1\n",
