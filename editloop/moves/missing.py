@@ -15,6 +15,7 @@ from editloop.moves.blocks import Block, has
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.imports import imported, imports_by_use
 from editloop.moves.lexer import AUGMENTED, CONSTANTS
+from editloop.moves.loops import around
 from editloop.moves.scope import bound_names
 from editloop.moves.tables import BUILTIN_NAMES, FOREIGN, VALUE_METHODS
 from editloop.moves.uses import DEFINES, Use, uses_of
@@ -50,6 +51,7 @@ def definitions(ctx: Context) -> Iterator[Block]:
         yield from (imported(ctx, statement) for statement in imports)
         if generic and not imports:
             yield _every_use(uses, "List" if any(has(x, "List") for x in ctx.lines) else "list")
+        yield from around(ctx, name, uses)
         place = _start(ctx, uses[0])
         for value in dict.fromkeys(_first_values(ctx, name, uses)):
             if place is not None:

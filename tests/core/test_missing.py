@@ -98,6 +98,16 @@ def test_a_first_value_stands_before_the_loop(uses: list[str], value: str) -> No
     assert first(head + loop, "seen") == f"{head}    seen = {value}\n{loop}"
 
 
+def test_a_loop_goes_around_what_uses_its_variable() -> None:
+    head, end = "def f(roads):\n    n = 0\n", "    return n\n"
+    found = defined(
+        f"{head}    n += road.a\n    if road.b:\n        n += 1\n    n -= 2\n{end}", "road"
+    )
+    loop = "    for road in roads:\n        n += road.a\n        if road.b:\n            n += 1\n"
+    assert f"{head}{loop}    n -= 2\n{end}" in found
+    assert f"{head}{loop}        n -= 2\n    {end}" in found
+
+
 def test_a_member_is_reached_through_self() -> None:
     source = (
         "class A:\n    def area(self):\n        return 1\n\n"

@@ -120,6 +120,10 @@ def test_moves_hold_the_fix_of_most_single_mistakes() -> None:
         ("a = b.getNext()\n", "has no attribute 'getNext'", "### REPW 1 >>>getNext() >>>next"),
         ('a = float("inf\n', "SyntaxError: unterminated", '### REPW 1 >>>inf >>>inf")'),
         ("def f() -> 'int\n", "SyntaxError: unterminated", "### REPW 1 >>>'int >>>int:"),
+        ("def f(roads):\n    n = 0\n        n += road\n    return n\n",
+         "IndentationError: unexpected indent", "### ADDL 3 >>>    for road in roads:"),
+        ("def f(a):\n        print(a[i])\n    return a\n",
+         "IndentationError: unindent", "### ADDL 2 >>>    for i in range(len(a)):"),
         ("a = Node b\n", "SyntaxError: invalid syntax", "### REPW 1 >>> b >>>(b)"),
     ],
 )  # fmt: skip
