@@ -7,17 +7,15 @@ sure of and wrong about, they do not believe.
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Literal
 
 from editloop.budget import Budget, Stop
-from editloop.policy import Policy, UniformPolicy
-from editloop.prior import PriorPolicy, shipped
+from editloop.companion import Errand, Order, companion
+from editloop.policy import Policy
 from editloop.search import search
 from editloop.solutions import Progress, SearchResult, in_order
 from editloop.state import EditState
@@ -44,9 +42,6 @@ class Repair:
         return self.result.reason + (after if self.result.reason == "out of time" else "")
 
 
-SWITCH_SECONDS = 0.0005
-"""Where two searches share Python's lock, the policy's asks for it after each decode. By default it
-would wait ten times as long: a sixth fewer states in the same time."""
 HEAD_START = 1.0
 """Seconds that the policy's search is alone. What it finds by then is what a person would take;
 where tests are weak, others find something worse as fast."""
@@ -74,71 +69,78 @@ def repair(
     before = before or verifier.verify(state.text, cancel)
     if before.passed:
         return Repair("nothing wrong", before, None)
-    stop = Stop(cancel)
-    # What one search has verified the others need not; a text may be long, so its hash is kept.
-    known: dict[int, tuple[Verdict, int]] = {}
+    others = range(1, workers) if budget.candidates is None else ()
+    found, enough = Stop(cancel), threading.Event()
 
-    def verify(candidate: EditState) -> Verdict:
-        key = hash(candidate.text)
-        if key not in known:
-            known[key] = verifier.verify(candidate.text, stop), len(known) + 1
-        return known[key][0]
+    def dismiss() -> None:
+        enough.set()
+        for number in others:
+            companion(number).stop()
 
-    run = partial(
-        search, state, verify=verify, alternatives=alternatives, cancel=stop, first_verdict=before
-    )
+    def progressed(progress: Progress) -> None:
+        if progress.solutions and not enough.is_set():
+            dismiss()
+        if on_progress is not None:
+            on_progress(progress)
 
     def join(number: int) -> SearchResult | None:
-        if stop.wait(HEAD_START):
+        if enough.wait(HEAD_START):
             return None
-        left = budget.after(HEAD_START)
-        found = run(policy=_beside(policy, number), budget=left, seed=seed + number)
-        if found.solutions:
-            stop.set()
-        return found
+        order, left = _beside(policy, number), budget.after(HEAD_START)
+        errand = Errand(state, order, verifier, before, left, seed + number, alternatives)
+        result = companion(number).search(errand, enough)
+        if result is not None and result.solutions:
+            found.set()
+        return result
 
-    others = range(1, workers) if budget.candidates is None else ()
-    if others:
-        sys.setswitchinterval(SWITCH_SECONDS)
+    def verify(candidate: EditState) -> Verdict:
+        return verifier.verify(candidate.text, found)
+
     with ThreadPoolExecutor(workers) as executor:
         joined = [executor.submit(join, number) for number in others]
         try:
-            results = [run(policy=policy, budget=budget, seed=seed, on_progress=on_progress)]
+            result = search(
+                state,
+                policy,
+                verify,
+                budget=budget,
+                seed=seed,
+                alternatives=alternatives,
+                cancel=found,
+                on_progress=progressed,
+                first_verdict=before,
+            )
         finally:
-            stop.set()
-        results += [found for one in joined if (found := one.result()) is not None]
-    asked = cancel is not None and cancel.is_set()
-    result = _merged(state, results, known, alternatives, asked=asked)
+            dismiss()
+    beside = [other for one in joined if (other := one.result()) is not None]
+    result = _merged(state, [result, *beside], alternatives)
+    if cancel is not None and cancel.is_set():
+        result = replace(result, reason="cancelled")
     return Repair("fixed" if result.solutions else "not fixed", before, result)
 
 
-def _beside(policy: Policy, number: int) -> Policy:
+def _beside(policy: Policy, number: int) -> Order:
     """Of a further search: what is usually right without the model's word, then no opinion at all.
 
     Uniform order is a baseline, so it has only its own kind beside it.
     """
-    return UniformPolicy() if number > 1 or policy.name == "uniform" else PriorPolicy(shipped())
+    return "uniform" if number > 1 or policy.name == "uniform" else "prior"
 
 
-def _merged(
-    state: EditState,
-    results: list[SearchResult],
-    known: Mapping[int, tuple[Verdict, int]],
-    alternatives: int,
-    *,
-    asked: bool,
-) -> SearchResult:
-    """What all searches found, the policy's first; ``known`` counts their verifications.
-
-    ``asked``: a person ended them, so the reason is that, whatever was found.
-    """
-    fixes = {fix.state.text: fix for result in reversed(results) for fix in result.solutions}
-    counted = (replace(fix, candidates=known[hash(text)][1]) for text, fix in fixes.items())
-    best = in_order(state, counted)[:alternatives]
+def _merged(state: EditState, results: list[SearchResult], alternatives: int) -> SearchResult:
+    """What all searches found, the policy's first. Nobody counts what the others had verified when
+    one found a fix; they end then, so it is what they have in all."""
+    total = sum(result.candidates for result in results)
+    fixes = {
+        fix.state.text: replace(fix, candidates=fix.candidates + total - result.candidates)
+        for result in reversed(results)
+        for fix in result.solutions
+    }
+    best = in_order(state, fixes.values())[:alternatives]
     return SearchResult(
         best,
-        candidates=len(known),
+        candidates=total,
         turns=max(result.turns for result in results),
         seconds=results[0].seconds,
-        reason="fixed" if best and not asked else results[0].reason,
+        reason="fixed" if best else results[0].reason,
     )

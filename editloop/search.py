@@ -24,7 +24,7 @@ from editloop.ordering import RAISES, Weights, gain, normalized, step_value
 from editloop.policy import Cancelled, Policy
 from editloop.solutions import Progress, SearchResult, Solution, in_order
 from editloop.state import EditState, apply
-from editloop.steps import Step, helpful, obvious, ordered, resorts, steps
+from editloop.steps import Step, obvious, ordered, promising, resorts, steps
 from editloop.transcript import Observation, Transcript, observe
 from editloop.verdict import Verdict
 
@@ -155,7 +155,8 @@ class _Search:
 
         Obvious steps come before the policy is asked. Where the text does not parse, what the
         parser finds helpful comes first and by itself; all else, and what the policy writes freely,
-        waits until that was tried. Where it parses, small expressions wait until everything was.
+        waits until that was tried. Where it parses and uses what does not exist, what settles that
+        comes first; small expressions wait until everything was tried.
         """
         findings = node.verdict.findings
         if node.later is not None:
@@ -168,15 +169,15 @@ class _Search:
         every = self._possible((resorts if node.last else steps)(node.state, findings))
         if node.last:
             return self._asked(node, every, free=False)
-        if not broken:
-            base = node.base - self.weights.resort
-            return [(base, replace(node, base=base, last=True)), *self._asked(node, every)]
-        choice = helpful(node.state, every, self.deadline)
-        good = set(choice)
-        base = node.base - (self.weights.unscreened if choice else 0.0)
-        rest = replace(node, base=base, later=tuple(step for step in every if step not in good))
-        asked = self._asked(node, choice, free=False, alone=True) if choice else []
-        return [(base, rest), *asked]
+        base = node.base - self.weights.resort
+        entries: list[Entry] = [] if broken else [(base, replace(node, base=base, last=True))]
+        good = dict.fromkeys(promising(node.state, findings, every, self.deadline))
+        if not good:
+            return [*entries, *self._asked(node, every)]
+        base = node.base - self.weights.unscreened
+        rest = tuple(step for step in every if step not in good)
+        entries.append((base, replace(node, base=base, later=rest)))
+        return [*entries, *self._asked(node, list(good), free=not broken, alone=True)]
 
     def _possible(self, choice: list[Step]) -> list[Step]:
         """A single turn is a single command."""

@@ -9,15 +9,18 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
+from functools import cache, reduce
 
 from editloop.checks.syntax import check_syntax, is_unreadable
 from editloop.commands import Command, CommandError
 from editloop.moves import moves_in, renames, resorts_in
 from editloop.moves.blocks import blocks, unlikely_blocks
-from editloop.moves.context import build
+from editloop.moves.context import Context, build, is_syntax_finding
 from editloop.moves.lacking import lacking
+from editloop.moves.lexer import shape
 from editloop.moves.missing import definitions
+from editloop.moves.scope import bound_names
+from editloop.moves.tables import COMMON_METHODS
 from editloop.policy import Cancelled, Policy
 from editloop.state import EditState, apply
 from editloop.transcript import Finding, Transcript
@@ -29,6 +32,8 @@ MAX_CHARS = 3_000_000
 DOUBT = 0.2
 _TRIES = 3
 _HIDING = 1 << 30
+_BINDS = 1000
+"""Uses of a name that one binding outweighs."""
 
 
 def steps(state: EditState, findings: Sequence[Finding]) -> list[Step]:
@@ -51,6 +56,19 @@ def obvious(state: EditState, findings: Sequence[Finding]) -> list[Step]:
         return []
     moves = [*renames(context), *lacking(context, findings)]
     return list(dict.fromkeys([*((move,) for move in moves), *definitions(context)]))
+
+
+def promising(
+    state: EditState,
+    findings: Sequence[Finding],
+    options: Sequence[Step],
+    cancel: threading.Event | None = None,
+) -> list[Step]:
+    """The steps that go before all others: what the parser finds helpful, or what settles a name
+    that nothing binds. None where the findings say neither. Raises Cancelled."""
+    if any(is_syntax_finding(finding) for finding in findings):
+        return helpful(state, options, cancel)
+    return settling(state, findings, options)
 
 
 def helpful(
@@ -77,6 +95,46 @@ def helpful(
         if _left(after, cut) < left:
             found.append(step)
     return found
+
+
+def settling(state: EditState, findings: Sequence[Finding], options: Iterable[Step]) -> list[Step]:
+    """The steps after which what nothing here binds is used less often, or is bound.
+
+    Empty where no finding calls a name unknown, or the window binds it, or it may well be an
+    attribute of something: then what is wrong may be elsewhere.
+    """
+    context = build(state, [f for f in findings if "'NoneType' object" not in f.text])
+    unknown = {name for name in context.undefined - COMMON_METHODS if not _is_bound(context, name)}
+    if not unknown:
+        return []
+
+    @cache
+    def lacks(text: str) -> int:
+        line = shape(text)
+        used = sum(token.text in unknown for token in line.tokens if token.kind == "name")
+        return used - _BINDS * len(unknown.intersection(bound_names(line)))
+
+    before = sum(map(lacks, state.window))
+    found = []
+    for step in options:
+        try:
+            after = reduce(apply, step, state)
+        except CommandError:
+            continue
+        if sum(map(lacks, after.window)) < before:
+            found.append(step)
+    return found
+
+
+def _is_bound(ctx: Context, name: str) -> bool:
+    """Whether a line assigns or defines a variable, a method or an attribute of that name."""
+    for line in ctx.lines:
+        words = [token.text for token in line.shape.tokens]
+        if name in bound_names(line.shape) or (".", name, "=") in zip(
+            words, words[1:], words[2:], strict=False
+        ):
+            return True
+    return False
 
 
 def _left(state: EditState, cut: int) -> int:

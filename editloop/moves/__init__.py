@@ -53,6 +53,7 @@ class Kind:
 
 
 _SLIP = Kind("slip", spelling.slips)
+_MEANT = Kind("meant", calls.meant)
 KINDS: tuple[Kind, ...] = (
     Kind("colon", punctuation.colons, when="broken"),
     Kind("bracket", punctuation.brackets, when="broken"),
@@ -152,12 +153,14 @@ def _made(context: Context, kinds: Sequence[Kind]) -> list[Command]:
 
 
 def renames(context: Context) -> list[Command]:
-    """Names that do not exist, and occur once, to those that are spelled almost alike."""
+    """Names that do not exist, and occur once, to those that are spelled almost alike; functions
+    that do not exist to what their names say."""
     count = Counter(token.text for line in context.lines for token in line.shape.tokens)
     once = frozenset(name for name in context.undefined if count[name] == 1)
-    if context.broken or not once:
+    if context.broken or not context.undefined:
         return []
-    return list(_of_kind(_SLIP, replace(context, undefined=once), set()))
+    slips = _of_kind(_SLIP, replace(context, undefined=once), set()) if once else ()
+    return [*slips, *_of_kind(_MEANT, context, set())]
 
 
 def _of_kind(kind: Kind, context: Context, seen: set[tuple[int, str]]) -> Iterator[Command]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.expressions import operands
 from editloop.moves.lexer import ARITHMETIC, COMPARISONS, Shape, is_operand
-from editloop.moves.tables import COMMON_ATTRIBUTES, COMMON_BUILTINS
+from editloop.moves.tables import COMMON_ATTRIBUTES, COMMON_BUILTINS, COMMON_METHODS
 
 _MAX_ARGUMENTS = 6
 _BETWEEN_TWO = ("+", "-", "*", "/", "//", "%", "<", "<=", ">", ">=", "==", "!=", "and", "or", "in")
@@ -32,6 +34,21 @@ _OF_ONE = (
     *("copy", "keys", "values", "items", "pop"),
 )
 """What a function that does not exist may do to its only argument."""
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_MEANS = {
+    **dict.fromkeys(("length", "size", "count"), "len"),
+    **dict.fromkeys(("maximum", "largest", "biggest"), "max"),
+    **dict.fromkeys(("minimum", "smallest"), "min"),
+    **dict.fromkeys(("total", "add"), "sum"),
+    **dict.fromkeys(("sort", "order"), "sorted"),
+    **dict.fromkeys(("unique", "distinct"), "set"),
+    "absolute": "abs",
+    "integer": "int",
+    "string": "str",
+    "array": "list",
+    "reverse": "reversed",
+}
+"""What a word in the name of a function that does not exist may mean."""
 _NUMBERS = ("0", "1", "-1", "2")
 _CONSTANTS = {
     **dict.fromkeys(("range", "pow", "round", "max", "min", "pop", "sum", "enumerate"), _NUMBERS),
@@ -78,36 +95,76 @@ def _argument_choice(line: CodeLine, callee: str) -> tuple[str, ...]:
     return (*choice, *_CONSTANTS.get(callee, ()))
 
 
-def unknown(ctx: Context, line: CodeLine) -> Iterator[str]:
-    """A call of what does not exist: a function or method that does, its arguments, or an operator
-    between two of them."""
-    sh = line.shape
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call of what does not exist: where its function begins, its brackets, its arguments."""
+
+    start: int
+    opener: int
+    closer: int
+    name: str
+    arguments: tuple[str, ...]
+    is_simple: bool
+    """The only argument is a name, an attribute, a call or a subscript."""
+
+
+def _calls_of_unknown(ctx: Context, sh: Shape) -> Iterator[_Call]:
     elements = dict(sh.groups)
     for opener, closer in sh.pairs.items():
         callee = sh.tokens[opener - 1] if 0 < opener < closer else None
         if callee is None or callee.text not in ctx.undefined or sh.tokens[opener].text != "(":
             continue
         start = min((s.start for s in sh.primaries if s.end == opener), default=opener - 1)
+        spans = elements.get(opener, ())
+        simple = len(spans) == 1 and spans[0] in sh.primaries
+        yield _Call(start, opener, closer, callee.text, tuple(map(sh.slice, spans)), simple)
+
+
+def unknown(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """A call of what does not exist: a function or method that does, its arguments, or an operator
+    between two of them."""
+    sh = line.shape
+    for call in _calls_of_unknown(ctx, sh):
+        start, opener, end = call.start, call.opener, call.closer + 1
         if start < opener - 1:
             functions = (*line.scope.functions, *COMMON_BUILTINS)
             yield from (sh.put(start, opener, name) for name in functions)
             yield from (sh.put(opener - 1, opener, name) for name in COMMON_ATTRIBUTES)
-            if closer == opener + 1:
-                names = dict.fromkeys((*_got(callee.text), *ctx.attributes[:6]))
-                yield from (sh.put(opener - 1, closer + 1, name) for name in names)
-        arguments = [sh.slice(span) for span in elements.get(opener, ())]
-        yield from (sh.put(start, closer + 1, argument) for argument in arguments)
-        if start == 0 and closer + 1 == sh.code_end:
-            yield from (sh.put(0, closer + 1, f"return {argument}") for argument in arguments)
-        yield sh.put(start, closer + 1, f"[{', '.join(arguments)}]")
-        if len(arguments) == 1 and elements[opener][0] in sh.primaries:
+            if not call.arguments:
+                names = dict.fromkeys((*_got(call.name), *ctx.attributes[:6]))
+                yield from (sh.put(opener - 1, end, name) for name in names)
+        yield from (sh.put(start, end, argument) for argument in call.arguments)
+        if start == 0 and end == sh.code_end:
+            yield from (sh.put(0, end, f"return {argument}") for argument in call.arguments)
+        yield sh.put(start, end, f"[{', '.join(call.arguments)}]")
+        if call.is_simple:
             forms = ("[::-1]", *(f".{method}()" for method in _OF_ONE))
-            yield from (sh.put(start, closer + 1, arguments[0] + form) for form in forms)
-        if len(arguments) == 2:
-            alone = _alone(sh, start, closer + 1)
+            yield from (sh.put(start, end, call.arguments[0] + form) for form in forms)
+        if len(call.arguments) == 2:
+            alone = _alone(sh, start, end)
             for operator in _BETWEEN_TWO:
-                new = f" {operator} ".join(arguments)
-                yield sh.put(start, closer + 1, new if alone else f"({new})")
+                new = f" {operator} ".join(call.arguments)
+                yield sh.put(start, end, new if alone else f"({new})")
+
+
+def meant(ctx: Context, line: CodeLine) -> Iterator[str]:
+    """A call of what does not exist by what its name says: ``get_values(d)`` is ``d.values()``."""
+    sh = line.shape
+    for call in _calls_of_unknown(ctx, sh):
+        start, end = call.start, call.closer + 1
+        owner = sh.slice((start, call.opener - 2)) if start < call.opener - 1 else ""
+        for word in map(str.lower, _WORD.findall(call.name)):
+            function = _MEANS.get(word, word)
+            if function in COMMON_BUILTINS and call.arguments:
+                yield sh.put(start, call.opener, function)
+            elif function in COMMON_BUILTINS and owner not in ("", "self"):
+                yield sh.put(start, end, f"{function}({owner})")
+            if call.is_simple and word == "reverse":
+                yield sh.put(start, end, f"{call.arguments[0]}[::-1]")
+            if call.is_simple and word in COMMON_METHODS:
+                yield sh.put(start, end, f"{call.arguments[0]}.{word}()")
+            if owner not in ("", "self") and word in COMMON_METHODS:
+                yield sh.put(call.opener - 1, call.opener, word)
 
 
 def _got(name: str) -> tuple[str, ...]:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from editloop import repair as repairing
 from editloop.budget import Budget
 from editloop.commands import parse
+from editloop.companion import companion
 from editloop.policy import Cancelled, Proposal, UniformPolicy
 from editloop.repair import Repair, repair
 from editloop.state import EditState
 from editloop.text import Snapshot
 from editloop.verdict import CheckResult, Verdict
-from editloop.verify import Verifier
+from editloop.verify import Check, Verifier
 
 BROKEN = "def twice(x):\n    return x + 3\n"
 
@@ -26,6 +28,13 @@ class _Twice:
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
         return CheckResult("tests", int("x + x" in source or "x * 2" in source), 1)
+
+
+class _Never:
+    """A check that nothing passes."""
+
+    def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
+        return CheckResult("tests", 0, 1)
 
 
 class _Stuck(UniformPolicy):
@@ -46,10 +55,24 @@ class _Gone(UniformPolicy):
         raise OSError("the model is gone")
 
 
-def _repair(budget: Budget, workers: int, *, policy: UniformPolicy, **options: object) -> Repair:
+def _repair(
+    budget: Budget,
+    workers: int,
+    *,
+    policy: UniformPolicy,
+    check: Check = _Twice(),
+    **options: object,
+) -> Repair:
     state = EditState.open(Snapshot.from_text(BROKEN))
-    verifier = Verifier(BROKEN, checks=[_Twice()])
+    verifier = Verifier(BROKEN, checks=[check])
     return repair(state, policy, verifier, budget=budget, workers=workers, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A companion finds the check above."""
+    depth = __name__.count(".")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[depth]))
 
 
 @pytest.fixture
@@ -70,16 +93,22 @@ def test_another_search_finds_what_the_policy_does_not() -> None:
 
 
 @pytest.mark.usefixtures("_no_head_start")
-def test_no_text_is_verified_by_two_searches(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[str] = []
-    monkeypatch.setattr(
-        _Twice, "run", lambda _, text, __: seen.append(text) or CheckResult("tests", 0, 1)
-    )
-    done = _repair(Budget(2.0), 3, policy=UniformPolicy())
-    assert done.result is not None
-    # Two may begin the same one at the same moment.
-    assert len(set(seen)) <= len(seen) < 1.2 * len(set(seen))
-    assert done.result.candidates >= len(set(seen)) - 1
+def test_a_companion_that_dies_is_replaced() -> None:
+    beside = companion(1)
+    threading.Timer(1.5, beside.close).start()
+    done = _repair(Budget(3.0), 2, policy=_Stuck(), check=_Never())
+    assert done.status == "not fixed"
+    assert beside.process is None
+    assert _repair(Budget(15.0), 2, policy=_Stuck()).status == "fixed"
+    assert beside.process is not None
+
+
+@pytest.mark.usefixtures("_no_head_start")
+def test_a_companion_does_one_errand_after_the_other() -> None:
+    for check, status in ((_Never(), "not fixed"), (_Twice(), "fixed"), (_Never(), "not fixed")):
+        seconds = 15.0 if status == "fixed" else 1.0
+        assert _repair(Budget(seconds), 2, policy=_Stuck(), check=check).status == status
+    assert not companion(1).busy.locked()
 
 
 @pytest.mark.usefixtures("_no_head_start")
@@ -94,11 +123,10 @@ def test_a_limit_of_candidates_leaves_the_policy_alone() -> None:
 @pytest.mark.parametrize("head_start", [0.0, 60.0])
 def test_cancelling_ends_all(head_start: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repairing, "HEAD_START", head_start)
-    monkeypatch.setattr(_Twice, "run", lambda *_: CheckResult("tests", 0, 1))
     cancel = threading.Event()
     threading.Timer(0.2, cancel.set).start()
     started = time.monotonic()
-    done = _repair(Budget(None), 3, policy=_Stuck(), cancel=cancel)
+    done = _repair(Budget(None), 3, policy=_Stuck(), check=_Never(), cancel=cancel)
     assert (done.status, done.reason) == ("not fixed", "cancelled")
     assert time.monotonic() - started < 15
 

@@ -13,7 +13,7 @@ from editloop.moves.blocks import blocks, unlikely_blocks
 from editloop.moves.context import build
 from editloop.policy import Cancelled
 from editloop.state import EditState, apply
-from editloop.steps import helpful, obvious, steps
+from editloop.steps import helpful, obvious, promising, steps
 from editloop.text import Snapshot
 from editloop.transcript import Finding
 
@@ -229,3 +229,62 @@ def test_an_argument_that_is_at_hand(call: str, line: str, meant: str) -> None:
     found = [_after(state, step) for step in obvious(state, [Finding(line, 3)])]
     assert text.replace(call, meant) in found
     assert obvious(state, [Finding(line.replace("for '", "for 'un"), 3)]) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "meant"),
+    [
+        ("self.get_values(d)", "d.values()"),
+        ("self.calculate_sum(count[:n])", "sum(count[:n])"),
+        ("lowerWords(words[0])", "words[0].lower()"),
+        ("text.toLower()", "text.lower()"),
+        ("length(text)", "len(text)"),
+        ("text.getLength()", "len(text)"),
+        ("self.reverse_array(row)", "row[::-1]"),
+        ("row.sortArray()", "row.sort()"),
+    ],
+)
+def test_an_invented_function_is_what_its_name_says(call: str, meant: str) -> None:
+    name = call.partition("(")[0].rpartition(".")[2]
+    state = _open(f"x = {call}\n")
+    finding = Finding(f"f() -> AttributeError: 'A' object has no attribute '{name}'", 0)
+    assert f"x = {meant}\n" in [_after(state, step) for step in obvious(state, [finding])]
+
+
+def test_what_settles_an_unknown_name_goes_first() -> None:
+    text = "def f(d):\n    a = 1\n    return self.get_values(d)\n"
+    state = _open(text)
+    finding = Finding("f({}) -> AttributeError: 'A' object has no attribute 'get_values'", 2)
+    options = steps(state, [finding])
+    good = promising(state, [finding], options)
+    texts = [_after(state, step) for step in good]
+    assert "def f(d):\n    a = 1\n    return d.values()\n" in texts
+    assert 0 < len(good) < len(options)
+    assert (parse("### DELL 2"),) in set(options) - set(good)
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("x = a.left\n", "f() -> AttributeError: 'NoneType' object has no attribute 'value'"),
+        (
+            "a.value = 1\nx = b.value\n",
+            "f() -> AttributeError: 'B' object has no attribute 'value'",
+        ),
+        ("x = b.append(1)\n", "f() -> AttributeError: 'B' object has no attribute 'append'"),
+        ("x = a\na = 1\n", "f() -> UnboundLocalError: cannot access local variable 'a'"),
+        ("x = 1\n", "f() -> 1, expected 2"),
+    ],
+)
+def test_what_exists_is_not_unknown(text: str, finding: str) -> None:
+    state = _open(text)
+    assert promising(state, [Finding(finding)], steps(state, [Finding(finding)])) == []
+
+
+def test_a_binding_settles_a_name() -> None:
+    text = "def f(n):\n    for i in range(n):\n        print(i + total)\n"
+    state = _open(text)
+    finding = Finding("F821 Undefined name `total`", 2)
+    bound = (parse("### ADDL 2 >>>    total = 0"),)
+    other = (parse("### REPW 2 >>>n >>>n + 1"),)
+    assert promising(state, [finding], [other, bound]) == [bound]

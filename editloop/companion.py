@@ -1,0 +1,199 @@
+"""A second process that searches beside this one: two searches in one would share Python's lock.
+
+It starts when it is first asked, with checkers and a sandbox of its own, and ends with this one.
+Messages are pickled; no candidate's code runs in either of the two.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from functools import cache
+from typing import IO, Any, Literal
+
+from editloop.budget import Budget
+from editloop.checks.static import StaticChecker
+from editloop.policy import Policy, UniformPolicy
+from editloop.prior import PriorPolicy, shipped
+from editloop.sandbox import Level, SandboxPool
+from editloop.search import search
+from editloop.solutions import SearchResult
+from editloop.state import EditState
+from editloop.verdict import Verdict
+from editloop.verify import Verifier
+
+Order = Literal["prior", "uniform"]
+_NO_MORE = b"stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One search: what it begins with, whose order it follows, and its limits."""
+
+    state: EditState
+    order: Order
+    verifier: Verifier
+    first_verdict: Verdict
+    budget: Budget
+    seed: int
+    alternatives: int
+
+
+@dataclass(slots=True)
+class Companion:
+    """The process; it starts with its first errand, and again where it has died."""
+
+    process: subprocess.Popen[bytes] | None = None
+    busy: threading.Lock = field(default_factory=threading.Lock)
+    sending: threading.Lock = field(default_factory=threading.Lock)
+
+    def search(self, errand: Errand, stop: threading.Event) -> SearchResult | None:
+        """Blocks until the search ends; whoever sets ``stop`` has to call ``stop`` as well.
+
+        None where the process does not start, has died, or is busy with another errand.
+        """
+        if not self.busy.acquire(blocking=False):
+            return None
+        try:
+            answers = self._started()
+            self._send(_pickled(errand))
+            if stop.is_set():
+                self.stop()
+            return _answer(answers)
+        except OSError:
+            return None
+        finally:
+            self.busy.release()
+
+    def stop(self) -> None:
+        """End the search that is going on, if there is one."""
+        with contextlib.suppress(OSError):
+            self._send(pickle.dumps(_NO_MORE))
+
+    def close(self) -> None:
+        """End the process, and with it what it has started."""
+        process, self.process = self.process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            with contextlib.suppress(OSError):
+                _pipe(process.stdin).close()
+
+    def _started(self) -> IO[bytes]:
+        if self.process is None or self.process.poll() is not None:
+            program = "from editloop.companion import main; main()"
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        return _pipe(self.process.stdout)
+
+    def _send(self, message: bytes) -> None:
+        with self.sending:
+            if self.process is not None:
+                _pipe(self.process.stdin).write(message)
+                _pipe(self.process.stdin).flush()
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None
+    return pipe
+
+
+def _answer(answers: IO[bytes]) -> SearchResult | None:
+    """What the process found; None where it ends without a word."""
+    try:
+        found = pickle.load(answers)
+    except (EOFError, pickle.UnpicklingError):
+        answers.close()
+        return None
+    assert found is None or isinstance(found, SearchResult)
+    return found
+
+
+_lock = threading.Lock()
+_known: dict[int, Companion] = {}
+
+
+def companion(number: int) -> Companion:
+    """The first of this process, the second, and so on."""
+    with _lock:
+        if number not in _known:
+            _known[number] = Companion()
+            atexit.register(_known[number].close)
+        return _known[number]
+
+
+class _Pickler(pickle.Pickler):
+    """What has processes of its own is sent as what it takes to have another one like it."""
+
+    def reducer_override(self, obj: object) -> Any:
+        if isinstance(obj, StaticChecker):
+            return _checker, ()
+        if isinstance(obj, SandboxPool):
+            return _pool, (obj.level, obj.site)
+        return NotImplemented
+
+
+def _pickled(errand: Errand) -> bytes:
+    buffer = io.BytesIO()
+    _Pickler(buffer).dump(errand)
+    return buffer.getvalue()
+
+
+@cache
+def _checker() -> StaticChecker:
+    return StaticChecker()
+
+
+@cache
+def _pool(level: Level, site: tuple[str, ...]) -> SandboxPool:
+    return SandboxPool(1, level, site)
+
+
+def _run(errand: Errand, stop: threading.Event, answers: IO[bytes]) -> None:
+    policy: Policy = UniformPolicy() if errand.order == "uniform" else PriorPolicy(shipped())
+
+    def verify(candidate: EditState) -> Verdict:
+        return errand.verifier.verify(candidate.text, stop)
+
+    try:
+        found: SearchResult | None = search(
+            errand.state,
+            policy,
+            verify,
+            budget=errand.budget,
+            seed=errand.seed,
+            alternatives=errand.alternatives,
+            cancel=stop,
+            first_verdict=errand.first_verdict,
+        )
+    except Exception:  # noqa: BLE001 - the search that a person asked for says what is wrong
+        found = None
+    pickle.dump(found, answers)
+    answers.flush()
+
+
+def main() -> None:
+    """Do errands until nobody is there any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    stop, running = threading.Event(), threading.Thread()
+    while True:
+        try:
+            message = pickle.load(requests)
+        except EOFError:
+            stop.set()
+            return
+        if message == _NO_MORE:
+            stop.set()
+        else:
+            stop = threading.Event()
+            running = threading.Thread(target=_run, args=(message, stop, answers), daemon=True)
+            running.start()
