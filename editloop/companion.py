@@ -57,18 +57,19 @@ class Companion:
     def search(self, errand: Errand, stop: threading.Event) -> SearchResult | None:
         """Blocks until the search ends; whoever sets ``stop`` has to call ``stop`` as well.
 
-        None where the process does not start, has died, or is busy with another errand.
+        It waits for the errand before this one. None where the process does not start or dies.
         """
-        if not self.busy.acquire(blocking=False):
-            return None
+        while not self.busy.acquire(timeout=0.05):
+            if stop.is_set():
+                return None
         try:
             answers = self._started()
             self._send(_pickled(errand))
             if stop.is_set():
                 self.stop()
             return _answer(answers)
-        except OSError:
-            return None
+        except (OSError, pickle.PicklingError, AttributeError, TypeError):
+            return None  # a check that cannot be sent is this process's alone
         finally:
             self.busy.release()
 

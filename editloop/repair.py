@@ -8,8 +8,7 @@ sure of and wrong about, they do not believe.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -46,6 +45,9 @@ HEAD_START = 1.0
 """Seconds that the policy's search is alone. What it finds by then is what a person would take;
 where tests are weak, others find something worse as fast."""
 
+LAST_WORD = 0.2
+"""Seconds in which a search that was told to stop may say what it has."""
+
 
 def repair(
     state: EditState,
@@ -69,54 +71,80 @@ def repair(
     before = before or verifier.verify(state.text, cancel)
     if before.passed:
         return Repair("nothing wrong", before, None)
-    others = range(1, workers) if budget.candidates is None else ()
-    found, enough = Stop(cancel), threading.Event()
-
-    def dismiss() -> None:
-        enough.set()
-        for number in others:
-            companion(number).stop()
-
-    def progressed(progress: Progress) -> None:
-        if progress.solutions and not enough.is_set():
-            dismiss()
-        if on_progress is not None:
-            on_progress(progress)
-
-    def join(number: int) -> SearchResult | None:
-        if enough.wait(HEAD_START):
-            return None
-        order, left = _beside(policy, number), budget.after(HEAD_START)
-        errand = Errand(state, order, verifier, before, left, seed + number, alternatives)
-        result = companion(number).search(errand, enough)
-        if result is not None and result.solutions:
-            found.set()
-        return result
+    found = Stop(cancel)
 
     def verify(candidate: EditState) -> Verdict:
         return verifier.verify(candidate.text, found)
 
-    with ThreadPoolExecutor(workers) as executor:
-        joined = [executor.submit(join, number) for number in others]
-        try:
-            result = search(
-                state,
-                policy,
-                verify,
-                budget=budget,
-                seed=seed,
-                alternatives=alternatives,
-                cancel=found,
-                on_progress=progressed,
-                first_verdict=before,
-            )
-        finally:
-            dismiss()
-    beside = [other for one in joined if (other := one.result()) is not None]
-    result = _merged(state, [result, *beside], alternatives)
+    def errand(number: int) -> Errand:
+        order, left = _beside(policy, number), budget.after(HEAD_START)
+        return Errand(state, order, verifier, before, left, seed + number, alternatives)
+
+    others = _Others(range(1, workers) if budget.candidates is None else (), errand, found)
+
+    def progressed(progress: Progress) -> None:
+        if progress.solutions:
+            others.dismiss()
+        if on_progress is not None:
+            on_progress(progress)
+
+    try:
+        result = search(
+            state,
+            policy,
+            verify,
+            budget=budget,
+            seed=seed,
+            alternatives=alternatives,
+            cancel=found,
+            on_progress=progressed,
+            first_verdict=before,
+        )
+    finally:
+        others.dismiss()
     if cancel is not None and cancel.is_set():
-        result = replace(result, reason="cancelled")
+        return Repair("fixed" if result.solutions else "not fixed", before, result)
+    result = _merged(state, [result, *others.results()], alternatives)
     return Repair("fixed" if result.solutions else "not fixed", before, result)
+
+
+class _Others:
+    """Searches in other processes, each with its ``errand``; one with a fix sets ``found``."""
+
+    def __init__(
+        self, numbers: Iterable[int], errand: Callable[[int], Errand], found: threading.Event
+    ) -> None:
+        self._errand, self._found, self._enough = errand, found, threading.Event()
+        self._companions = {number: companion(number) for number in numbers}
+        self._results: list[SearchResult] = []
+        self._threads = [
+            threading.Thread(target=self._join, args=(number,), daemon=True)
+            for number in self._companions
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _join(self, number: int) -> None:
+        if self._enough.wait(HEAD_START):
+            return
+        result = self._companions[number].search(self._errand(number), self._enough)
+        if result is not None:
+            self._results.append(result)
+            if result.solutions:
+                self._found.set()
+
+    def dismiss(self) -> None:
+        """They are to end."""
+        if not self._enough.is_set():
+            self._enough.set()
+            for one in self._companions.values():
+                one.stop()
+
+    def results(self) -> list[SearchResult]:
+        """What they have found, of those that say so within a moment."""
+        for thread in self._threads:
+            thread.join(LAST_WORD)
+        return list(self._results)
 
 
 def _beside(policy: Policy, number: int) -> Order:
