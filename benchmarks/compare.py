@@ -1,91 +1,135 @@
-"""Compares two results of `editloop bench` on the same tasks: the model's search and uniform order.
+"""Results of `editloop bench` side by side, a column for each run, as in docs/results.md.
 
-Run: python benchmarks/compare.py RESULTS_MODEL RESULTS_UNIFORM
+Run: python benchmarks/compare.py model=MODEL.jsonl uniform=UNIFORM.jsonl
 
-`candidates` are verifications until the first fix. The ratio is taken over the tasks that both
-solve, without those that had nothing wrong.
+Only tasks that all runs have count. `candidates` are verifications until the first fix; they, and
+the ratio to the second run's, are over the tasks that every run solves, without those that had
+nothing wrong. p is McNemar's exact test of the first run and the other.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
 from editloop.bench import TaskResult
 from editloop.bench.results import BenchError, read_results
+from editloop.bench.summary import median_p90
+from editloop.tasks import TaskError, read_tasks
+from trainer.report import wilson
+
+Run = Sequence[TaskResult]
 
 
-def compare(model: Mapping[str, TaskResult], uniform: Mapping[str, TaskResult]) -> dict[str, Any]:
-    """Counts over the tasks in both; medians are None where no task is solved by both."""
-    shared = [task for task in model if task in uniform]
-    both = [
-        (model[task].candidates, uniform[task].candidates)
-        for task in shared
-        if model[task].solved and uniform[task].solved
-    ]
-    searched = [(a, b) for a, b in both if a and b]
-    ratios = [a / b for a, b in searched]
-    return {
-        "tasks": len(shared),
-        "solved": _counts(model, uniform, shared, "solved"),
-        "solved_hidden": _counts(model, uniform, shared, "solved_hidden"),
-        "both": len(both),
-        "only_model": sum(model[t].solved and not uniform[t].solved for t in shared),
-        "only_uniform": sum(uniform[t].solved and not model[t].solved for t in shared),
-        "median_candidates": tuple(
-            statistics.median(values) if values else None
-            for values in ([a for a, _ in searched], [b for _, b in searched])
-        ),
-        "median_ratio": statistics.median(ratios) if ratios else None,
-    }
-
-
-def _counts(
-    model: Mapping[str, TaskResult],
-    uniform: Mapping[str, TaskResult],
-    tasks: Sequence[str],
-    key: str,
-) -> tuple[int, int]:
-    first, second = (
-        sum(bool(getattr(results[task], key)) for task in tasks) for results in (model, uniform)
+def rows(runs: Sequence[Run], within: float) -> Iterator[tuple[str, ...]]:
+    """Rows of the table; every run has the same tasks in the same order."""
+    yield "solved, visible tests", *(f"{_solved(run)} of {len(run)}" for run in runs)
+    yield "95% interval", *map(_interval, runs)
+    yield (
+        f"within {within:g} s",
+        *(str(sum(r.solved and r.seconds <= within for r in run)) for run in runs),
     )
-    return first, second
+    yield "solved, hidden tests", *map(_hidden, runs)
+    if len(runs) > 1:
+        yield (
+            "solved by the first alone, by this one alone, p",
+            "",
+            *("{}, {}, {:.2g}".format(*alone(runs[0], run)) for run in runs[1:]),
+        )
+    both = [
+        results
+        for results in zip(*runs, strict=True)
+        if all(result.solved and result.candidates for result in results)
+    ]
+    if both:
+        columns = list(zip(*both, strict=True))
+        yield (
+            f"median candidates, {len(both)} tasks that all solve",
+            *(f"{statistics.median(r.candidates for r in run):g}" for run in columns),
+        )
+        if len(runs) > 1:
+            ratios = [first.candidates / second.candidates for first, second, *_ in both]
+            yield "median of candidates / the second's", f"{statistics.median(ratios):.3f}"
+    yield "pass@1, plain greedy loop", *map(_greedy, runs)
+    yield "seconds, all tasks: median, p90", *(_spread(run) for run in runs)
+    yield (
+        "seconds, solved tasks: median, p90",
+        *(_spread([r for r in run if r.solved]) for run in runs),
+    )
 
 
-def table(found: Mapping[str, Any]) -> Table:
-    """The comparison, a column for each."""
-    made = Table(box=None, pad_edge=False)
-    for name in (f"{found['tasks']} tasks", "model", "uniform"):
-        made.add_column(name, justify="left" if "tasks" in name else "right")
-    made.add_row("solved, visible tests", *map(str, found["solved"]))
-    made.add_row("solved, hidden tests", *map(str, found["solved_hidden"]))
-    made.add_row("solved by this one alone", str(found["only_model"]), str(found["only_uniform"]))
-    medians = ("-" if m is None else f"{m:g}" for m in found["median_candidates"])
-    made.add_row(f"median candidates, {found['both']} solved by both", *medians)
-    ratio = found["median_ratio"]
-    made.add_row("median of candidates / uniform's", "-" if ratio is None else f"{ratio:.3f}", "1")
-    return made
+def alone(first: Run, second: Run) -> tuple[int, int, float]:
+    """Tasks that only the first run solves, only the second, and the chance of such a difference
+    where none is (two-sided)."""
+    a = sum(x.solved and not y.solved for x, y in zip(first, second, strict=True))
+    b = sum(y.solved and not x.solved for x, y in zip(first, second, strict=True))
+    tail = sum(math.comb(a + b, k) for k in range(min(a, b) + 1)) / 2 ** (a + b)
+    return a, b, min(1.0, 2 * tail)
+
+
+def _solved(run: Run) -> int:
+    return sum(result.solved for result in run)
+
+
+def _interval(run: Run) -> str:
+    found = wilson([float(result.solved) for result in run])
+    return f"{found.value:.1%}, {found.low:.0%} to {found.high:.0%}"
+
+
+def _hidden(run: Run) -> str:
+    """Of those with hidden tests, and of those of them that pass the visible ones."""
+    judged = [result for result in run if result.solved_hidden is not None]
+    passed = sum(bool(result.solved_hidden) for result in judged)
+    visible = _solved(judged)
+    return f"{passed} of {len(judged)}, of {visible} solved" if judged else "-"
+
+
+def _greedy(run: Run) -> str:
+    played = [result.greedy for result in run if result.greedy is not None]
+    return f"{sum(played) / len(played):.1%}" if played else "-"
+
+
+def _spread(run: Run) -> str:
+    found = median_p90(result.seconds for result in run)
+    return "-" if found["median"] is None else f"{found['median']:.1f}, {found['p90']:.1f}"
+
+
+def _same_tasks(
+    runs: Sequence[Mapping[str, TaskResult]], chosen: set[str] | None
+) -> list[list[TaskResult]]:
+    shared = [
+        task
+        for task in runs[0]
+        if all(task in run for run in runs) and (chosen is None or task in chosen)
+    ]
+    return [[run[task] for task in shared] for run in runs]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Compare two results of editloop bench.")
-    parser.add_argument("model", type=Path)
-    parser.add_argument("uniform", type=Path)
+    parser = argparse.ArgumentParser(description="Results of editloop bench, side by side.")
+    parser.add_argument("runs", nargs="+", metavar="NAME=RESULTS")
+    parser.add_argument("--within", type=float, default=10.0, help="seconds")
+    parser.add_argument("--tasks", type=Path, help="only those that this file has")
     options = parser.parse_args(argv)
-    console = Console(highlight=False)
+    names, _, paths = zip(*(run.partition("=") for run in options.runs), strict=True)
     try:
-        found = compare(read_results(options.model), read_results(options.uniform))
-    except (BenchError, OSError) as error:
+        chosen = {task.id for task in read_tasks(options.tasks)} if options.tasks else None
+        runs = _same_tasks([read_results(Path(path)) for path in paths], chosen)
+    except (BenchError, TaskError, OSError) as error:
         parser.error(str(error))
-    if not found["tasks"]:
-        parser.error("the two files have no task in common")
-    console.print(table(found))
+    if not runs[0]:
+        parser.error("the runs have no task in common")
+    table = Table("", *names, box=MARKDOWN)
+    for row in rows(runs, options.within):
+        table.add_row(*row)
+    Console(highlight=False, width=400).print(table)
     return 0
 
 

@@ -31,6 +31,7 @@ from editloop.verify import Verifier
 
 Order = Literal["prior", "uniform"]
 _NO_MORE = b"stop"
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Companion:
 
         It waits for the errand before this one. None where the process does not start or dies.
         """
-        while not self.busy.acquire(timeout=0.05):
+        while not self.busy.acquire(timeout=_POLL_SECONDS):
             if stop.is_set():
                 return None
         try:
@@ -90,9 +91,9 @@ class Companion:
     def _started(self) -> IO[bytes]:
         if self.process is None or self.process.poll() is not None:
             program = "from editloop.companion import main; main()"
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
+            # A workspace's own modules must not stand in for the library's.
+            command = [sys.executable, "-P", "-c", program]
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         return _pipe(self.process.stdout)
 
     def _send(self, message: bytes) -> None:
@@ -185,7 +186,7 @@ def main() -> None:
     """Do errands until nobody is there any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    stop, running = threading.Event(), threading.Thread()
+    stop = threading.Event()
     while True:
         try:
             message = pickle.load(requests)
@@ -196,5 +197,4 @@ def main() -> None:
             stop.set()
         else:
             stop = threading.Event()
-            running = threading.Thread(target=_run, args=(message, stop, answers), daemon=True)
-            running.start()
+            threading.Thread(target=_run, args=(message, stop, answers), daemon=True).start()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from editloop.tasks import Task
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from benchmarks.compare import alone, rows
 from benchmarks.failures import hunks_beyond, kind_of, table
 from benchmarks.figures import curve
 
@@ -61,3 +63,14 @@ def test_a_curve_is_the_share_of_all_tasks() -> None:
     solved = [TaskResult(n, True, seconds=s) for n, s in (("a", 2.0), ("b", 1.0))]
     results = {r.id: r for r in [*solved, TaskResult("c", seconds=9.0), TaskResult("d")]}
     assert curve(results, "seconds") == ([1.0, 2.0], [25.0, 50.0])
+
+
+def test_runs_stand_side_by_side() -> None:
+    first = [TaskResult(n, True, None, 2.0, 2) for n in "abcdef"]
+    second = [replace(r, solved=r.id == "a", candidates=8, seconds=12.0) for r in first]
+    shown = {name: cells for name, *cells in rows([first, second], 10.0)}
+    assert shown["solved, visible tests"] == ["6 of 6", "1 of 6"]
+    assert shown["within 10 s"] == ["6", "0"]
+    assert shown["median of candidates / the second's"] == ["0.250"]
+    assert alone(first, second) == (5, 0, 2 / 2**5)
+    assert alone(first, first) == (0, 0, 1.0)

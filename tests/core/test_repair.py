@@ -104,6 +104,17 @@ def test_a_companion_that_dies_is_replaced() -> None:
 
 
 @pytest.mark.usefixtures("_no_head_start")
+def test_a_workspace_does_not_stand_in_for_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    companion(1).close()
+    monkeypatch.chdir(tmp_path)
+    for name in ("pickle", "random", "editloop"):
+        Path(f"{name}.py").write_text("raise SystemExit('the wrong module')\n")
+    assert _repair(Budget(15.0), 2, policy=_Stuck()).status == "fixed"
+
+
+@pytest.mark.usefixtures("_no_head_start")
 def test_a_companion_does_one_errand_after_the_other() -> None:
     for check, status in ((_Never(), "not fixed"), (_Twice(), "fixed"), (_Never(), "not fixed")):
         seconds = 15.0 if status == "fixed" else 1.0
