@@ -1,6 +1,7 @@
 """A second process that searches beside this one: two searches in one would share Python's lock.
 
-It starts when it is first asked, with checkers and a sandbox of its own, and ends with this one.
+It starts when it is first asked, with checkers and a sandbox of its own, and ends with this one, or
+when it has nothing to do for minutes.
 Messages are pickled; no candidate's code runs in either of the two.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import io
+import os
 import pickle
 import signal
 import subprocess
@@ -30,6 +32,8 @@ from editloop.verdict import Verdict
 from editloop.verify import Verifier
 
 Order = Literal["prior", "uniform"]
+IDLE_SECONDS = 300.0
+"""After so long without an errand it ends; the next one starts it again."""
 _NO_MORE = b"stop"
 _POLL_SECONDS = 0.05
 
@@ -87,9 +91,14 @@ class Companion:
             process.wait()
             with contextlib.suppress(OSError):
                 _pipe(process.stdin).close()
+            if not self.busy.locked():  # else who reads it closes it
+                _pipe(process.stdout).close()
 
     def _started(self) -> IO[bytes]:
-        if self.process is None or self.process.poll() is not None:
+        if self.process is not None and self.process.poll() is not None:
+            _pipe(self.process.stdout).close()
+            self.close()
+        if self.process is None:
             program = "from editloop.companion import main; main()"
             # A workspace's own modules must not stand in for the library's.
             command = [sys.executable, "-P", "-c", program]
@@ -183,18 +192,29 @@ def _run(errand: Errand, stop: threading.Event, answers: IO[bytes]) -> None:
 
 
 def main() -> None:
-    """Do errands until nobody is there any more."""
+    """Do errands until nobody is there any more, or has come for a while."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    stop = threading.Event()
+    stop, running = threading.Event(), threading.Thread()
+
+    def leave() -> None:
+        if not running.is_alive():
+            os._exit(0)
+
     while True:
+        idle = threading.Timer(IDLE_SECONDS, leave)
+        idle.daemon = True
+        idle.start()
         try:
             message = pickle.load(requests)
         except EOFError:
             stop.set()
             return
+        finally:
+            idle.cancel()
         if message == _NO_MORE:
             stop.set()
         else:
             stop = threading.Event()
-            threading.Thread(target=_run, args=(message, stop, answers), daemon=True).start()
+            running = threading.Thread(target=_run, args=(message, stop, answers), daemon=True)
+            running.start()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -112,6 +114,13 @@ def test_a_workspace_does_not_stand_in_for_the_library(
     for name in ("pickle", "random", "editloop"):
         Path(f"{name}.py").write_text("raise SystemExit('the wrong module')\n")
     assert _repair(Budget(15.0), 2, policy=_Stuck()).status == "fixed"
+
+
+def test_a_companion_that_is_not_needed_leaves() -> None:
+    program = "import editloop.companion as c; c.IDLE_SECONDS = 0.1; c.main()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe) as process:
+        assert process.wait(30) == 0
 
 
 @pytest.mark.usefixtures("_no_head_start")
