@@ -154,9 +154,9 @@ class _Search:
         """The best step of a node, in the order of the policy; and the node again, for what waits.
 
         Obvious steps come before the policy is asked. Where the text does not parse, what the
-        parser finds helpful comes first and by itself; all else, and what the policy writes freely,
-        waits until that was tried. Where it parses and uses what does not exist, what settles that
-        comes first; small expressions wait until everything was tried.
+        parser finds helpful comes first and by itself, and where it uses what does not exist, what
+        settles that; all else, and what the policy writes freely, waits until that was tried.
+        Where it parses, small expressions wait until everything was.
         """
         findings = node.verdict.findings
         if node.later is not None:
@@ -177,7 +177,7 @@ class _Search:
         base = node.base - self.weights.unscreened
         rest = tuple(step for step in every if step not in good)
         entries.append((base, replace(node, base=base, later=rest)))
-        return [*entries, *self._asked(node, list(good), free=not broken, alone=True)]
+        return [*entries, *self._asked(node, list(good), free=False, alone=True)]
 
     def _possible(self, choice: list[Step]) -> list[Step]:
         """A single turn is a single command."""

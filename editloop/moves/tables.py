@@ -47,6 +47,7 @@ ATTRIBUTES = _siblings(
     "sum prod", "heappush heappop heapify", "min max", "permutations combinations",
     "mean median mode", "and_ or_ xor", "add sub mul",
 )  # fmt: skip
+OPPOSITES = _siblings("left right", "next prev", "head tail", "first last", "row col", "start end")
 BUILTINS = _siblings(
     "min max", "any all", "sorted reversed", "len sum max min", "range enumerate zip map",
     "int float str", "list set tuple dict str range", "list sorted reversed", "set frozenset",

@@ -14,6 +14,7 @@ from editloop.moves.tables import (
     KEYWORDS,
     MEMBERS,
     OPERATORS,
+    OPPOSITES,
 )
 
 _MAX_NAMES = 12
@@ -242,6 +243,12 @@ def siblings(ctx: Context, line: CodeLine) -> Iterator[str]:
         yield f"{sh.indent}else:"
 
 
+def _and_opposite(chain: str) -> tuple[str, ...]:
+    """``root.left``, and ``root.right``."""
+    owner, dot, last = chain.rpartition(".")
+    return (chain, *(f"{owner}.{other}" for other in OPPOSITES.get(last, ()) if dot))
+
+
 def chains(ctx: Context, line: CodeLine) -> Iterator[str]:
     """An attribute or element that the window names elsewhere, in the place of an unknown name."""
     sh = line.shape
@@ -252,10 +259,11 @@ def chains(ctx: Context, line: CodeLine) -> Iterator[str]:
     ]
     if places:
         found = {
-            other.shape.slice(span): None
+            chain: None
             for other in ctx.lines
             for span in other.shape.primaries
             if span.end - span.start > 2 and other.shape.tokens[span.end - 1].text != ")"
+            for chain in _and_opposite(other.shape.slice(span))
         }
         for i in places:
             if not follows(sh.tokens, i, (".",)):

@@ -109,6 +109,8 @@ def test_moves_hold_the_fix_of_most_single_mistakes() -> None:
          "### REPW 1 >>>SomeList >>>List"),
         ("def f(root):\n    g(root.left)\n    g(node)\n", "F821 Undefined name `node`",
          "### REPW 3 >>>node >>>root.left"),
+        ("def f(root):\n    g(root.left)\n    g(node)\n", "F821 Undefined name `node`",
+         "### REPW 3 >>>node >>>root.right"),
         ("a = b = old = 0\nnew\n", "F821 Undefined name `new`", "### REPW 1 >>>old >>>new"),
         ("found.append(x)\n", "", "### REPW 1 >>>x >>>-1"),
         ("if c == '0':\n    pass\n", "", "### REPW 1 >>>0 >>>1"),
