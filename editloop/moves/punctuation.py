@@ -103,7 +103,8 @@ def quotes(ctx: Context, line: CodeLine) -> Iterator[str]:
         quote = quote or token.text.lstrip("rRbBfFuU")[:1]
         head = sh.text[: token.start]
         inner = token.text[token.text.index(quote) + len(quote) :]
-        closing = "".join(OPENERS[sh.tokens[i].text] for i in reversed(_opened(sh)))
+        opened = [sh.tokens[i].text for i in sh.loose if sh.tokens[i].text in OPENERS]
+        closing = "".join(OPENERS[bracket] for bracket in reversed(opened))
         colon = ":" if sh.first in BLOCKS else ""
         for ending in dict.fromkeys((closing, closing + colon)):
             if ending:
@@ -139,11 +140,6 @@ def quotes(ctx: Context, line: CodeLine) -> Iterator[str]:
                     + inner.replace(mark, "\\" + mark)
                     + sh.text[last - 1 :]
                 )
-
-
-def _opened(sh: Shape) -> list[int]:
-    """Places of brackets that are open at the end of a line."""
-    return [i for i in sh.loose if sh.tokens[i].text in OPENERS]
 
 
 def docstrings(ctx: Context) -> Iterator[Command]:
