@@ -258,9 +258,9 @@ class _Search:
             return value
         if edge.log_prob == 0:
             return weights.settled
-        if len(edge.step) > 1 or any(is_syntax_finding(f) for f in parent.verdict.findings):
-            # All that the parser left makes progress, and so do many blocks beside a likely one of
-            # their commands: that alone says little.
+        if len(edge.step) > 1 or parent.verdict.checks[-1].name in ("syntax", "static"):
+            # All that the parser left makes progress, whatever settles a name does, and so do many
+            # blocks beside a likely one of their commands: that alone says little.
             value += edge.log_prob
         siblings = self.crowds.get(parent.commands, 0)
         self.crowds[parent.commands] = siblings + 1

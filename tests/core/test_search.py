@@ -197,6 +197,32 @@ class _Watching(UniformPolicy):
         return super().propose(transcript, moves, **options)
 
 
+class _Asked(UniformPolicy):
+    """Counts the states that it is asked about."""
+
+    states = 0
+
+    def propose(self, *arguments: Any, **options: Any) -> Iterator[Proposal]:
+        self.states += 1
+        return super().propose(*arguments, **options)
+
+
+def test_what_settles_a_name_by_construction_is_not_followed_first() -> None:
+    def verify(state: EditState) -> Verdict:
+        syntax = CheckResult("syntax", 1, 1)
+        if "nothing" in state.text:
+            unknown = Finding("F821 Undefined name `nothing`", 1)
+            return Verdict((syntax, CheckResult("static", 1, 2, (unknown,))), complete=False)
+        tests = CheckResult("tests", int("= d\n" in state.text), 1)
+        return Verdict((syntax, CheckResult("static", 2, 2), tests), complete=True)
+
+    policy = _Asked()
+    text = "def f(a, b, c, d):\n    x = nothing\n    return x * 2\n"
+    result = search(_open(text), policy, verify, budget=Budget(None, 400), polish=0.0)
+    assert result.solutions
+    assert policy.states == 1
+
+
 def test_a_policy_is_shown_the_whole_way_to_a_state() -> None:
     text = "def double(values):\nfor v in values:\n    yield 3 * v\n"
     policy = _Watching()
