@@ -118,6 +118,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--within", type=float, default=10.0, help="seconds")
     parser.add_argument("--tasks", type=Path, help="only those that this file has")
     options = parser.parse_args(argv)
+    if bad := [run for run in options.runs if "=" not in run]:
+        parser.error(f"not NAME=RESULTS: {bad[0]}")
     names, _, paths = zip(*(run.partition("=") for run in options.runs), strict=True)
     try:
         chosen = {task.id for task in read_tasks(options.tasks)} if options.tasks else None

@@ -180,23 +180,24 @@ def test_compare(tmp_path: Path) -> None:
         TaskResult("b", True, True, candidates=10),
         TaskResult("c", False, candidates=500),
     ]
-    paths = []
+    runs = []
     for name, rows in (("model", model), ("uniform", uniform)):
-        paths.append(tmp_path / f"{name}.jsonl")
-        paths[-1].write_text("".join(json.dumps(row.row()) + "\n" for row in rows))
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row.row()) + "\n" for row in rows))
+        runs.append(f"{name}={path}")
     script = ROOT / "benchmarks" / "compare.py"
     done = subprocess.run(
-        [sys.executable, str(script), *map(str, paths)],
+        [sys.executable, str(script), *runs],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    found = [line.split() for line in done.stdout.splitlines()]
-    assert found[0][:2] == ["3", "tasks"]
-    assert found[1][-2:] == ["3", "2"]
-    assert found[2][-2:] == ["1", "2"]
-    assert found[3][-2:] == ["1", "0"]
-    assert found[4][-2:] == ["3.5", "15"]
-    assert found[5][-2:] == ["0.300", "1"]
+    lines = [[cell.strip() for cell in line.split("|")] for line in done.stdout.splitlines()]
+    found = {cells[1]: cells[2:4] for cells in lines if len(cells) > 3}
+    assert found["solved, visible tests"] == ["3 of 3", "2 of 3"]
+    assert found["solved, hidden tests"] == ["1 of 2, of 2 solved", "2 of 2, of 2 solved"]
+    assert found["solved by the first alone, by this one alone, p"] == ["", "1, 0, 1"]
+    assert found["median candidates, 2 tasks that all solve"] == ["3.5", "15"]
+    assert found["median of candidates / the second's"] == ["0.300", ""]
