@@ -64,24 +64,34 @@ class Companion:
 
         It waits for the errand before this one. None where the process does not start or dies.
         """
+        try:
+            message = _pickled(errand)
+        except (pickle.PicklingError, AttributeError, TypeError):
+            return None  # a check that cannot be sent is this process's alone
         while not self.busy.acquire(timeout=_POLL_SECONDS):
             if stop.is_set():
                 return None
         try:
             answers = self._started()
-            self._send(_pickled(errand))
+            with self.sending:
+                self._send(message)
             if stop.is_set():
                 self.stop()
             return _answer(answers)
-        except (OSError, pickle.PicklingError, AttributeError, TypeError):
-            return None  # a check that cannot be sent is this process's alone
+        except OSError:
+            return None
         finally:
             self.busy.release()
 
     def stop(self) -> None:
-        """End the search that is going on, if there is one."""
-        with contextlib.suppress(OSError):
-            self._send(pickle.dumps(_NO_MORE))
+        """End the search that is going on, if there is one. Does not wait for a process that has
+        yet to read its errand: who sends that looks whether it should stop."""
+        if self.sending.acquire(blocking=False):
+            try:
+                with contextlib.suppress(OSError):
+                    self._send(pickle.dumps(_NO_MORE))
+            finally:
+                self.sending.release()
 
     def close(self) -> None:
         """End the process, and with it what it has started."""
@@ -106,10 +116,9 @@ class Companion:
         return _pipe(self.process.stdout)
 
     def _send(self, message: bytes) -> None:
-        with self.sending:
-            if self.process is not None:
-                _pipe(self.process.stdin).write(message)
-                _pipe(self.process.stdin).flush()
+        if self.process is not None:
+            _pipe(self.process.stdin).write(message)
+            _pipe(self.process.stdin).flush()
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

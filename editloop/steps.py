@@ -15,7 +15,7 @@ from editloop.checks.syntax import check_syntax, is_unreadable
 from editloop.commands import Command, CommandError
 from editloop.moves import moves_in, renames, resorts_in
 from editloop.moves.blocks import blocks, unlikely_blocks
-from editloop.moves.context import Context, build, is_syntax_finding
+from editloop.moves.context import Context, build, is_syntax_finding, undefined_names
 from editloop.moves.lacking import lacking
 from editloop.moves.lexer import shape
 from editloop.moves.missing import definitions
@@ -103,8 +103,12 @@ def settling(state: EditState, findings: Sequence[Finding], options: Iterable[St
     Empty where no finding calls a name unknown, or the window binds it, or it may well be an
     attribute of something: then what is wrong may be elsewhere.
     """
-    context = build(state, [f for f in findings if "'NoneType' object" not in f.text])
-    unknown = {name for name in context.undefined - COMMON_METHODS if not _is_bound(context, name)}
+    told = [finding for finding in findings if "'NoneType' object" not in finding.text]
+    names = undefined_names(told) - COMMON_METHODS
+    if not names:
+        return []
+    context = build(state, told)
+    unknown = {name for name in names if not _is_bound(context, name)}
     if not unknown:
         return []
 

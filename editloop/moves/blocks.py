@@ -164,13 +164,16 @@ def _like(a: CodeLine, b: CodeLine) -> bool:
 
 def _value(sh: Shape) -> tuple[str, str]:
     """What stands before the value that a line assigns or returns, and the value."""
-    start = 1 if sh.first == "return" else 0
-    if not start:
-        start = next((i + 1 for i, t in enumerate(sh.tokens) if t.text in _ASSIGNS), 0)
+    start = 1 if sh.first == "return" else _after_sign(sh)
     if not 0 < start < sh.code_end:
         return sh.text, ""
     at = sh.tokens[start].start
     return sh.text[:at], sh.text[at : sh.tokens[sh.code_end - 1].end]
+
+
+def _after_sign(sh: Shape) -> int:
+    """Where the value of an assignment begins; 0 where nothing is assigned."""
+    return next((i + 1 for i, t in enumerate(sh.tokens) if t.text in _ASSIGNS), 0)
 
 
 def _two(a: CodeLine, first: str, b: CodeLine, second: str) -> Block:
@@ -194,7 +197,7 @@ def _guards_of(line: CodeLine) -> tuple[str, ...]:
     sh = line.shape
     if sh.opens_block or sh.loose or sh.first in _UNGUARDED:
         return ()
-    start = next((i for i, t in enumerate(sh.tokens) if t.text in _ASSIGNS), -1) + 1
+    start = _after_sign(sh)
     used = (sh.slice(span) for span in sh.primaries if span.start >= start)
     names = (x for x in used if x.replace(".", "").isidentifier() and x not in _NEVER_GUARDS)
     called = {t.text for t, after in pairwise(sh.tokens) if after.text == "("}

@@ -76,6 +76,12 @@ def is_syntax_finding(finding: Finding) -> bool:
     return _SYNTAX.match(finding.text) is not None
 
 
+def undefined_names(findings: Sequence[Finding]) -> frozenset[str]:
+    """Names and attributes that findings say do not exist."""
+    words = " ".join(f.text for f in findings)
+    return frozenset((*_UNDEFINED.findall(words), *_NO_ATTRIBUTE.findall(words)))
+
+
 def build(state: EditState, findings: Sequence[Finding]) -> Context:
     texts = list(state.window)
     shapes = tuple(shape(text) for text in texts)
@@ -90,8 +96,6 @@ def build(state: EditState, findings: Sequence[Finding]) -> Context:
         if sh.is_code and not inside[i] and not _is_docstring(sh)
     )
     syntax = [f for f in findings if is_syntax_finding(f)]
-    words = " ".join(f.text for f in findings)
-    undefined = {*_UNDEFINED.findall(words), *_NO_ATTRIBUTE.findall(words)}
     attributes, methods, called, numbers, strings = _frequent_words(lines)
     return Context(
         state,
@@ -104,7 +108,7 @@ def build(state: EditState, findings: Sequence[Finding]) -> Context:
         tuple(dict.fromkeys(line.shape.indent for line in lines)),
         bool(syntax),
         _near(state, lines, syntax),
-        frozenset(undefined),
+        undefined_names(findings),
         attributes,
         methods,
         called,

@@ -8,7 +8,7 @@ from itertools import pairwise
 from editloop.commands import Command, edit_line
 from editloop.moves.blocks import Block
 from editloop.moves.context import CodeLine, Context
-from editloop.moves.scope import bound_names, parameters, plain_names
+from editloop.moves.scope import all_bound, bound_names, plain_names
 from editloop.moves.tables import BUILTIN_NAMES
 from editloop.moves.uses import Use
 
@@ -17,11 +17,7 @@ _COUNTERS = frozenset({"i", "j", "k", "n"})
 
 def headers(ctx: Context) -> Iterator[Command]:
     """Above lines that are further in than they may be, for a name that nothing binds."""
-    bound = {
-        name
-        for sh in ctx.shapes
-        for name in (*bound_names(sh), *(parameters(sh) if sh.first == "def" else ()))
-    }
+    bound = {name for sh in ctx.shapes for name in all_bound(sh)}
     for n, (above, first) in enumerate(pairwise(ctx.lines)):
         body = _body(ctx.lines[n + 1 :])
         level = above.shape.indent

@@ -196,6 +196,11 @@ def bound_names(shape: Shape) -> list[str]:
     return names
 
 
+def all_bound(shape: Shape) -> set[str]:
+    """Names that a line binds, and its parameters."""
+    return {*bound_names(shape), *(parameters(shape) if shape.first == "def" else ())}
+
+
 def _targets(tokens: Sequence[Token], stops: frozenset[str]) -> list[str]:
     """Plain names before the first stop word, none where it does not come."""
     names: list[str] = []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.lexer import AUGMENTED, Token, is_operand
-from editloop.moves.scope import bound_names, parameters
+from editloop.moves.scope import all_bound
 from editloop.moves.tables import (
     ATTRIBUTES,
     BUILTINS,
@@ -164,7 +164,7 @@ def names(ctx: Context, line: CodeLine) -> Iterator[str]:
 def bindings(ctx: Context, line: CodeLine) -> Iterator[str]:
     """A name that is used but bound nowhere, in the place of one that the line binds."""
     sh = line.shape
-    bound = {*bound_names(sh), *(parameters(sh) if sh.first == "def" else ())}
+    bound = all_bound(sh)
     for i, token in enumerate(sh.tokens):
         if token.kind == "name" and token.text in bound and not follows(sh.tokens, i, (".",)):
             yield from (sh.put(i, i + 1, name) for name in sorted(ctx.undefined - {token.text}))
