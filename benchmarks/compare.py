@@ -37,6 +37,10 @@ def rows(runs: Sequence[Run], within: float) -> Iterator[tuple[str, ...]]:
         *(str(sum(r.solved and r.seconds <= within for r in run)) for run in runs),
     )
     yield "solved, hidden tests", *map(_hidden, runs)
+    yield (
+        "by the first candidate",
+        *(str(sum(r.solved and r.candidates == 1 for r in run)) for run in runs),
+    )
     if len(runs) > 1:
         yield (
             "solved by the first alone, by this one alone, p",

@@ -45,6 +45,8 @@ class Command:
         return render(self)
 
 
+Step = tuple[Command, ...]
+"""Commands that are taken together."""
 EXIT = Command("EXIT")
 
 
@@ -154,7 +156,7 @@ def refused(window: Sequence[str], tried: Iterable[Command]) -> set[tuple[str, i
     return unchanged | {effect(command, window) for command in tried}
 
 
-def without(commands: Sequence[Command], dropped: int) -> tuple[Command, ...] | None:
+def without(commands: Sequence[Command], dropped: int) -> Step | None:
     """The commands but one, later line numbers adjusted; None where a later one needs it."""
     gone = commands[dropped]
     shift = {"ADDL": -1, "DELL": 1}.get(gone.verb, 0)

@@ -11,8 +11,8 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from editloop.commands import Step
 from editloop.state import EditState
-from editloop.steps import Step
 from editloop.transcript import Transcript
 from editloop.verdict import Verdict
 

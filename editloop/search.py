@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from editloop.budget import Budget, Stop
-from editloop.commands import CommandError, without
+from editloop.commands import CommandError, Step, without
 from editloop.edits import edit_size
 from editloop.frontier import Edge, Entry, Frontier, Node
 from editloop.loop import Verify, summary
@@ -24,7 +24,7 @@ from editloop.ordering import RAISES, Weights, gain, normalized, step_value
 from editloop.policy import Cancelled, Policy
 from editloop.solutions import Progress, SearchResult, Solution, in_order
 from editloop.state import EditState, apply
-from editloop.steps import Step, obvious, ordered, promising, resorts, steps
+from editloop.steps import obvious, ordered, promising, resorts, steps
 from editloop.transcript import Observation, Transcript, observe
 from editloop.verdict import Verdict
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from editloop.commands import Command
+from editloop.commands import Step
 from editloop.edits import edit_characters
 from editloop.state import EditState
 from editloop.verdict import Verdict
@@ -27,7 +27,7 @@ class Solution:
     """A verified fix; ``candidates`` are those verified until it was found."""
 
     state: EditState
-    commands: tuple[Command, ...]
+    commands: Step
     verdict: Verdict
     log_prob: float
     edit_size: int

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, reduce
 
 from editloop.checks.syntax import check_syntax, is_unreadable
-from editloop.commands import Command, CommandError
+from editloop.commands import Command, CommandError, Step
 from editloop.moves import moves_in, renames, resorts_in
 from editloop.moves.blocks import blocks, unlikely_blocks
 from editloop.moves.context import Context, build, is_syntax_finding, undefined_names
@@ -25,8 +25,6 @@ from editloop.policy import Cancelled, Policy
 from editloop.state import EditState, apply
 from editloop.transcript import Finding, Transcript
 
-Step = tuple[Command, ...]
-"""Commands that are taken together."""
 MAX_CHARS = 3_000_000
 """Of all texts that are parsed for one state: about two seconds at the most."""
 DOUBT = 0.2

@@ -1,38 +1,26 @@
 """Moves that take several commands at once: what one line alone cannot put right.
 
-A body that lost its indentation, or one slip on every line: each line by itself would change one
-syntax error into the next.
+A body that lost its indentation, a line at another place, a statement without its guard: each line
+by itself would change one mistake into the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from itertools import pairwise
 
-from editloop.commands import Command, edit_line
+from editloop.commands import Command, Step, edit_line
 from editloop.moves.context import CodeLine, Context
+from editloop.moves.everywhere import renames, siblings, slips
 from editloop.moves.inserts import levels_at
-from editloop.moves.keywords import BLOCKS, printed
 from editloop.moves.lexer import AUGMENTED, CONSTANTS, Shape
-from editloop.moves.spelling import closest
-from editloop.moves.tables import (
-    ATTRIBUTES,
-    BUILTINS,
-    FOREIGN,
-    FOREIGN_OPERATORS,
-    OPERATORS,
-    TYPES,
-)
 
-Block = tuple[Command, ...]
 MAX_ENDS = 8
 """Ends that are tried for a run of lines: the next definition and the end of the window first."""
 LONGEST = 12
 """Lines that move in together although some of them stand further out than the first."""
 REACH = 4
 """Lines of code across which a line is moved or exchanged."""
-_CONDITIONS = ("if", "elif", "while")
 _HAVE_ELSE = ("if", "elif", "for", "while", "try", "except")
 _ASSIGNS = ("=", *sorted(AUGMENTED))
 _UNGUARDED = frozenset({"def", "class", "import", "from", "@", "global", "nonlocal", "pass"})
@@ -40,25 +28,25 @@ _NEVER_GUARDS = frozenset({"self", "cls"}) | CONSTANTS
 _MAX_GUARDS = 4
 
 
-def blocks(context: Context) -> list[Block]:
+def blocks(context: Context) -> list[Step]:
     """Distinct runs of commands; one command alone changes its line in several places."""
-    whole = (_renames, _statement_shifts, _inverted)
-    kinds = (_broken_shifts, _everywhere) if context.broken else whole
+    whole = (renames, _statement_shifts, _inverted)
+    kinds = (_broken_shifts, slips) if context.broken else whole
     return _distinct(context, kinds)
 
 
-def unlikely_blocks(context: Context) -> list[Block]:
+def unlikely_blocks(context: Context) -> list[Step]:
     """For text that parses: those that would hold up the moves beside which they stand."""
-    kinds = (_exchanges, _siblings, _guards, _relocations)
+    kinds = (_exchanges, siblings, _guards, _relocations)
     return [] if context.broken else _distinct(context, kinds)
 
 
-def _distinct(ctx: Context, kinds: Sequence[Callable[[Context], Iterator[Block]]]) -> list[Block]:
+def _distinct(ctx: Context, kinds: Sequence[Callable[[Context], Iterator[Step]]]) -> list[Step]:
     found = dict.fromkeys(block for kind in kinds for block in kind(ctx))
     return [block for block in found if block]
 
 
-def _broken_shifts(ctx: Context) -> Iterator[Block]:
+def _broken_shifts(ctx: Context) -> Iterator[Step]:
     """Lines from one near the error on, to another level; their own order of levels is kept.
 
     A body that slid out of its function goes unnoticed up to its ``return``: it may also begin
@@ -88,7 +76,7 @@ def _ends(lines: Sequence[CodeLine], n: int) -> list[int]:
     return list(dict.fromkeys([*likely, *(line.index for line in later)]))[:MAX_ENDS]
 
 
-def _statement_shifts(ctx: Context) -> Iterator[Block]:
+def _statement_shifts(ctx: Context) -> Iterator[Step]:
     """A statement that has a body, whole, one level in or out; an ``else`` to another header."""
     for n, line in enumerate(ctx.lines):
         old, first = line.shape.indent, line.shape.first
@@ -103,26 +91,7 @@ def _statement_shifts(ctx: Context) -> Iterator[Block]:
             yield _shifted(ctx, line.index, end, old, new)
 
 
-def _renames(ctx: Context) -> Iterator[Block]:
-    """Every occurrence of a name that does not exist by one that does."""
-    for name in sorted(ctx.undefined):
-        scope = next((x.scope for x in reversed(ctx.lines) if has(x, name)), None)
-        if scope is not None:
-            known = (*scope.variables, *scope.functions, *TYPES)
-            for other in dict.fromkeys((*closest(name, scope.names), *known)):
-                yield _every_line(ctx, partial(_exchanged, old=name, new=other))
-
-
-def _siblings(ctx: Context) -> Iterator[Block]:
-    """The same mistake on every line that can have it: an operator, a function, a method."""
-    for table in (OPERATORS, BUILTINS, ATTRIBUTES):
-        words = dict.fromkeys(t.text for x in ctx.lines for t in x.shape.tokens if t.text in table)
-        for word in words:
-            for other in table[word]:
-                yield _every_line(ctx, partial(_exchanged, old=word, new=other))
-
-
-def _inverted(ctx: Context) -> Iterator[Block]:
+def _inverted(ctx: Context) -> Iterator[Step]:
     """Every truth value that a function returns, by the other one."""
     for start in dict.fromkeys(line.scope.start for line in ctx.lines):
         own = [x for x in ctx.lines if x.scope.start == start and x.shape.first == "return"]
@@ -134,19 +103,7 @@ def _inverted(ctx: Context) -> Iterator[Block]:
         )
 
 
-def has(line: CodeLine, word: str) -> bool:
-    return any(token.text == word for token in line.shape.tokens)
-
-
-def _exchanged(sh: Shape, old: str, new: str) -> str:
-    text = sh.text
-    for token in reversed(sh.tokens):
-        if token.text == old and token.kind in ("name", "op"):
-            text = text[: token.start] + new + text[token.end :]
-    return text
-
-
-def _exchanges(ctx: Context) -> Iterator[Block]:
+def _exchanges(ctx: Context) -> Iterator[Step]:
     """Two neighbours on one level, whole or what they assign or return, each for the other."""
     for n, a in enumerate(ctx.lines[:-1]):
         for b in (x for x in ctx.lines[n + 1 : n + 1 + REACH] if _like(a, x)):
@@ -176,11 +133,11 @@ def _after_sign(sh: Shape) -> int:
     return next((i + 1 for i, t in enumerate(sh.tokens) if t.text in _ASSIGNS), 0)
 
 
-def _two(a: CodeLine, first: str, b: CodeLine, second: str) -> Block:
+def _two(a: CodeLine, first: str, b: CodeLine, second: str) -> Step:
     return edit_line(a.number, a.text, first), edit_line(b.number, b.text, second)
 
 
-def _guards(ctx: Context) -> Iterator[Block]:
+def _guards(ctx: Context) -> Iterator[Step]:
     """A statement, or two like it in a row, where something that it uses is there."""
     for n, line in enumerate(ctx.lines):
         below = [x for x in ctx.lines[n + 1 : n + 2] if _outline(x) == _outline(line)]
@@ -205,7 +162,7 @@ def _guards_of(line: CodeLine) -> tuple[str, ...]:
     return tuple(kept)[:_MAX_GUARDS]
 
 
-def _guarded(ctx: Context, line: CodeLine, condition: str, below: int = 0) -> Block:
+def _guarded(ctx: Context, line: CodeLine, condition: str, below: int = 0) -> Step:
     """``below``: how many lines commands before these have added above."""
     sh, number = line.shape, line.number + below
     body = Command("ADDL", number + 1, ctx.unit + sh.text)
@@ -217,7 +174,7 @@ def _outline(line: CodeLine) -> tuple[str, ...]:
     return tuple(t.text if t.kind == "op" else t.kind for t in line.shape.tokens)
 
 
-def _relocations(ctx: Context) -> Iterator[Block]:
+def _relocations(ctx: Context) -> Iterator[Step]:
     """A line to another place close by, on the level of one of the lines beside it there."""
     for n, line in enumerate(ctx.lines):
         if line.shape.opens_block or line.shape.loose:
@@ -240,7 +197,7 @@ def _relocations(ctx: Context) -> Iterator[Block]:
                 )
 
 
-def _shifted(ctx: Context, start: int, end: int, old: str, new: str) -> Block:
+def _shifted(ctx: Context, start: int, end: int, old: str, new: str) -> Step:
     """Comments move along; the inside of a string and lines that are further out stay."""
     commands = []
     for index in range(start, end):
@@ -248,63 +205,3 @@ def _shifted(ctx: Context, start: int, end: int, old: str, new: str) -> Block:
         if text.startswith(old) and text.strip() and not ctx.in_string[index]:
             commands.append(edit_line(index + 1, text, new + text.removeprefix(old)))
     return tuple(commands)
-
-
-def _everywhere(ctx: Context) -> Iterator[Block]:
-    """One slip on every line that has it."""
-    words = {token.text for line in ctx.lines for token in line.shape.tokens}
-    for word in sorted(words & (FOREIGN.keys() | FOREIGN_OPERATORS.keys())):
-        yield _every_line(ctx, partial(_replaced, word=word))
-    for change in (_print, _comment, _uncommented, _colon, _comparison, _triple_quotes):
-        yield _every_line(ctx, change)
-
-
-def _every_line(ctx: Context, change: Callable[[Shape], str | None]) -> Block:
-    """A change of every line that it applies to, a command for each."""
-    texts = ((line, change(line.shape)) for line in ctx.lines)
-    return tuple(
-        edit_line(line.number, line.text, text)
-        for line, text in texts
-        if text and text.strip() and text != line.text
-    )
-
-
-def _replaced(sh: Shape, word: str) -> str:
-    text = sh.text
-    for token in reversed(sh.tokens):
-        if token.text == word and token.kind != "string":
-            new = FOREIGN[word] if word in FOREIGN else FOREIGN_OPERATORS[word]
-            rest = text[token.end :] if new else text[token.end :].lstrip()
-            text = text[: token.start] + new + rest
-    return text.rstrip()
-
-
-def _print(sh: Shape) -> str | None:
-    return next(printed(sh), None)
-
-
-def _comment(sh: Shape) -> str | None:
-    return sh.text.replace("//", "#", 1) if sh.first == "//" else None
-
-
-def _uncommented(sh: Shape) -> str | None:
-    """Without the ends of another language's comment."""
-    return sh.indent + sh.text.replace("/*", "").replace("*/", "").strip()
-
-
-def _colon(sh: Shape) -> str | None:
-    """The missing colon of a block's header."""
-    if sh.first not in BLOCKS or sh.opens_block or sh.loose:
-        return None
-    at = sh.tokens[sh.code_end - 1].end
-    return f"{sh.text[:at]}:{sh.text[at:]}"
-
-
-def _comparison(sh: Shape) -> str | None:
-    """``==`` for every ``=`` of a condition."""
-    return _exchanged(sh, "=", "==") if sh.first in _CONDITIONS else None
-
-
-def _triple_quotes(sh: Shape) -> str | None:
-    """Code that was made a string."""
-    return sh.text.replace('"""', "").replace("'''", "")

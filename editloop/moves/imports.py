@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from editloop.commands import Command, edit_line
-from editloop.moves.blocks import Block
+from editloop.commands import Command, Step, edit_line
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.lexer import AUGMENTED
 from editloop.moves.tables import FROM, MODULES, VALUE_METHODS
@@ -93,7 +92,7 @@ _CONSTANTS = frozenset(["pi", "inf", "digits", "punctuation"]) | frozenset(
 )
 
 
-def imported(ctx: Context, statement: str) -> Block:
+def imported(ctx: Context, statement: str) -> Step:
     """An import where a person would put it: beside the first imports and in their order, into one
     from the same module, or with blank lines where there are none."""
     block = _import_block(ctx)

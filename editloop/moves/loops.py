@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from editloop.commands import Command, edit_line
-from editloop.moves.blocks import Block
+from editloop.commands import Command, Step, edit_line
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.scope import all_bound, bound_names, plain_names
 from editloop.moves.tables import BUILTIN_NAMES
@@ -34,7 +33,7 @@ def headers(ctx: Context) -> Iterator[Command]:
                 yield Command("ADDL", first.number, f"{level}for {name} in {values}:")
 
 
-def around(ctx: Context, name: str, uses: Sequence[Use]) -> Iterator[Block]:
+def around(ctx: Context, name: str, uses: Sequence[Use]) -> Iterator[Step]:
     """Around the statements that use a name which nothing binds: up to the last use, or all."""
     first = uses[0].line
     body = _body(ctx.lines[ctx.lines.index(first) :])

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from editloop.commands import Command, edit_line
-from editloop.moves.blocks import Block, has
+from editloop.commands import Command, Step, edit_line
 from editloop.moves.context import CodeLine, Context
+from editloop.moves.everywhere import has
 from editloop.moves.imports import imported, imports_by_use
 from editloop.moves.lexer import AUGMENTED, CONSTANTS
 from editloop.moves.loops import around
@@ -33,7 +33,7 @@ _GENERIC = frozenset({"typing", "collections", "collections.abc"})
 _CONTINUES = frozenset({"else", "elif", "except", "finally"})
 
 
-def definitions(ctx: Context) -> Iterator[Block]:
+def definitions(ctx: Context) -> Iterator[Step]:
     """For each name that does not exist what would define it, likely ones first."""
     for name in sorted(ctx.undefined):
         yield from _without_self(ctx, name)
@@ -58,7 +58,7 @@ def definitions(ctx: Context) -> Iterator[Block]:
                 yield (Command("ADDL", place.number, f"{place.shape.indent}{name} = {value}"),)
 
 
-def _every_use(uses: Sequence[Use], new: str) -> Block:
+def _every_use(uses: Sequence[Use], new: str) -> Step:
     """Every use by a new text, a command for each line."""
     commands = []
     for line, own in groupby(uses, key=lambda use: use.line):
@@ -70,7 +70,7 @@ def _every_use(uses: Sequence[Use], new: str) -> Block:
     return tuple(commands)
 
 
-def _without_self(ctx: Context, name: str) -> Iterator[Block]:
+def _without_self(ctx: Context, name: str) -> Iterator[Step]:
     """``len(x)`` for ``self.len(x)``, where the bare name is something that can be called."""
     texts: list[tuple[CodeLine, str]] = []
     for line in ctx.lines:

@@ -67,10 +67,12 @@ def test_a_curve_is_the_share_of_all_tasks() -> None:
 
 def test_runs_stand_side_by_side() -> None:
     first = [TaskResult(n, True, None, 2.0, 2) for n in "abcdef"]
+    first[1] = replace(first[1], candidates=1)
     second = [replace(r, solved=r.id == "a", candidates=8, seconds=12.0) for r in first]
     shown = {name: cells for name, *cells in rows([first, second], 10.0)}
     assert shown["solved, visible tests"] == ["6 of 6", "1 of 6"]
     assert shown["within 10 s"] == ["6", "0"]
+    assert shown["by the first candidate"] == ["1", "0"]
     assert shown["median of candidates / the second's"] == ["0.250"]
     assert alone(first, second) == (5, 0, 2 / 2**5)
     assert alone(first, first) == (0, 0, 1.0)
