@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from editloop.commands import Command, Step, edit_line
 from editloop.moves.context import CodeLine, Context
-from editloop.moves.everywhere import renames, siblings, slips
+from editloop.moves.everywhere import siblings, slips, unknown_names
 from editloop.moves.inserts import levels_at
 from editloop.moves.lexer import AUGMENTED, CONSTANTS, Shape
 
@@ -30,7 +30,7 @@ _MAX_GUARDS = 4
 
 def blocks(context: Context) -> list[Step]:
     """Distinct runs of commands; one command alone changes its line in several places."""
-    whole = (renames, _statement_shifts, _inverted)
+    whole = (unknown_names, _statement_shifts, _inverted)
     kinds = (_broken_shifts, slips) if context.broken else whole
     return _distinct(context, kinds)
 

@@ -22,7 +22,7 @@ from editloop.moves.tables import (
 _CONDITIONS = ("if", "elif", "while")
 
 
-def renames(ctx: Context) -> Iterator[Step]:
+def unknown_names(ctx: Context) -> Iterator[Step]:
     """Every occurrence of a name that does not exist by one that does."""
     for name in sorted(ctx.undefined):
         scope = next((x.scope for x in reversed(ctx.lines) if has(x, name)), None)
