@@ -41,8 +41,9 @@ def list_command(
     if models:
         console.print(_table(models))
         for model in models:
-            if model.error is not None:
-                console.print(f"{model.name}: {model.error}", markup=False, soft_wrap=True)
+            told = model.error or _scores(model)
+            if told:
+                console.print(f"{model.name}: {told}", markup=False, soft_wrap=True)
     else:
         console.print("no models", markup=False)
     console.print(f"store: {store_folder()}", markup=False, soft_wrap=True)
@@ -104,7 +105,6 @@ def _table(models: list[StoredModel]) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in ("", "name", "from", "size", "parameters", "quant", "transcript", "rendering"):
         table.add_column(name, justify="right" if name in ("size", "parameters") else "left")
-    table.add_column("scores", overflow="fold")
     for model in models:
         mark = "*" if model.default else ""
         info = model.info
@@ -120,10 +120,14 @@ def _table(models: list[StoredModel]) -> Table:
             info.quantization,
             "-" if info.transcript_version is None else str(info.transcript_version),
             info.rendering,
-            ", ".join(f"{key} {_score(value)}" for key, value in info.eval.items()) or "-",
         )
     return table
 
 
-def _score(value: float | str) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _scores(model: StoredModel) -> str:
+    """What its file says that it solves; empty where it says nothing."""
+    scores = model.info.eval if model.info else {}
+    return ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in scores.items()
+    )
