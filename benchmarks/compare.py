@@ -10,7 +10,6 @@ nothing wrong. p is McNemar's exact test of the first run and the other.
 from __future__ import annotations
 
 import argparse
-import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from editloop.bench import TaskResult
 from editloop.bench.results import BenchError, read_results
 from editloop.bench.summary import median_p90
 from editloop.tasks import TaskError, read_tasks
-from trainer.report import wilson
+from trainer.report import alone, wilson
 
 Run = Sequence[TaskResult]
 
@@ -42,10 +41,11 @@ def rows(runs: Sequence[Run], within: float) -> Iterator[tuple[str, ...]]:
         *(str(sum(r.solved and r.candidates == 1 for r in run)) for run in runs),
     )
     if len(runs) > 1:
+        passes = [[result.solved for result in run] for run in runs]
         yield (
             "solved by the first alone, by this one alone, p",
             "",
-            *("{}, {}, {:.2g}".format(*alone(runs[0], run)) for run in runs[1:]),
+            *("{}, {}, {:.2g}".format(*alone(passes[0], run)) for run in passes[1:]),
         )
     both = [
         results
@@ -67,15 +67,6 @@ def rows(runs: Sequence[Run], within: float) -> Iterator[tuple[str, ...]]:
         "seconds, solved tasks: median, p90",
         *(_spread([r for r in run if r.solved]) for run in runs),
     )
-
-
-def alone(first: Run, second: Run) -> tuple[int, int, float]:
-    """Tasks that only the first run solves, only the second, and the chance of such a difference
-    where none is (two-sided)."""
-    a = sum(x.solved and not y.solved for x, y in zip(first, second, strict=True))
-    b = sum(y.solved and not x.solved for x, y in zip(first, second, strict=True))
-    tail = sum(math.comb(a + b, k) for k in range(min(a, b) + 1)) / 2 ** (a + b)
-    return a, b, min(1.0, 2 * tail)
 
 
 def _solved(run: Run) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One model on one set. ``attempts_per_second`` is that of one worker."""
+    """One model on one set. ``attempts_per_second`` is that of one worker; ``solved``: whether the
+    first attempt at each task passes, in the order of the tasks."""
 
     model: str
     tasks_name: str
@@ -42,6 +44,7 @@ class Cell:
     tokens_per_attempt: float
     turns_per_attempt: float
     attempts_per_second: float
+    solved: Sequence[bool]
 
     def row(self) -> dict[str, Any]:
         named = {f"pass@{k}": asdict(estimate) for k, estimate in self.pass_at.items()}
@@ -77,6 +80,15 @@ def wilson(values: Sequence[float]) -> Estimate:
     return Estimate(mean, max(0.0, middle - half), min(1.0, middle + half))
 
 
+def alone(first: Sequence[bool], second: Sequence[bool]) -> tuple[int, int, float]:
+    """Of the same tasks: how many only the first solves, only the second, and the chance of such a
+    difference where none is (McNemar's exact test, two-sided)."""
+    a = sum(x and not y for x, y in zip(first, second, strict=True))
+    b = sum(y and not x for x, y in zip(first, second, strict=True))
+    tail = sum(math.comb(a + b, k) for k in range(min(a, b) + 1)) / 2 ** (a + b)
+    return a, b, min(1.0, 2 * tail)
+
+
 def measure(model: str, tasks_name: str, rows: Sequence[Mapping[str, Any]]) -> Cell:
     """The cell of one file of attempts."""
     groups = [row["attempts"] for row in rows]
@@ -93,11 +105,12 @@ def measure(model: str, tasks_name: str, rows: Sequence[Mapping[str, Any]]) -> C
         float(np.mean([a["tokens"] for a in every])),
         float(np.mean([a["turns"] for a in every])),
         len(every) / max(sum(a["seconds"] for a in every), 1e-9),
+        [group[0]["passed"] for group in groups],
     )
 
 
 def markdown(cells: Sequence[Cell]) -> str:
-    """One table, a line for each model and set."""
+    """A line for each model and set; then, where there are several models, one for each two."""
     ks = sorted({k for cell in cells for k in cell.pass_at})
     head = ["set", "model", "tasks", *(f"pass@{k}" for k in ks), "attempts with a reward"]
     head += ["tokens an attempt", "turns", "attempts/s"]
@@ -116,6 +129,26 @@ def markdown(cells: Sequence[Cell]) -> str:
                 f"{cell.attempts_per_second:.2f}",
             ]
         )
+    return _table(lines) + _pairs(cells)
+
+
+def _pairs(cells: Sequence[Cell]) -> str:
+    """What the first attempts of two models solve at the same tasks, a column for each set."""
+    solved = {(cell.model, cell.tasks_name): cell.solved for cell in cells}
+    models, sets = (list(dict.fromkeys(column)) for column in zip(*solved, strict=True))
+    lines = [["first attempts: only the one, only the other, p; either", *sets]]
+    lines.append(["---"] * len(lines[0]))
+    for pair in combinations(models, 2):
+        line = [", ".join(pair)]
+        for name in sets:
+            first, second = (solved[model, name] for model in pair)
+            either = sum(x or y for x, y in zip(first, second, strict=True))
+            line.append("{}, {}, {:.2g}".format(*alone(first, second)) + f"; {either}")
+        lines.append(line)
+    return "\n" + _table(lines) if len(models) > 1 else ""
+
+
+def _table(lines: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -24,7 +24,7 @@ from trainer.attempts import DirectPlayer, EditPlayer, RankedPlayer
 from trainer.direct import LegalAnswer, answer_lines, answer_text
 from trainer.encode import Base, load_base
 from trainer.grading import Grader
-from trainer.report import markdown, measure, pass_at_k, wilson
+from trainer.report import alone, markdown, measure, pass_at_k, wilson
 from trainer.scenes import Scene
 from trainer.testing import make_base
 
@@ -104,6 +104,14 @@ def test_a_cell_sums_up_its_attempts() -> None:
     assert markdown([cell]).splitlines()[2].startswith("| s | m | 2 | 25.0% (")
 
 
+def test_two_models_are_compared_by_their_first_attempts() -> None:
+    first = [{"id": str(i), "attempts": [attempt(i < 6, 1), attempt(True, 1)]} for i in range(8)]
+    second = [{"id": str(i), "attempts": [attempt(i == 5, 1), attempt(True, 1)]} for i in range(8)]
+    shown = markdown([measure("a", "s", first), measure("b", "s", second)]).splitlines()[-1]
+    assert shown == "| a, b | 5, 0, 0.062; 6 |"
+    assert alone([True], [True]) == (0, 0, 1.0)
+
+
 def verify(state: EditState) -> Verdict:
     good = state.text == GOOD
     return Verdict((CheckResult("tests", int(good), 1, ()),), complete=True)
@@ -180,6 +188,8 @@ def test_a_comparison_goes_on_and_reports(gguf: Path, tmp_path: Path) -> None:
     assert (out / "attempts" / "loop.known.jsonl").read_bytes() == before
     names = [row["model"] for row in json.loads((out / "report.json").read_text())["results"]]
     assert names == ["loop", "best", "slow", "answer"]
-    assert (out / "report.md").read_text().count("\n") == 6
+    table, pairs = (out / "report.md").read_text().split("\n\n")
+    assert table.count("\n") == 5
+    assert pairs.count("\n") == 2 + 6  # each two of four
     assert (out / "report.png").read_bytes().startswith(b"\x89PNG")
     assert cli([*words, "--temperature", "0.2"]) == 2
