@@ -136,7 +136,7 @@ def _pairs(cells: Sequence[Cell]) -> str:
     """What the first attempts of two models solve at the same tasks, a column for each set."""
     solved = {(cell.model, cell.tasks_name): cell.solved for cell in cells}
     models, sets = (list(dict.fromkeys(column)) for column in zip(*solved, strict=True))
-    lines = [["first attempts: only the one, only the other, p; either", *sets]]
+    lines = [["first attempts: alone, alone, p; either", *sets]]
     lines.append(["---"] * len(lines[0]))
     for pair in combinations(models, 2):
         line = [", ".join(pair)]
