@@ -191,7 +191,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--base", type=Path, help="the start; by default the toy's")
     parser.add_argument("--tasks", type=Path, help="a task file; by default the toy's")
-    parser.add_argument("--taught", type=int, default=240, help="steps of teaching the toy's start")
+    parser.add_argument("--taught", type=int, default=400, help="steps of teaching the toy's start")
     parser.add_argument("--out", type=Path, required=True, help="folder for the runs, one a seed")
     parser.add_argument("--families", nargs="+", default=FAMILIES)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
