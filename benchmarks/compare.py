@@ -45,7 +45,7 @@ def rows(runs: Sequence[Run], within: float) -> Iterator[tuple[str, ...]]:
         yield (
             "solved by the first alone, by this one alone, p",
             "",
-            *("{}, {}, {:.2g}".format(*alone(passes[0], run)) for run in passes[1:]),
+            *(str(alone(passes[0], run)) for run in passes[1:]),
         )
     both = [
         results

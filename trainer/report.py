@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -80,13 +80,24 @@ def wilson(values: Sequence[float]) -> Estimate:
     return Estimate(mean, max(0.0, middle - half), min(1.0, middle + half))
 
 
-def alone(first: Sequence[bool], second: Sequence[bool]) -> tuple[int, int, float]:
-    """Of the same tasks: how many only the first solves, only the second, and the chance of such a
-    difference where none is (McNemar's exact test, two-sided)."""
+class Alone(NamedTuple):
+    """Tasks that only the first solves, only the second, and the chance of such a difference where
+    none is (McNemar's exact test, two-sided)."""
+
+    first: int
+    second: int
+    p: float
+
+    def __str__(self) -> str:
+        return f"{self.first}, {self.second}, {self.p:.2g}"
+
+
+def alone(first: Sequence[bool], second: Sequence[bool]) -> Alone:
+    """Of the same tasks, in the same order: whether each solves them."""
     a = sum(x and not y for x, y in zip(first, second, strict=True))
     b = sum(y and not x for x, y in zip(first, second, strict=True))
     tail = sum(math.comb(a + b, k) for k in range(min(a, b) + 1)) / 2 ** (a + b)
-    return a, b, min(1.0, 2 * tail)
+    return Alone(a, b, min(1.0, 2 * tail))
 
 
 def measure(model: str, tasks_name: str, rows: Sequence[Mapping[str, Any]]) -> Cell:
@@ -136,6 +147,8 @@ def _pairs(cells: Sequence[Cell]) -> str:
     """What the first attempts of two models solve at the same tasks, a column for each set."""
     solved = {(cell.model, cell.tasks_name): cell.solved for cell in cells}
     models, sets = (list(dict.fromkeys(column)) for column in zip(*solved, strict=True))
+    if len(models) < 2:
+        return ""
     lines = [["first attempts: alone, alone, p; either", *sets]]
     lines.append(["---"] * len(lines[0]))
     for pair in combinations(models, 2):
@@ -143,9 +156,9 @@ def _pairs(cells: Sequence[Cell]) -> str:
         for name in sets:
             first, second = (solved[model, name] for model in pair)
             either = sum(x or y for x, y in zip(first, second, strict=True))
-            line.append("{}, {}, {:.2g}".format(*alone(first, second)) + f"; {either}")
+            line.append(f"{alone(first, second)}; {either}")
         lines.append(line)
-    return "\n" + _table(lines) if len(models) > 1 else ""
+    return "\n" + _table(lines)
 
 
 def _table(lines: Sequence[Sequence[str]]) -> str:

@@ -109,7 +109,8 @@ def test_two_models_are_compared_by_their_first_attempts() -> None:
     second = [{"id": str(i), "attempts": [attempt(i == 5, 1), attempt(True, 1)]} for i in range(8)]
     shown = markdown([measure("a", "s", first), measure("b", "s", second)]).splitlines()[-1]
     assert shown == "| a, b | 5, 0, 0.062; 6 |"
-    assert alone([True], [True]) == (0, 0, 1.0)
+    assert alone([True] * 6, [True] + [False] * 5) == (5, 0, 2 / 2**5)
+    assert alone([True] * 6, [True] * 6) == (0, 0, 1.0)
 
 
 def verify(state: EditState) -> Verdict:
