@@ -2,7 +2,8 @@
 levels A and B.
 
 Level A shows the project read-only with the candidate mounted over its file; level B works on a
-private copy.
+private copy. What starts is this process's own interpreter; it confines itself and only then
+becomes the project's, so that nothing of a workspace runs outside.
 """
 
 from __future__ import annotations
@@ -26,19 +27,47 @@ from typing import Any
 from editloop.sandbox import bwrap, paths
 from editloop.sandbox.errors import SandboxError, SandboxUnavailable
 from editloop.sandbox.inner import wire
+from editloop.sandbox.interpreters import Interpreter, interpreter
 from editloop.sandbox.level import Level
 from editloop.sandbox.process import LAUNCHER, LOAD, environment
 
-_MODULES = ("landlock", "seccomp", "confine", "suite")
+_OUTER = ("landlock", "seccomp", "confine", "suite")
+_INNER = ("recorder", "pytests")
 _BOOTSTRAP = (
     """
-import json, sys, types
-config = json.load(sys.stdin)
+import json, os, sys, types
+def read(count):
+    data = b""
+    while len(data) < count:
+        part = os.read(0, count - len(data))
+        if not part: os._exit(1)
+        data += part
+    return data
+config = json.loads(read(int.from_bytes(read(4), "big")))
 """
     + LOAD
     + """module.main(config)
 """
 )
+_SECOND = (
+    """
+import sys
+sys.path[:] = [path for path in sys.path if path]
+import json, os, types
+config = json.loads(sys.argv.pop())
+try:  # before the project's folder is on the path: it may have a pytest.py
+    import pytest
+except BaseException as error:
+    text = "pytest cannot be imported by %s: %s" % (sys.executable, error)
+    os.write(1, json.dumps({"missing": text}).encode() + b"\\n")
+    os._exit(0)
+"""
+    + LOAD
+    + """module.main(config)
+"""
+)
+"""For the project's interpreter, of any version from 3.8 on: no option of it keeps the current
+folder off the path in all of them."""
 _UNCOPIED = shutil.ignore_patterns(
     ".git", ".hg", "__pycache__", "node_modules", ".venv", "venv", ".mypy_cache", ".tox"
 )
@@ -67,80 +96,94 @@ def run_suite(
     site: tuple[str, ...] = (),
     memory_mb: int = 2048,
     wall_seconds: float = 60.0,
+    module: Path | None = None,
+    traced: bool = False,
     cancel: threading.Event | None = None,
 ) -> SuiteRun:
     """Run pytest with `arguments` in `root`, where the files in `changed` have other contents.
 
-    Raises SandboxUnavailable at levels other than A and B.
+    Each failed test tells its frames in `module`; `traced`: each test the lines of `module` that it
+    ran as well. Raises SandboxUnavailable at levels other than A and B, SandboxError for a `python`
+    that is no interpreter.
     """
     if level not in (Level.A, Level.B):
         raise SandboxUnavailable("a pytest suite is run at levels A and B only")
-    python = python or sys.executable
-    folder = resources.files("editloop.sandbox.inner")
-    shown = paths.readable([*site, *_prefixes(python)])
-    shown = list(
-        dict.fromkeys(
-            [
-                *shown,
-                *_bin_links(python),
-                *(path for path in ("/usr/bin", "/bin") if level is Level.A),
-            ]
-        )
-    )
+    program = python or sys.executable
+    found = interpreter(program)
+    if found is None:
+        raise SandboxError(f"{program} is no Python interpreter")
     with _place(root, changed, level) as place:
-        config = {
-            "sources": [
-                (name, folder.joinpath(f"{name}.py").read_text("utf-8")) for name in _MODULES
-            ],
-            "readable": [
-                *shown,
-                *paths.DEVICES,
-                str(place.root),
-                *(["/proc", "/dev"] if level is Level.A else []),
-            ],
-            "writable": [place.scratch, "/dev/null"],
-            "memory_mb": memory_mb,
-            "cpu_seconds": wall_seconds,
-            "uid": None,
+        job = {
             "root": str(place.root),
             "path": list(site),
             "arguments": list(arguments),
+            "module": str(place.root / module.relative_to(root)) if module else "",
+            "traced": traced,
         }
-        inner = [python, "-B", "-s", "-P", "-c", _BOOTSTRAP]
-        command = inner if level is Level.B else _bubblewrap(inner, shown, root, place)
-        env = environment() | {"HOME": place.scratch, "TMPDIR": place.scratch}
-        process: subprocess.Popen[bytes] = LAUNCHER.run(
-            lambda: subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=env,
-                cwd="/",
-                start_new_session=True,
-            )
+        shown = _shown(found, site, level)
+        config = _config(found, shown, place, level, memory_mb, wall_seconds, job)
+        process = _start(shown, root, place, level)
+        return _watch(process, config, wall_seconds, cancel)
+
+
+def _sources(names: Sequence[str]) -> list[tuple[str, str]]:
+    folder = resources.files("editloop.sandbox.inner")
+    return [(name, folder.joinpath(f"{name}.py").read_text("utf-8")) for name in names]
+
+
+def _shown(found: Interpreter, site: Sequence[str], level: Level) -> list[str]:
+    """What a suite may read beside its project."""
+    programs = ("/usr/bin", "/bin") if level is Level.A else ()
+    return list(dict.fromkeys([*paths.readable([*site, *found.readable]), *programs]))
+
+
+def _config(
+    found: Interpreter,
+    shown: Sequence[str],
+    place: _Place,
+    level: Level,
+    memory_mb: int,
+    cpu_seconds: float,
+    job: dict[str, Any],
+) -> bytes:
+    """The first frame for the process."""
+    job = job | {"sources": _sources(_INNER)}
+    config = {
+        "sources": _sources(_OUTER),
+        "readable": [
+            *shown,
+            *paths.DEVICES,
+            str(place.root),
+            *(["/proc", "/dev"] if level is Level.A else []),
+        ],
+        "writable": [place.scratch, "/dev/null"],
+        "memory_mb": memory_mb,
+        "cpu_seconds": cpu_seconds,
+        "uid": None,
+        "root": str(place.root),
+        "command": [found.program, "-B", "-s", "-c", _SECOND, json.dumps(job)],
+    }
+    data = json.dumps(config).encode()
+    return len(data).to_bytes(4, "big") + data
+
+
+def _start(shown: list[str], root: Path, place: _Place, level: Level) -> subprocess.Popen[bytes]:
+    """The process, which waits for its first frame."""
+    inner = [paths.interpreter(), "-I", "-S", "-B", "-c", _BOOTSTRAP]
+    command = inner if level is Level.B else _bubblewrap(inner, shown, root, place)
+    env = environment() | {"HOME": place.scratch, "TMPDIR": place.scratch, "PYTHONSAFEPATH": "1"}
+    process: subprocess.Popen[bytes] = LAUNCHER.run(
+        lambda: subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=env,
+            cwd="/",
+            start_new_session=True,
         )
-        return _watch(process, json.dumps(config).encode(), wall_seconds, cancel)
-
-
-def _prefixes(python: str) -> list[str]:
-    """The environment and the installation behind an interpreter."""
-    if python == sys.executable:
-        found = [sys.prefix, sys.base_prefix]
-    else:
-        code = "import sys; print(sys.prefix); print(sys.base_prefix)"
-        try:
-            told = subprocess.run(
-                [python, "-I", "-c", code], capture_output=True, text=True, check=True, timeout=20
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            raise SandboxError(f"{python} does not run: {error}") from None
-        found = told.stdout.splitlines()
-    return [path for path in dict.fromkeys(found) if path != "/usr"]
-
-
-def _bin_links(python: str) -> list[str]:
-    return [python] if python.startswith("/usr") else []
+    )
+    return process
 
 
 @dataclass(frozen=True, slots=True)
