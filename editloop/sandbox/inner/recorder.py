@@ -31,6 +31,9 @@ class Recorder:
         self.out = out
         self.module = os.path.realpath(module) if module else ""
         self.traced = traced
+        self.first: list[str] = []
+        self.helped = False
+        self.session: Any = None
         self.ours: dict[str, bool] = {}
 
     def tell(self, **what: Any) -> None:
@@ -47,8 +50,19 @@ class Recorder:
         return known
 
     def pytest_collection_finish(self, session: Any) -> None:
-        """The ids, in order."""
+        """The ids, in order; then those of ``first`` come first."""
+        self.session = session
         self.tell(ids=[item.nodeid for item in session.items])
+        ahead = set(self.first)
+        if ahead:
+            session.items.sort(key=lambda item: item.nodeid not in ahead)
+        self.first = [item.nodeid for item in session.items if item.nodeid in ahead]
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """No more tests where none of the first ones passed."""
+        if self.first and nodeid == self.first[-1] and not self.helped:
+            self.tell(stopped=True)
+            self.session.shouldstop = "what failed before fails"
 
     def pytest_collectreport(self, report: Any) -> None:
         """A file that cannot be collected."""
@@ -60,6 +74,8 @@ class Recorder:
         if report.when == "call" or not report.passed:
             text = report.longreprtext[-TEXT_CAP:] if report.failed else ""
             self.tell(id=report.nodeid, outcome=report.outcome, text=text)
+        if report.when == "call" and report.passed and report.nodeid in self.first:
+            self.helped = True
 
     def pytest_exception_interact(self, node: Any, call: Any) -> None:
         """What a test or a collection raised."""

@@ -24,13 +24,23 @@ def prepare(config: dict[str, Any]) -> None:
     confine.hide()
     confine.die_with_parent()
     confine.no_new_privileges()
-    scoped = bool(landlock.handled(landlock.abi())[2])
+    scoped = config["own_processes"] or bool(landlock.handled(landlock.abi())[2])
+    if config["slot"]:
+        open_slot(config)
     fd = landlock.ruleset(config["readable"], config["writable"], execute=True)
     landlock.restrict(fd)
     os.close(fd)
     confine.install_filter(
         seccomp.assemble(seccomp.build_suite(confine.machine(), None if scoped else os.getpid()))
     )
+
+
+def open_slot(config: dict[str, Any]) -> None:
+    """A folder for one fork at a time, and the rules that let it write nowhere else."""
+    os.mkdir(config["slot"], 0o700)
+    fd = landlock.ruleset(config["readable"], [config["slot"], "/dev/null"], execute=True)
+    os.dup2(fd, config["slot_rules"], inheritable=True)
+    os.close(fd)
 
 
 def main(config: dict[str, Any]) -> None:
