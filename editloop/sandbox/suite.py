@@ -29,7 +29,7 @@ from editloop.sandbox.inner import wire
 from editloop.sandbox.level import Level
 from editloop.sandbox.process import LAUNCHER, LOAD, environment
 
-_MODULES = ("landlock", "seccomp", "confine", "suite")
+_MODULES = ("landlock", "seccomp", "confine", "supervise", "suite")
 _BOOTSTRAP = (
     """
 import json, sys, types

@@ -8,7 +8,7 @@ import resource
 import sys
 from typing import Any
 
-from editloop.sandbox.inner import confine, landlock, seccomp
+from editloop.sandbox.inner import confine, landlock, supervise
 
 TEXT_CAP = 2000
 
@@ -39,8 +39,12 @@ class Recorder:
             self.tell(id=report.nodeid, outcome=report.outcome, text=text)
 
 
-def prepare(config: dict[str, Any]) -> None:
-    """Limits, identity, Landlock and seccomp of the whole suite."""
+def prepare(config: dict[str, Any], out: int = 1) -> None:
+    """Limits, identity, Landlock and seccomp of the whole suite, in a new process.
+
+    The old one stays as its supervisor, which tells on `out` where it has to end the suite.
+    """
+    link = supervise.begin(config["writable"], out)
     confine.limit_common(config["memory_mb"], file_mb=64, descriptors=512)
     confine.limit(resource.RLIMIT_CPU, int(config["cpu_seconds"]) + 1)
     uid = config["uid"]
@@ -50,16 +54,14 @@ def prepare(config: dict[str, Any]) -> None:
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     confine.drop_capabilities()
-    confine.hide()
     confine.die_with_parent()
     confine.no_new_privileges()
-    scoped = bool(landlock.handled(landlock.abi())[2])
+    abi = landlock.abi()
+    scoped = bool(landlock.handled(abi)[2])
     fd = landlock.ruleset(config["readable"], config["writable"], execute=True)
     landlock.restrict(fd)
     os.close(fd)
-    confine.install_filter(
-        seccomp.assemble(seccomp.build_suite(confine.machine(), None if scoped else os.getpid()))
-    )
+    supervise.hand_over(link, None if scoped else os.getpid(), abi)
 
 
 def main(config: dict[str, Any]) -> None:
@@ -69,7 +71,7 @@ def main(config: dict[str, Any]) -> None:
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     os.chdir(config["root"])
-    prepare(config)
+    prepare(config, out)
     recorder = Recorder(out)
     for name in [name for name in sys.modules if name.split(".")[0] == "editloop"]:
         del sys.modules[name]
