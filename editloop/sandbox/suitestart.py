@@ -24,7 +24,7 @@ from editloop.sandbox.interpreters import Interpreter
 from editloop.sandbox.level import Level
 from editloop.sandbox.process import LAUNCHER, LOAD, environment
 
-_OUTER = ("landlock", "seccomp", "confine", "suite")
+_OUTER = ("landlock", "seccomp", "confine", "supervise", "suite")
 _INNER = ("landlock", "recorder", "warm", "pytests")
 _BOOTSTRAP = (
     """
@@ -101,6 +101,7 @@ def first_frame(
     inner = {
         "sources": _sources(_INNER),
         "root": str(place.root),
+        "own_processes": level is Level.A,
         "slot": slot,
         "slot_rules": _SLOT_RULES,
         **dataclasses.asdict(job),

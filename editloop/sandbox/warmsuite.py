@@ -80,7 +80,9 @@ class WarmSuite:
             self._inlet = self._process.stdout.fileno()
             self._process.stdin.write(frame)
             self._process.stdin.flush()
-            self._answer(time.monotonic() + _START_SECONDS, cancel)
+            ready = self._answer(time.monotonic() + _START_SECONDS, cancel).get("ready")
+            # Untrusted, but only spared where it is of this session.
+            self._pid = ready if isinstance(ready, int) else 0
         except BaseException as error:
             self.close()
             if isinstance(error, OSError):
@@ -159,7 +161,7 @@ class WarmSuite:
         if head[:1] == b"{":  # a line of one that could not start
             line = head + self._read(-1, deadline, cancel)
             told = next(read_lines(line), None)
-            text = told.get("missing") if isinstance(told, dict) else None
+            text = told.get("missing") or told.get("text") if isinstance(told, dict) else None
             raise SandboxError(str(text or "the process for pytest does not start"))
         size = int.from_bytes(head, "big")
         if size > 8 * OUTPUT_CAP:
@@ -186,9 +188,12 @@ class WarmSuite:
         return data
 
     def _clear(self) -> None:
-        """At level B, end what a fork left behind: all of the session but the process itself."""
+        """At level B, end what a fork left behind: all of the session but the process itself and
+        its supervisor.
+        """
+        spared = (self._process.pid, self._pid)
         for _ in range(20):
-            found = [pid for pid in _session(self._process.pid) if pid != self._process.pid]
+            found = [pid for pid in _session(self._process.pid) if pid not in spared]
             for pid in found:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)

@@ -36,18 +36,22 @@ def serve(config: dict[str, Any], inlet: int, outlet: int) -> None:
     arguments = [*config["arguments"], "--capture=sys"]
     warm.adopt()
     server = warm.Server(config, inlet, outlet)
-    server._answer({"ready": True})
+    server.answer({"ready": os.getpid()})
     request = server.serve()
     if request is None:
         if server.late:
             finish(server.recorder, run(arguments, server.recorder, warm.Late(server)))
         warm.preload(server.names, server.recorder, config["root"], whole=False)
-        server._answer(warm.fitness(server.recorder))
+        server.answer(warm.fitness(server.recorder))
         request = server.serve()
         if request is None:
             os._exit(0)
-    plugins = [warm.Scout(server.recorder)] if request["scout"] else []
-    finish(server.recorder, run(arguments, server.recorder, *plugins))
+    if not request["scout"]:
+        finish(server.recorder, run(arguments, server.recorder))
+    scout = warm.Scout(server.recorder)
+    code = run(arguments, server.recorder, scout)
+    scout.report(config["root"])
+    finish(server.recorder, code)
 
 
 def finish(recorder: Recorder, code: int) -> None:

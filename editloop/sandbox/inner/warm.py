@@ -79,7 +79,7 @@ class Server:
                 self._enter(request, outlet)
                 return request
             os.close(outlet)
-            self._answer(self._watched(pid, inlet, request["seconds"]))
+            self.answer(self._watched(pid, inlet, request["seconds"]))
 
     # A fork.
 
@@ -151,10 +151,10 @@ class Server:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         left = False
-        if os.getpid() == 1:  # the namespace is this process's
+        if self.config["own_processes"]:  # the namespace is the suite's
             try:
                 os.kill(-1, signal.SIGKILL)
-            except ProcessLookupError:
+            except OSError:  # there is nothing, or but the supervisor
                 pass
             self._reap(0)
         else:
@@ -206,7 +206,8 @@ class Server:
             data += part
         return data
 
-    def _answer(self, answer: dict[str, Any]) -> None:
+    def answer(self, answer: dict[str, Any]) -> None:
+        """Send one frame."""
         data = json.dumps(answer).encode()
         data = len(data).to_bytes(4, "big") + data
         while data:
@@ -225,7 +226,7 @@ class Late:
         server = self.server
         preload(server.names, server.recorder, server.config["root"], whole=True)
         remember(server.names, session.config)
-        server._answer(fitness(server.recorder))
+        server.answer(fitness(server.recorder))
         gc.collect()
         gc.freeze()
         server.late = False
@@ -244,16 +245,16 @@ class Scout:
         """Whether the module is loaded before the tests are."""
         self.recorder.tell(early=loaded(self.recorder))
 
-    def pytest_sessionfinish(self, session: Any) -> None:
-        """The names of all modules; files of tests are marked with their path."""
+    def report(self, root: str) -> None:
+        """The names of all modules that were loaded; of tests, the files, marked with "="."""
         names = []
         for name, module in list(sys.modules.items()):
             loader = type(getattr(module, "__loader__", None)).__name__
             file = getattr(module, "__file__", None)
-            if loader == "AssertionRewritingHook":
-                names += [f"={file}"] if file else []
-            elif file and name != "__main__":
-                names.append(name)
+            if not isinstance(file, str) or name == "__main__":
+                continue
+            test = loader == "AssertionRewritingHook" and file.startswith(root + os.sep)
+            names.append(f"={file}" if test else name)
         self.recorder.tell(modules=names[:20000])
 
 
