@@ -25,6 +25,7 @@ def main(config: dict[str, Any]) -> None:
         serve(config, inlet, outlet)
     else:
         recorder = Recorder(outlet, config["module"], traced=config["traced"])
+        recorder.leaves = True
         recorder.tell(exit=run(config["arguments"], recorder))
 
 
@@ -48,14 +49,12 @@ def serve(config: dict[str, Any], inlet: int, outlet: int) -> None:
             os._exit(0)
     if not request["scout"]:
         finish(server.recorder, run(arguments, server.recorder))
-    scout = warm.Scout(server.recorder)
-    code = run(arguments, server.recorder, scout)
-    scout.report(config["root"])
-    finish(server.recorder, code)
+    scout = warm.Scout(server.recorder, config["root"])
+    finish(server.recorder, run(arguments, server.recorder, scout))
 
 
 def finish(recorder: Recorder, code: int) -> None:
-    """The end of a fork; what the tests registered for the end of the process is not run."""
+    """The end of a fork whose session never began."""
     recorder.tell(exit=code)
     os._exit(0)
 

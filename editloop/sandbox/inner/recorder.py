@@ -31,6 +31,7 @@ class Recorder:
         self.out = out
         self.module = os.path.realpath(module) if module else ""
         self.traced = traced
+        self.leaves = False
         self.first: list[str] = []
         self.helped = False
         self.session: Any = None
@@ -81,6 +82,13 @@ class Recorder:
         """What a test or a collection raised."""
         self.tell(raised=node.nodeid, **self.describe(call.excinfo.value))
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """The end of a fork: nobody reads the summaries that follow."""
+        if self.leaves:
+            self.tell(exit=int(exitstatus))
+            os._exit(0)
+
     def describe(self, error: BaseException) -> dict[str, Any]:
         """An exception: its text, its frames in the module (0-based lines, the innermost last), and
         the local names of the innermost one.
@@ -104,7 +112,20 @@ class Recorder:
                 lines.append((error.lineno or 1) - 1)
         text = _text(error)
         shown = [[name, _repr(names[name])] for name in list(names)[:LOCALS]] if self.traced else []
-        return {"error": text, "at": place, "frames": lines[-FRAMES:], "locals": shown}
+        return {
+            "error": text,
+            "at": place,
+            "frames": lines[-FRAMES:],
+            "locals": shown,
+            "own": bool(lines) or self.lacks(error),
+        }
+
+    def lacks(self, error: BaseException) -> bool:
+        """Whether an exception says that the module has no such name."""
+        place = getattr(error, "path", None) if isinstance(error, ImportError) else None
+        if isinstance(error, AttributeError):
+            place = getattr(getattr(error, "obj", None), "__file__", None)
+        return isinstance(place, str) and self.in_module(place)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: Any) -> Any:
