@@ -91,11 +91,14 @@ def documented(
     document: Snapshot, pool: SandboxPool | None, stop: threading.Event | None = None
 ) -> Iterator[Documented]:
     """The docstrings with examples, in order; none without a sandbox. Raises Cancelled."""
-    plan = plan_doctests(_doctest_source(document)) if pool else None
+    source = _doctest_source(document) if pool else ""
+    raise_if_set(stop)
+    plan = plan_doctests(source)
     if plan is None or pool is None:
         return
     parses = check_syntax(document.text) is None
     passing = _passing(document.text, plan.groups, pool, stop) if parses else set()
+    raise_if_set(stop)
     found = definitions(document)
     starts = [definition.start for definition in found]
     for number, group in enumerate(plan.groups):

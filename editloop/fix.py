@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
-from editloop.budget import Budget, Cancelled, Stop
+from editloop.budget import Budget, Cancelled, Stop, raise_if_set
 from editloop.checks.plans import plan_asserts
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
@@ -91,6 +91,7 @@ def fix(
     line, view = request.line, tuple[int, ...]()
     try:
         line = _line_to_fix(request, tools, stop)
+        raise_if_set(stop)
         view = _view(request, line, tools, stop)
         while True:
             try:
@@ -138,6 +139,7 @@ def _fix(
     document = request.document
     asserts = _assert_checks(request.tests, document.text, tools, stop)
     inside = set(view)
+    raise_if_set(stop)
     examples = doctest_checks(document, inside, tools.pool, stop, line)
     verifying = partial(
         Verifier,

@@ -39,6 +39,7 @@ class Limits:
 
 
 _IMPORT = re.compile(r"^[ \t]*(import|from)[ \t]+([\w., \t]+)", re.MULTILINE)
+_CODE = re.compile(r"^[ \t\f]*[^#\s]", re.MULTILINE)
 _HEADROOM = 4.0
 _LEAST_CPU = 0.1
 _NO_ANSWER = "no answer in time"
@@ -152,6 +153,7 @@ class Verifier:
         self._asked = frozenset(asked)
         known = self._diagnose(original, cancel) if check_syntax(original) is None else None
         outside = set(tolerated)
+        self._has_code = _CODE.search(original) is not None
         self._imported = _imports(prelude + original)
         self._tolerated = Counter(_key(d) for d in known or () if d.is_error and d.line in outside)
         # A text that did not parse had no hints to compare with, so all are allowed.
@@ -161,6 +163,8 @@ class Verifier:
     def verify(self, source: str, cancel: threading.Event | None = None) -> Verdict:
         """Run the checks in order of cost; the first that fails ends it. Raises Cancelled."""
         broken = check_syntax(source)
+        if broken is None and self._has_code and not _CODE.search(source):
+            broken = Finding("nothing is left of the code")
         checks = [CheckResult("syntax", int(broken is None), 1, (broken,) if broken else ())]
         hints: tuple[Finding, ...] = ()
         if broken is None and self._static is not None:
