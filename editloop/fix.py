@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
 from editloop.budget import Budget, Cancelled, Stop, raise_if_set
-from editloop.checks.plans import plan_asserts
+from editloop.checks.plans import TestPlan, plan_asserts
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
 from editloop.doctests import docstrings, doctest_checks, documented
@@ -222,10 +222,21 @@ def _assert_checks(tests: Sequence[str], source: str, tools: Tools, stop: Stop) 
     if tools.pool is None:
         raise RequestError("tests need a sandbox, and this machine has none (see editloop doctor)")
     try:
-        check = TestCheck("tests", plan_asserts(tests), tools.pool)
+        check = TestCheck("tests", _plan(tests), tools.pool)
     except SyntaxError as error:
         raise RequestError(f"neither a file nor a Python expression: {error.text}") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        told = str(error) or "too deeply nested"
+        raise RequestError(f"no Python expression: {told}") from error
     return [check.calibrated(source, stop)]
+
+
+def _plan(tests: Sequence[str]) -> TestPlan:
+    """The plan of a person's expressions, each under its own text. Raises what a parser does."""
+    different = tuple(dict.fromkeys(test.strip() for test in tests))
+    plan = plan_asserts(different)
+    named = zip(plan.tests, different, strict=True)
+    return replace(plan, tests=tuple(replace(test, name=text) for test, text in named))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.plans import TestPlan
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
-from editloop.checks.testoutcome import TestOutcome
+from editloop.checks.testoutcome import TestOutcome, short
 from editloop.checks.testruns import run_plan
 from editloop.sandbox import SandboxPool
 from editloop.transcript import Finding
@@ -243,8 +243,11 @@ def outcome_findings(outcomes: Sequence[TestOutcome]) -> tuple[Finding, ...]:
         if outcome.status == "pass":
             continue
         got = _NO_ANSWER if outcome.status == "timeout" else outcome.got
-        text = f"{outcome.call or outcome.name} -> {got}"
-        if outcome.expected:
+        text = f"{outcome.call} -> {got}" if outcome.call else f"{outcome.name}: {got}"
+        if outcome.status == "fail" and not (outcome.call and outcome.expected):
+            # Of an expression that is more than one call, the call alone says little.
+            text = f"{short(outcome.name)} is not true: {text}" if outcome.call else outcome.name
+        elif outcome.expected:
             text += f", expected {outcome.expected}"
         findings.append(Finding(text, None if outcome.line is None else outcome.line - 1))
     return tuple(dict.fromkeys(findings))
