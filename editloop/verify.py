@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from itertools import filterfalse
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from editloop.budget import raise_if_set
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.plans import TestPlan
 from editloop.checks.static import StaticChecker
+from editloop.checks.suitetrace import SuiteTrace
 from editloop.checks.syntax import check_syntax
 from editloop.checks.testoutcome import TestOutcome, short
 from editloop.checks.testruns import run_plan
@@ -55,6 +56,13 @@ class Check(Protocol):
     """A check that runs code, beyond syntax and static analysis."""
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult: ...
+
+
+@runtime_checkable
+class Tracing(Protocol):
+    """A check that can tell each test's way through a source."""
+
+    def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]: ...
 
 
 @dataclass(slots=True)
@@ -177,6 +185,15 @@ class Verifier:
             checks.append(check.run(source, cancel))
         wanted = 1 + (self._static is not None) + len(self._checks)
         return Verdict(tuple(checks), complete=len(checks) == wanted, hints=hints)
+
+    def traces(self, source: str, cancel: threading.Event | None = None) -> tuple[SuiteTrace, ...]:
+        """Each test's way through a source, of the checks that can tell. Raises Cancelled."""
+        return tuple(
+            trace
+            for check in self._checks
+            if isinstance(check, Tracing)
+            for trace in check.traces(source, cancel)
+        )
 
     def _counts(self, diagnostic: Diagnostic) -> bool:
         """Whether it has to be gone from a fix."""
