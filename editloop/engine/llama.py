@@ -19,6 +19,7 @@ from . import host
 from .checks import batch_sizes, cache_bytes, check_cpu, check_memory, check_version
 from .constraint import Constraint
 from .context import Context, Ints, Logits
+from .controls import Controls
 from .errors import Cancelled, ContextTooSmall, EngineClosed, EngineCrashed
 from .generate import Continuation, Generator
 from .gguf_info import ModelInfo, read_info
@@ -110,6 +111,16 @@ class Engine:
     def begin(self) -> list[int]:
         """The id that a text of this model begins with, or nothing."""
         return self._vocab.begin
+
+    @property
+    def begin_and_end(self) -> tuple[str, str]:
+        """The texts of the begin and the end token, empty where there is none."""
+        return self._vocab.begin_and_end
+
+    @property
+    def controls(self) -> Controls:
+        """The texts that `tokenize` reads as control tokens where ``special`` is true."""
+        return self._vocab.controls
 
     @property
     def ends(self) -> frozenset[int]:
