@@ -22,10 +22,11 @@ PHI_4 = (  # microsoft/phi-4, tokenizer_config.json (MIT)
     "{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant<|im_sep|>' }}{% endif %}"
 )
-CARRIED = (  # by trl, in trl/chat_templates
-    "qwen2_5 qwen3 qwen3_training qwen3_instruct_2507 llama3 llama3_1 llama3_2 gemma gemma3 phi3 "
-    "phi3_5 deepseekv3 glm4moe lfm2 cohere gptoss"
-).split()
+CARRIED = [  # by trl, in trl/chat_templates
+    *("qwen2_5", "qwen3", "qwen3_training", "qwen3_instruct_2507"),
+    *("llama3", "llama3_1", "llama3_2", "gemma", "gemma3", "phi3", "phi3_5"),
+    *("deepseekv3", "glm4moe", "lfm2", "cohere", "gptoss"),
+]
 
 
 def template(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Chat templates of the field, rendered as their models were trained, and text that spells tokens."""
+"""Chat templates of the field, and text that spells their control tokens."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ ASKED = [
     {"role": "system", "content": "You repair code."},
     {"role": "user", "content": "def f():\n    return 1\n"},
 ]
+CHATML = (
+    "<|im_start|>system\nYou repair code.<|im_end|>\n"
+    "<|im_start|>user\ndef f():\n    return 1\n<|im_end|>\n<|im_start|>assistant\n"
+)
 RENDERED = {
-    "qwen2_5": "<|im_start|>system\nYou repair code.<|im_end|>\n<|im_start|>user\ndef f():\n    return 1\n"
-    "<|im_end|>\n<|im_start|>assistant\n",
-    "qwen3": "<|im_start|>system\nYou repair code.<|im_end|>\n<|im_start|>user\ndef f():\n    return 1\n"
-    "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",
+    "qwen2_5": CHATML,
+    "qwen3": CHATML + "<think>\n\n</think>\n\n",
     "llama3": "<BOS><|start_header_id|>system<|end_header_id|>\n\nYou repair code.<|eot_id|>"
     "<|start_header_id|>user<|end_header_id|>\n\ndef f():\n    return 1<|eot_id|>"
     "<|start_header_id|>assistant<|end_header_id|>\n\n",
@@ -30,8 +32,7 @@ RENDERED = {
     "gemma3": "<BOS><start_of_turn>user\nYou repair code.\n\ndef f():\n    return 1<end_of_turn>\n"
     "<start_of_turn>model\n",
     "mistral": "<BOS>[INST] You repair code.\n\ndef f():\n    return 1\n [/INST]",
-    "smollm2": "<|im_start|>system\nYou repair code.<|im_end|>\n<|im_start|>user\ndef f():\n    return 1\n"
-    "<|im_end|>\n<|im_start|>assistant\n",
+    "smollm2": CHATML,
     "phi3": "<|system|>\nYou repair code.<|end|>\n<|user|>\ndef f():\n    return 1\n<|end|>\n"
     "<|assistant|>\n",
     "phi4": "<|im_start|>system<|im_sep|>You repair code.<|im_end|><|im_start|>user<|im_sep|>"
