@@ -292,6 +292,11 @@ class Engine:
                 self._pool.release(row)
         return np.stack(found)
 
+    def set_threads(self, count: int) -> None:
+        """Threads of every decode from now on; the results are the same."""
+        with self._working():
+            self._context.set_threads(count)
+
     @property
     def open_rows(self) -> int:
         """Sequences in use, without those kept for later prefixes."""

@@ -11,15 +11,19 @@ from editloop.engine import Engine
 from editloop.engine.chat import chat_template
 from editloop.engine.template import ChatTemplate
 from editloop.model.backend import Chat, Gap, ModelError, Prompt, Reply, Sampling
+from editloop.model.threads import set_fastest
 from editloop.model.wire import read_prompt, reply_row
 from editloop.transcript import TRANSCRIPT_VERSION
 
 
 def load(path: str, adapter: str | None, n_ctx: int, threads: int | None) -> Engine:
     """The engine of a GGUF. Raises EngineError."""
-    return Engine.load(
+    engine = Engine.load(
         Path(path), transcript_version=TRANSCRIPT_VERSION, n_ctx=n_ctx, n_threads=threads
     )
+    if threads is None:
+        set_fastest(engine)
+    return engine
 
 
 class Answers:
