@@ -20,8 +20,9 @@ from .checks import batch_sizes, cache_bytes, check_cpu, check_memory, check_ver
 from .constraint import Constraint
 from .context import Context, Ints, Logits
 from .errors import Cancelled, ContextTooSmall, EngineClosed, EngineCrashed
+from .generate import Continuation, Generator
 from .gguf_info import ModelInfo, read_info
-from .logprob import log_probability
+from .logprob import log_probabilities
 from .native import cpu_library, default_gpu_layers, llama, load_model
 from .rank import RankSearch
 from .rows import Plan, RowPool
@@ -99,6 +100,21 @@ class Engine:
     def token_id(self, special_token: str) -> int:
         """The id of a control token by its exact text. Raises UnknownToken."""
         return self._vocab.token_id(special_token)
+
+    @property
+    def fill_tokens(self) -> tuple[int, int, int] | None:
+        """Ids that stand before the prefix, the suffix and the middle; None where it has none."""
+        return self._vocab.fill_tokens
+
+    @property
+    def begin(self) -> list[int]:
+        """The id that a text of this model begins with, or nothing."""
+        return self._vocab.begin
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """Ids that end a reply: ends of generation, and control tokens, which no text holds."""
+        return self._vocab.ends
 
     def detokenize(self, ids: Sequence[int]) -> bytes:
         """The exact bytes of the ids; control tokens appear as their text."""
@@ -191,23 +207,67 @@ class Engine:
         cancel: threading.Event | None = None,
     ) -> float:
         """Sum of log p over the whole vocabulary of a continuation. Raises as `sample`."""
+        return sum(self.token_scores(prefix, continuation, cancel=cancel))
+
+    def generate(
+        self,
+        prefixes: Sequence[Sequence[int]],
+        n: int,
+        *,
+        ended: Callable[[Sequence[int]], bool],
+        temperature: float,
+        seed: int,
+        max_tokens: int,
+        cancel: threading.Event | None = None,
+    ) -> list[list[Continuation]]:
+        """For each prefix `n` continuations without a constraint, all decoded as one batch.
+
+        One ends with the id after which `ended(ids)` is true, or after `max_tokens`. Temperature 0
+        is greedy. The same seed gives the same continuations.
+
+        Raises ContextTooSmall, Cancelled, DecodeFailed.
+        """
+        rows = [self._prefix(prefix, max_tokens) for prefix in prefixes]
+        with self._working():
+            generator = Generator(
+                self._pool,
+                ended,
+                temperature=temperature,
+                seed=seed,
+                max_tokens=max_tokens,
+                cancel=cancel,
+            )
+            return generator.run(rows, n)
+
+    def token_scores(
+        self,
+        prefix: Sequence[int],
+        continuation: Sequence[int],
+        *,
+        cancel: threading.Event | None = None,
+    ) -> list[float]:
+        """log p over the whole vocabulary of each token of a continuation. Raises as `generate`."""
         tokens = self._prefix(prefix, len(continuation))
         if not continuation:
-            return 0.0
+            return []
         with self._working():
             base = self._pool.prefix(tokens, cancel)
             assert base.logits is not None
-            rows = [base.logits]
-            if len(continuation) > 1:
-                with self._pool.pin(base):
-                    row = self._pool.fork(base, base.length)
-                try:
-                    with self._pool.pin(row):
-                        inner = list(continuation[:-1])
-                        rows += self._pool.extend([Plan(row, inner, len(inner))], cancel)[0]
-                finally:
-                    self._pool.release(row)
-            return log_probability(rows, continuation)
+            scores = [float(log_probabilities(base.logits, [continuation[0]], within=False)[0])]
+            if len(continuation) == 1:
+                return scores
+            with self._pool.pin(base):
+                row = self._pool.fork(base, base.length)
+            try:
+                with self._pool.pin(row):
+                    inner = list(continuation[:-1])
+                    rows = self._pool.extend([Plan(row, inner, len(inner))], cancel)[0]
+            finally:
+                self._pool.release(row)
+            return scores + [
+                float(log_probabilities(logits, [token], within=False)[0])
+                for logits, token in zip(rows, continuation[1:], strict=True)
+            ]
 
     def logits(self, tokens: Sequence[int]) -> npt.NDArray[np.float32]:
         """Raw logits after every token, shape (len(tokens), n_vocab); for tests of parity."""

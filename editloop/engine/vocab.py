@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from .errors import DecodeFailed, UnknownToken
@@ -11,6 +12,7 @@ from .native import llama
 
 __all__ = ["Vocabulary"]
 
+_CONTROL = 8
 _CONTROL_OR_USER = 8 | 16  # LLAMA_TOKEN_ATTR_CONTROL, LLAMA_TOKEN_ATTR_USER_DEFINED
 
 
@@ -44,6 +46,32 @@ class Vocabulary:
                 return ids[0]
         raise UnknownToken(
             f"the vocabulary has no control token {text!r}: use a model trained by editloop"
+        )
+
+    @cached_property
+    def fill_tokens(self) -> tuple[int, int, int] | None:
+        native, vocab = self._native, self._vocab
+        found = (
+            int(native.llama_vocab_fim_pre(vocab)),
+            int(native.llama_vocab_fim_suf(vocab)),
+            int(native.llama_vocab_fim_mid(vocab)),
+        )
+        return found if min(found) >= 0 else None
+
+    @cached_property
+    def begin(self) -> list[int]:
+        if not self._native.llama_vocab_get_add_bos(self._vocab):
+            return []
+        return [int(self._native.llama_vocab_bos(self._vocab))]
+
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        native, vocab = self._native, self._vocab
+        return frozenset(
+            token
+            for token in range(self._size)
+            if native.llama_vocab_is_eog(vocab, token)
+            or int(native.llama_vocab_get_attr(vocab, token)) & _CONTROL
         )
 
     def detokenize(self, ids: Sequence[int]) -> bytes:

@@ -1,1 +1,4 @@
-"""Language models: which ones there are, how one is had, how one is run."""
+"""Pretrained code models: getting one, running one, and asking it to fill in, to answer, to judge.
+
+`catalogue` and `download` get one; `backend` says what a model can be asked; `child` and `server` are what answers.
+"""

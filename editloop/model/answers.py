@@ -1,0 +1,135 @@
+"""What the process that holds a GGUF does with a question: prompts to ids, ids to replies."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from editloop.engine import Engine
+from editloop.engine.chat import ChatDialect
+from editloop.model.backend import Chat, Gap, ModelError, Prompt, Reply, Sampling
+from editloop.model.wire import read_prompt, reply_row
+from editloop.transcript import TRANSCRIPT_VERSION
+
+
+def load(path: str, adapter: str | None, n_ctx: int, threads: int | None) -> Engine:
+    """The engine of a GGUF. Raises EngineError."""
+    return Engine.load(
+        Path(path), transcript_version=TRANSCRIPT_VERSION, n_ctx=n_ctx, n_threads=threads
+    )
+
+
+class Answers:
+    """Answers the methods of `editloop.model.backend.Model` for one engine, as JSON data."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._fill = engine.fill_tokens
+        self._chat: ChatDialect | None = None
+
+    def about(self) -> dict[str, Any]:
+        """What the model can be asked."""
+        return {"fills": self._fill is not None, "n_ctx": self._engine.n_ctx}
+
+    def answer(self, method: str, params: dict[str, Any], cancel: threading.Event) -> Any:
+        """The answer to one question. Raises ModelError, EngineError, Cancelled."""
+        if method == "complete":
+            prompts = [read_prompt(row) for row in params["prompts"]]
+            sampling = params["sampling"] | {"stop": tuple(params["sampling"]["stop"])}
+            return self.complete(prompts, Sampling(**sampling), cancel)
+        if method == "score":
+            return self.score(params["context"], params["texts"], cancel)
+        raise ModelError(f"no such question: {method}")
+
+    def complete(
+        self, prompts: Sequence[Prompt], sampling: Sampling, cancel: threading.Event
+    ) -> list[list[dict[str, Any]]]:
+        """Rows of replies, `sampling.n` for each prompt."""
+        found = self._engine.generate(
+            [self._ids(prompt) for prompt in prompts],
+            sampling.n,
+            ended=self._ended(sampling.stop),
+            temperature=sampling.temperature,
+            seed=sampling.seed,
+            max_tokens=sampling.max_tokens,
+            cancel=cancel,
+        )
+        return [
+            [
+                reply_row(
+                    Reply(self._text(c.ids, sampling.stop), c.log_prob, len(c.ids), c.finished)
+                )
+                for c in continuations
+            ]
+            for continuations in found
+        ]
+
+    def score(
+        self, context: str, texts: Sequence[str], cancel: threading.Event
+    ) -> list[tuple[float, ...]]:
+        """For each text the log-probability of each of its lines."""
+        engine = self._engine
+        prefix = [*engine.begin, *engine.tokenize(context)]
+        if not prefix:  # something has to come before the first token
+            prefix = engine.tokenize("\n")
+        rows = []
+        for text in texts:
+            ids = engine.tokenize(text)
+            lines, line = [0.0], b""
+            for token, gain in zip(
+                ids, engine.token_scores(prefix, ids, cancel=cancel), strict=True
+            ):
+                if line.endswith(b"\n"):
+                    lines.append(0.0)
+                    line = b""
+                lines[-1] += gain
+                line += engine.detokenize([token])
+            rows.append(tuple(lines))
+        return rows
+
+    def _ids(self, prompt: Prompt) -> list[int]:
+        """Ids of a prompt; what the file under repair holds is never read as a control token."""
+        engine = self._engine
+        if isinstance(prompt, Chat):
+            if self._chat is None:
+                self._chat = ChatDialect(engine)
+            messages = [{"role": role, "content": text} for role, text in prompt.messages]
+            return [*self._chat.messages(messages), *engine.tokenize(prompt.begun)]
+        if isinstance(prompt, Gap):
+            if self._fill is None:
+                raise ModelError("this model has no fill-in tokens")
+            before, after, middle = self._fill
+            return [
+                *engine.begin,
+                before,
+                *engine.tokenize(prompt.before),
+                after,
+                *engine.tokenize(prompt.after),
+                middle,
+            ]
+        return [*engine.begin, *engine.tokenize(prompt.text)] or engine.tokenize("\n")
+
+    def _ended(self, stop: tuple[str, ...]) -> Callable[[Sequence[int]], bool]:
+        ends = self._engine.ends
+        stops = [text.encode() for text in stop]
+        longest = max((len(text) for text in stops), default=0)
+
+        def ended(ids: Sequence[int]) -> bool:
+            if ids[-1] in ends:
+                return True
+            if not stops:
+                return False
+            # A stop text may begin in an earlier token; a token has a byte at least, mostly.
+            tail = self._engine.detokenize(ids[-longest - 8 :])
+            return any(text in tail for text in stops)
+
+        return ended
+
+    def _text(self, ids: Sequence[int], stop: tuple[str, ...]) -> str:
+        if ids and ids[-1] in self._engine.ends:
+            ids = ids[:-1]
+        text = self._engine.detokenize(ids).decode("utf-8", "replace")
+        cuts = [at for at in (text.find(one) for one in stop) if at >= 0]
+        return text[: min(cuts)] if cuts else text
