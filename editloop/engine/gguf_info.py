@@ -52,7 +52,7 @@ class ModelInfo:
         """
         value = self.metadata.get(f"{self.architecture}.{key}", default)
         found = value if isinstance(value, list) else [value]
-        return max((int(item) for item in found if _is_number(item)), default=default)
+        return max((item for item in found if _is_integer(item)), default=default)
 
 
 class _Reader:
@@ -151,7 +151,8 @@ def _parse(reader: _Reader) -> ModelInfo:
         value = reader.value(reader.number("I"))
         if value is not None:
             metadata[key] = value
-    parameters, by_type = _tensors(reader, n_tensors, _integer(reader, metadata, "general.alignment", 32))
+    alignment = _integer(reader, metadata, "general.alignment", 32)
+    parameters, by_type = _tensors(reader, n_tensors, alignment)
     return _describe(reader, metadata, parameters, by_type)
 
 
@@ -211,7 +212,7 @@ def _scores(metadata: dict[str, Any]) -> dict[str, float | str]:
             continue
         if isinstance(value, str):
             found[name] = printable(value)
-        elif _is_number(value) and math.isfinite(value):
+        elif isinstance(value, int | float) and math.isfinite(value):
             found[name] = value
     return found
 
@@ -219,13 +220,13 @@ def _scores(metadata: dict[str, Any]) -> dict[str, float | str]:
 def _integer(reader: _Reader, metadata: dict[str, Any], key: str, default: int) -> int:
     """An integer of the metadata. Raises NotAGguf where the file has something else there."""
     value = metadata.get(key, default)
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not _is_integer(value):
         raise reader.broken(f"{printable(key)} is no integer")
-    return value
+    return int(value)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _text(metadata: dict[str, Any], key: str) -> str:
@@ -235,4 +236,6 @@ def _text(metadata: dict[str, Any], key: str) -> str:
 
 def printable(text: str) -> str:
     """At most 100 characters, those that a terminal would obey replaced."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[:100])
+    return "".join(
+        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[:100]
+    )

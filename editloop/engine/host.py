@@ -8,7 +8,7 @@ import os
 import platform
 from pathlib import Path
 
-__all__ = ["cpu_flags", "default_threads", "free_memory", "missing_instructions"]
+__all__ = ["cpu_flags", "default_threads", "free_memory", "missing_instructions", "physical_cores"]
 
 # ggml's name of a compiled-in feature -> the kernel's name of the processor's flag
 _X86 = {
@@ -77,8 +77,13 @@ def missing_instructions(library: ctypes.CDLL | None, flags: frozenset[str] | No
 
 def default_threads() -> int:
     """Physical cores minus one, but both of two; never more than this process may use."""
-    cores = _physical_cores(_usable_cores())
+    cores = physical_cores()
     return max(min(2, cores), cores - 1)
+
+
+def physical_cores() -> int:
+    """Cores that this process may use; two threads of one core count once."""
+    return _physical_cores(_usable_cores())
 
 
 def _usable_cores() -> set[int]:

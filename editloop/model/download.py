@@ -9,9 +9,9 @@ from pathlib import Path
 from .catalogue import Entry, HubFile, Source
 from .hub import fetch_file
 from .packages import fetch_packages
-from .partial import DownloadError, Partial, Report, SourceFailed, partial_path
+from .partial import NOTE, DownloadError, Partial, Report, SourceFailed, partial_path
 
-__all__ = ["DownloadError", "fetched_bytes", "get", "is_there"]
+__all__ = ["NOTE", "DownloadError", "fetched_bytes", "get", "is_there"]
 
 
 def get(
@@ -38,7 +38,7 @@ def get(
 
 
 def is_there(entry: Entry, store: Path) -> bool:
-    """Whether the store has the whole file. Raises DownloadError where it has another of the name."""
+    """Whether the store has the whole file. Raises DownloadError where the name is taken."""
     target = store / f"{entry.name}.gguf"
     try:
         if not target.exists():
@@ -69,7 +69,7 @@ def _fetch(entry: Entry, part: Partial) -> None:
     failures: list[str] = []
     for source in entry.sources:
         if failures:
-            part.say(f"{failures[-1]}; trying {source.where}")
+            part.say(f"{NOTE}{failures[-1]}; trying {source.where}")
         try:
             _complete(source, entry, part)
             return

@@ -54,7 +54,8 @@ def _stream(url: str, part: Partial) -> None:
     part.check()
     try:
         request = urllib.request.Request(url, headers=headers)
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+        # An opener of its own: the module's keeps the proxies of its first use.
+        with urllib.request.build_opener().open(request, timeout=TIMEOUT) as response:
             _begin(response, part)
             while data := response.read1(min(_CHUNK, part.total - part.size)):
                 part.write(data)
@@ -96,4 +97,5 @@ def _refused(error: urllib.error.HTTPError, part: Partial) -> None:
 
 def _words(error: object) -> str:
     """One line of an exception or a reason."""
-    return " ".join(str(error).split()) or type(error).__name__
+    told = getattr(error, "strerror", None) or str(error)
+    return " ".join(str(told).split()) or type(error).__name__

@@ -18,6 +18,8 @@ from editloop.policy import Cancelled
 
 Report = Callable[[int, int, str], None]
 """Takes bytes that are there, bytes in all, and words for a person: what is being done."""
+NOTE = "note: "
+"""Words that begin so are worth keeping in sight: a source failed and the next one is tried."""
 
 _CHUNK = 1 << 20
 
@@ -46,9 +48,13 @@ class Partial:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "ab+", buffering=0)  # noqa: SIM115 - __exit__ closes it
-            self.size = _locked_size(self._file.fileno(), self.path)
         except OSError as error:
             raise _unwritable(self.path, error) from error
+        try:
+            self.size = _locked_size(self._file.fileno(), self.path)
+        except BaseException:
+            self._file.close()
+            raise
         if self.size > total:
             self.keep(0)
 
@@ -136,7 +142,9 @@ def partial_path(target: Path) -> Path:
 
 def _locked_size(descriptor: int, path: Path) -> int:
     """Lock the file for this process; its bytes. Raises DownloadError, OSError."""
-    busy = DownloadError(f"{path.name[1:].partition('.gguf')[0]} is being fetched by another process")
+    busy = DownloadError(
+        f"{path.name[1:].partition('.gguf')[0]} is being fetched by another process"
+    )
     try:
         import fcntl
 
