@@ -201,6 +201,10 @@ class ChildModel:
         for answer in (self._info, *pending):
             if not answer.done():
                 answer.set_exception(ModelLost(why))
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):
+                assert pipe is not None
+                pipe.close()
 
     def _hear(self, message: dict[str, Any]) -> None:
         with self._lock:
@@ -214,7 +218,7 @@ class ChildModel:
 
     def _note(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stderr is not None
-        with contextlib.suppress(ValueError, OSError):
+        with contextlib.suppress(ValueError, OSError), process.stderr:
             for line in process.stderr:
                 self._said.append(line.decode("utf-8", "replace").strip())
 
