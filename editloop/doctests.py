@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from editloop.checks.plans import TestPlan, plan_doctests
 from editloop.checks.syntax import check_syntax
-from editloop.checks.testdoc import DocGroup
+from editloop.checks.testdoc import DocGroup, has_objects
 from editloop.definitions import Definition, definitions
 from editloop.sandbox import SandboxPool
 from editloop.text import Snapshot
@@ -32,7 +32,7 @@ def doctest_checks(document: Snapshot, view: set[int], pool: SandboxPool | None)
     if pool is None:
         return Examples()
     if view.issuperset(range(len(document.lines))):
-        plan = plan_doctests(_doctest_source(document))
+        plan = _plan(document)
         whole = TestCheck("doctests", plan, pool) if plan else None
         return Examples((whole.calibrated(document.text),) if whole else ())
     parses = check_syntax(document.text) is None
@@ -46,7 +46,7 @@ def doctest_checks(document: Snapshot, view: set[int], pool: SandboxPool | None)
             others += check.plan.groups
     if not others:
         return Examples(tuple(inside))
-    plan = TestPlan("doctests", groups=tuple(others))
+    plan = TestPlan("doctests", groups=tuple(others), objects=has_objects(document.text))
     rest = TestCheck("doctests", plan, pool, limits=_ALL_OTHERS)
     if not parses:
         return Examples(tuple(inside), (rest,))
@@ -57,15 +57,21 @@ def documented(
     document: Snapshot, pool: SandboxPool | None
 ) -> Iterator[tuple[Definition | None, TestCheck]]:
     """Functions and classes whose own docstring has examples; None stands for the module."""
-    plan = plan_doctests(_doctest_source(document)) if pool else None
+    plan = _plan(document) if pool else None
     if plan is None or pool is None:
         return
     found = definitions(document)
     for group in plan.groups:
         line = group[0].line - 1
         around = [d for d in found if d.start <= line < d.stop]
-        own = TestPlan("doctests", groups=(group,))
+        own = replace(plan, groups=(group,))
         yield max(around, key=lambda d: d.start, default=None), TestCheck("doctests", own, pool)
+
+
+def _plan(document: Snapshot) -> TestPlan | None:
+    """All examples of a document, None without any."""
+    plan = plan_doctests(_doctest_source(document))
+    return plan and replace(plan, objects=has_objects(document.text))
 
 
 def _doctest_source(document: Snapshot) -> str:

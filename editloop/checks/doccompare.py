@@ -55,9 +55,10 @@ def planned(group: Sequence[DocExample]) -> tuple[DocExample, ...]:
         if check is None or not (example_asserts(example) or _asks(check, guessed)):
             check = None
             reads = tainted.intersection(_read(body))
-            weak = weak or (ITSELF if reads or any(map(_compares, body)) else "")
+            compares = bool(reads) or any(map(_compares, body))
+            weak = weak or (ITSELF if compares and _can_guess(example, body) else "")
+            tainted = tainted | set(_bound(body)) if compares else tainted - set(_bound(body))
         bound = set(_bound(body))
-        tainted = tainted | bound if weak else tainted - bound
         constants = {name: node for name, node in constants.items() if name not in bound}
         constants |= _constants(body)
         out.append(replace(example, check=check, weak=weak))
@@ -74,6 +75,16 @@ def _check(body: Sequence[ast.stmt], constants: dict[str, ast.expr]) -> CallChec
         return split(node, methods=True)
     except Unsupported:
         return None
+
+
+def _can_guess(example: DocExample, body: Sequence[ast.stmt]) -> bool:
+    """Whether who reads the example may guess what it should show: a truth, nothing, or what stands
+    in it. A definition shows nothing and says nothing.
+    """
+    if all(isinstance(node, (ast.FunctionDef, ast.ClassDef)) for node in body):
+        return False
+    want = example.want.strip()
+    return want in _TRUTHS or want.strip("'\"") in example.source
 
 
 def example_asserts(example: DocExample) -> bool:

@@ -101,8 +101,14 @@ def judged_by(node: ast.expr) -> str:
     if not isinstance(owner, ast.Name) or hasattr(builtins, owner.id) or is_math(node.func):
         return ""
     inputs = [*node.args, *(word.value for word in node.keywords)]
-    answers = [part for part in inputs if isinstance(part, ast.Call) and not is_class_call(part)]
+    answers = [part for part in inputs if _has_answer(part)]
     return owner.id if answers and len(answers) < len(inputs) else ""
+
+
+def _has_answer(node: ast.expr) -> bool:
+    if isinstance(node, ast.Lambda):
+        return False
+    return any(isinstance(part, ast.Call) and not _makes_value(part) for part in ast.walk(node))
 
 
 class _Lifter:
@@ -265,6 +271,13 @@ def _asks_value(node: ast.Call) -> bool:
         and not node.keywords
         and not any(isinstance(part, ast.Starred) for part in node.args)
         and not (isinstance(node.func.value, ast.Call) and is_class_call(node.func.value))
+    )
+
+
+def _makes_value(node: ast.Call) -> bool:
+    """`Point(1, 2)` or `float("nan")`."""
+    return is_class_call(node) or (
+        isinstance(node.func, ast.Name) and hasattr(builtins, node.func.id)
     )
 
 

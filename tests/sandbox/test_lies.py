@@ -104,14 +104,16 @@ def test_objects_that_are_right_to_compare_are_believed_as_weaker(pool: SandboxP
 
 def test_an_example_that_compares_is_shown_as_before(pool: SandboxPool) -> None:
     body = (
-        "def f(n):\n    '''\n    >>> f(2) == 3  # a comment\n    True\n    >>> f(2) == 4\n    False\n"
+        "def f(n):\n    '''\n    >>> f(2) == 3  # a comment\n    True\n"
+        "    >>> f(2) == 4\n    False\n"
         "    >>> f(0) < 1\n    Traceback (most recent call last):\n    ZeroDivisionError: no\n"
         "    >>> f('a') < 1\n    Traceback (most recent call last):\n"
         "    TypeError: '<' not supported between instances of 'str' and 'int'\n"
         "    >>> f(2) == 3 or f(0)\n    True\n    >>> x = f(2); x == 3\n    True\n"
         "    >>> assert f(2) == 4\n    Traceback (most recent call last):\n    AssertionError\n"
         "    '''\n"
-        "    if n == 0:\n        raise ZeroDivisionError('no')\n    return n if n == 'a' else n + 1\n"
+        "    if n == 0:\n        raise ZeroDivisionError('no')\n"
+        "    return n if n == 'a' else n + 1\n"
     )
     plan = plan_doctests(body)
     assert plan is not None
