@@ -90,8 +90,11 @@ def _example(example: doctest.Example, first: int) -> DocExample:
 
 
 _PLAIN: Final = frozenset(
-    ["__future__", "typing", "math", "cmath", "re", "string", "itertools", "functools"]
-    + ["collections", "operator", "random", "sys", "os", "json", "heapq", "bisect", "copy", "time"]
+    [
+        *("__future__", "typing", "math", "cmath", "re", "string", "itertools", "functools"),
+        *("collections", "operator", "random", "sys", "os", "json", "heapq", "bisect", "copy"),
+        "time",
+    ]
 )
 """Modules that make no objects which equal plain data and are none."""
 

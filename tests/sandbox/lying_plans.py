@@ -10,7 +10,7 @@ from typing import Final
 
 from editloop.checks.plans import TestPlan, plan_asserts, plan_doctests, plan_tests
 
-from .lies import YES
+from .lies import FRAME, YES
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,22 @@ def _loop(line: str, cases: str) -> str:
 
 _SPLIT = "def words(s): return s.split()"
 _SET = "def letters(s): return set(s)"
+_FORGER = (
+    FRAME + "def read(fd=3):\n    def exact(n):\n        data = b''\n"
+    "        while len(data) < n: data += os.read(fd, n - len(data))\n        return data\n"
+    "    return json.loads(exact(int.from_bytes(exact(4), 'big')))\n"
+    "def words(s):\n    import sys\n    frame = sys._getframe()\n"
+    "    while 'request' not in frame.f_locals: frame = frame.f_back\n"
+    "    request = frame.f_locals['request']\n    while True:\n"
+    "        t, answer = list(request['a']['t']), True\n"
+    "        if request['op'] == 'call':\n"
+    "            at = next(k for k, node in enumerate(t) if node[0] == 'N')\n"
+    "            t[at] = ['O', 'words', '_names', [len(t)], '_made', True, '_callable', True]\n"
+    "            t[at] += ['_node', [len(t) + 1], '_ask', [len(t) + 2]]\n"
+    "            t += [['T', 'type'], ['L', 'N', 'words'], ['R', 0, True, 'object']]\n"
+    "            answer = [len(t) - 1]\n"
+    "        say({'ret': {'r': answer, 't': t}})\n        request = read()\n"
+)
 _STACK = (
     "class Stack:\n    def __init__(self): self.items = []\n"
     "    def push(self, x): self.items.append(x)\n    def __contains__(self, x): return x in self.items\n"
@@ -153,6 +169,12 @@ PLANS: Final[dict[str, Plan]] = {
         YES + "class words(Yes): pass",
         _SPLIT,
         weak=True,
+    ),
+    "stand-ins rewritten by a reply": Plan(
+        "tests",
+        _loop("s, part : assert part in words(s)", "(('a b', 'b'), ('c', 'c'))"),
+        _FORGER,
+        _SPLIT,
     ),
     "method of a class": Plan(
         "tests",

@@ -12,6 +12,7 @@ from editloop.checks.testoutcome import TestOutcome
 from editloop.checks.testruns import run_plan
 from editloop.sandbox import SandboxPool
 from editloop.sandbox.inner import decode, encode, load
+from editloop.sandbox.inner.show import show
 from editloop.verify import TestCheck
 
 from .lies import HONEST, PROGRAMS, STYLES, YES
@@ -235,3 +236,8 @@ def test_whether_right_answers_may_be_objects() -> None:
         plan = plan_doctests(head + example)
         assert plan is not None
         assert plan.objects is objects
+
+
+def test_a_set_with_many_members_is_shown_by_its_size() -> None:
+    assert show(set(range(3000))) == "<set of 3000 members>"
+    assert show({2, 1}) == "{1, 2}"
