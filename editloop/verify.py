@@ -98,15 +98,16 @@ class TestCheck:
             cpu_seconds = min(_UNKNOWN_CPU, self.limits.cpu_seconds)
             limits = Limits(cpu_seconds, self.limits.wall_seconds)
             return replace(self, limits=limits, patience=_Patience())
-        self._run(source, cancel, warm=False)  # the first run of a sandbox starts it
+        check = replace(self, plan=self.plan.about(source))
+        check._run(source, cancel, warm=False)  # the first run of a sandbox starts it
         started = time.monotonic()
-        known = outcome_findings(self._run(source, cancel, warm=False))
+        known = outcome_findings(check._run(source, cancel, warm=False))
         took = time.monotonic() - started
         raise_if_set(cancel)
         cpu_seconds = min(max(_HEADROOM * took, _LEAST_CPU), self.limits.cpu_seconds)
         if any(f"-> {_NO_ANSWER}" in finding.text for finding in known):
             cpu_seconds = _ENDLESS_CPU
-        return replace(self, limits=Limits(cpu_seconds, self.limits.wall_seconds))
+        return replace(check, limits=Limits(cpu_seconds, self.limits.wall_seconds))
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
         """What a warm child answers; where it would pass, what a child of its own answers."""
@@ -116,7 +117,8 @@ class TestCheck:
         if self.patience and any(outcome.status == "timeout" for outcome in outcomes):
             self.patience.waited += 1
         good = sum(outcome.status == "pass" for outcome in outcomes)
-        return CheckResult(self.name, good, len(outcomes), outcome_findings(outcomes))
+        weak = tuple(outcome.weak for outcome in outcomes if outcome.weak)
+        return CheckResult(self.name, good, len(outcomes), outcome_findings(outcomes), weak)
 
     def _run(
         self, source: str, cancel: threading.Event | None, *, warm: bool
