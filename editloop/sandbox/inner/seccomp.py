@@ -192,14 +192,17 @@ def build_child(machine: str, pid: int) -> list[Instruction]:
     return _checked(machine, body)
 
 
-def build_suite(machine: str, pid: int | None = None) -> list[Instruction]:
+def build_suite(
+    machine: str, pid: int | None = None, also: Sequence[str] = ()
+) -> list[Instruction]:
     """For a whole test suite in a private copy: processes and file modes are allowed, sessions are
     not left.
 
     `pid`: the only process that may be signalled, for kernels whose Landlock cannot confine
-    signals.
+    signals. `also`: further calls that are allowed, by their names in the table.
     """
     spared = {
+        *also,
         "fork",
         "vfork",
         "execve",
