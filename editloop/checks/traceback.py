@@ -70,8 +70,12 @@ _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _BOX = re.compile(r"^[\u2500-\u257f]+ ?|\s*[\u2500-\u257f]+$")
 _HEADER = re.compile(r"Traceback \(most recent call last\)|(?<!\w)Traceback:")
 _PYTHON = re.compile(r'^(.*?)File "([^"]+)", line (\d+)(?:, in (.+?))?\s*$')
-_PYTEST = re.compile(r"^((?:[A-Za-z]:)?[^\s:][^:]*\.py):(\d+):(?: in (\S+)| (\w+(?:\.\w+)*)(?:: .*)?| ?)$")
-_IPYTHON = re.compile(r"^(?:File )?(\S[^:]*\.py)(?::(\d+))?,? in (<?\w+>?)|^File (\S[^:]*\.py):(\d+)$")
+_PYTEST = re.compile(
+    r"^((?:[A-Za-z]:)?[^\s:][^:]*\.py):(\d+):(?: in (\S+)| (\w+(?:\.\w+)*)(?:: .*)?| ?)$"
+)
+_IPYTHON = re.compile(
+    r"^(?:File )?(\S[^:]*\.py)(?::(\d+))?,? in (<?\w+>?)|^File (\S[^:]*\.py):(\d+)$"
+)
 _RICH = re.compile(r"^(\S[^:]*\.py):(\d+) in (\S+)\s*$")
 _CELL = re.compile(r"^(?:Cell|Input) In ?\[\d+\]|^<ipython-input-")
 _ARROW = re.compile(r"^(?:-+>|\u2771)\s*(\d+)\s(.*)$")

@@ -236,7 +236,14 @@ class CommandRunner:
         head = ["--size", str(1 << 20), "--tmpfs", "/tmp"]
         # Nothing is mounted inside of the two that are emptied between runs.
         tail = ["--proc", "/proc", "--ro-bind", root, _ORIGIN]
-        tail += ["--bind", str(self._copy.folder), root, "--bind", str(self._copy.scratch), _SCRATCH]
+        tail += [
+            "--bind",
+            str(self._copy.folder),
+            root,
+            "--bind",
+            str(self._copy.scratch),
+            _SCRATCH,
+        ]
         outside = [path for path in shown if not path.startswith(root + os.sep)]
         spaces = ["--unshare-user", *bwrap.isolation(False)[1:], "--cap-drop", "ALL"]
         return [found, *spaces, *bwrap.mounts(outside, head, tail), "--", *inner]

@@ -12,9 +12,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-_CACHES = frozenset(
-    ["__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox", ".nox"]
-)
+_CACHES = frozenset(["__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox", ".nox"])
 _LINKED = frozenset([".git", ".hg", "node_modules", ".venv", "venv"])
 _LARGE = 1 << 20
 _MOST_FILES = 3000
