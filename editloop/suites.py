@@ -6,18 +6,15 @@ shown to a person and never a reward in training.
 
 from __future__ import annotations
 
-import functools
 import os
 import re
-import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from editloop.checks.pytestruns import PytestReport, collect_pytest, run_pytest
+from editloop.checks.pytestruns import PytestReport, SuiteTrace, collect_pytest, run_pytest
 from editloop.sandbox import Level
+from editloop.sandbox.interpreters import interpreters
 from editloop.transcript import Finding
 from editloop.verdict import CheckResult
 
@@ -51,19 +48,11 @@ def find_suites(path: Path) -> list[Path]:
 
 
 def find_python(root: Path) -> str | None:
-    """An interpreter that has pytest: the project's, the active environment's, this one's."""
-    folders = [root / ".venv", root / "venv", Path(os.environ.get("VIRTUAL_ENV", root / ".venv"))]
-    places = [str(f / "bin" / "python") for f in folders]
-    for python in [*places, sys.executable, shutil.which("python3") or sys.executable]:
-        if Path(python).is_file() and _has_pytest(python):
-            return python
-    return None
+    """An interpreter that has pytest: the project's, the active environment's, this one's.
 
-
-@functools.cache
-def _has_pytest(python: str) -> bool:
-    probe = [python, "-c", "import pytest"]
-    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    Nothing is started: files are looked at.
+    """
+    return next((found.program for found in interpreters(root) if found.has("pytest")), None)
 
 
 def suite_check(path: Path, suites: Sequence[Path], level: Level) -> tuple[SuiteCheck | None, str]:
@@ -106,6 +95,18 @@ class SuiteCheck:
 
     def report(self, source: str, cancel: threading.Event | None) -> PytestReport:
         """How every test went."""
+        return self._report(source, cancel)
+
+    def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]:
+        """Each test's way through the module, by one run more: lines, and where it fails.
+
+        A file of tests that cannot be collected has one as well.
+        """
+        return self._report(source, cancel, traced=True).traces
+
+    def _report(
+        self, source: str, cancel: threading.Event | None, *, traced: bool = False
+    ) -> PytestReport:
         if self._expected is None:
             # Of the person's own version, before any candidate has run.
             self._expected = collect_pytest(
@@ -120,6 +121,7 @@ class SuiteCheck:
             expected=self._expected or None,
             python=self._python,
             wall_seconds=self._seconds,
+            traced=traced,
             cancel=cancel,
         )
 

@@ -1,42 +1,13 @@
-"""Runs a pytest suite in its own confined process and tells what each test did, line by line."""
+"""Confines the process of a pytest suite, which then becomes the project's own interpreter."""
 
 from __future__ import annotations
 
 import json
 import os
 import resource
-import sys
 from typing import Any
 
 from editloop.sandbox.inner import confine, landlock, seccomp
-
-TEXT_CAP = 2000
-
-
-class Recorder:
-    """A pytest plugin that writes ids and outcomes to a descriptor."""
-
-    def __init__(self, out: int) -> None:
-        self.out = out
-
-    def tell(self, **what: Any) -> None:
-        """One line."""
-        os.write(self.out, json.dumps(what).encode() + b"\n")
-
-    def pytest_collection_finish(self, session: Any) -> None:
-        """The ids, in order."""
-        self.tell(ids=[item.nodeid for item in session.items])
-
-    def pytest_collectreport(self, report: Any) -> None:
-        """A file that cannot be collected."""
-        if report.failed:
-            self.tell(broken=report.nodeid, text=str(report.longrepr)[-TEXT_CAP:])
-
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        """The call, or a set-up or tear-down that did not pass."""
-        if report.when == "call" or not report.passed:
-            text = report.longreprtext[-TEXT_CAP:] if report.failed else ""
-            self.tell(id=report.nodeid, outcome=report.outcome, text=text)
 
 
 def prepare(config: dict[str, Any]) -> None:
@@ -53,7 +24,9 @@ def prepare(config: dict[str, Any]) -> None:
     confine.hide()
     confine.die_with_parent()
     confine.no_new_privileges()
-    scoped = bool(landlock.handled(landlock.abi())[2])
+    scoped = config["own_processes"] or bool(landlock.handled(landlock.abi())[2])
+    if config["slot"]:
+        open_slot(config)
     fd = landlock.ruleset(config["readable"], config["writable"], execute=True)
     landlock.restrict(fd)
     os.close(fd)
@@ -62,22 +35,21 @@ def prepare(config: dict[str, Any]) -> None:
     )
 
 
+def open_slot(config: dict[str, Any]) -> None:
+    """A folder for one fork at a time, and the rules that let it write nowhere else."""
+    os.mkdir(config["slot"], 0o700)
+    fd = landlock.ruleset(config["readable"], [config["slot"], "/dev/null"], execute=True)
+    os.dup2(fd, config["slot_rules"], inheritable=True)
+    os.close(fd)
+
+
 def main(config: dict[str, Any]) -> None:
-    """Confine, then run pytest; the last line holds its exit code."""
-    out = os.dup(1)
-    null = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd)
-    os.chdir(config["root"])
+    """Confine, then become ``config["command"]``, whatever that is."""
+    os.chdir("/")
     prepare(config)
-    recorder = Recorder(out)
-    for name in [name for name in sys.modules if name.split(".")[0] == "editloop"]:
-        del sys.modules[name]
-    sys.path[:0] = [config["root"], *config["path"]]
+    command = config["command"]
     try:
-        import pytest
-    except ImportError:
-        recorder.tell(missing="pytest is not installed for this interpreter")
-        return
-    code = pytest.main(["-q", "-p", "no:cacheprovider", *config["arguments"]], plugins=[recorder])
-    recorder.tell(exit=int(code))
+        os.execv(command[0], command)
+    except OSError as error:
+        text = f"{command[0]} does not start: {error.strerror}"
+        os.write(1, json.dumps({"missing": text}).encode() + b"\n")
