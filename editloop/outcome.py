@@ -15,13 +15,17 @@ from editloop.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A repair of ``document``, with what the output needs."""
+    """A repair of ``document``, with what the output needs.
+
+    ``evidence``: what a fix rests on where that proves nothing, "" where it was verified.
+    """
 
     name: str
     document: Snapshot
     repair: Repair
     level: LevelReport
     notes: tuple[str, ...] = ()
+    evidence: str = ""
 
     @property
     def solutions(self) -> tuple[Solution, ...]:
@@ -55,7 +59,7 @@ class Outcome:
         """The JSON object; an alternative has the keys of the best fix."""
         result = self.repair.result
         found = [self._fix_row(solution) for solution in self.solutions]
-        nothing = {"diff": "", "edits": [], "verified_by": [], "commands": []}
+        nothing = {"diff": "", "edits": [], "verified_by": [], "weak": [], "commands": []}
         return {
             "status": self.repair.status,
             **(found[0] if found else nothing),
@@ -67,6 +71,7 @@ class Outcome:
             "reason": self.repair.reason,
             "before": self.before_line,
             "notes": list(self.notes),
+            "evidence": self.evidence,
         }
 
     def _fix_row(self, solution: Solution) -> dict[str, Any]:
@@ -74,6 +79,7 @@ class Outcome:
             "diff": self.diff_of(solution),
             "edits": edit_rows(self.document, solution.state.document),
             "verified_by": [check.summary for check in solution.verdict.checks],
+            "weak": list(solution.verdict.weak),
             "commands": [str(command) for command in solution.commands],
         }
 

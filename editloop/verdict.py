@@ -10,17 +10,23 @@ from typing import Literal
 
 from editloop.transcript import Finding
 
-CheckName = Literal["syntax", "static", "doctests", "tests", "pytest"]
+CheckName = Literal[
+    "syntax", "static", "import", "traceback", "doctests", "tests", "command", "pytest"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check: ``good`` of ``total`` items passed; findings are the feedback for the model."""
+    """One check: ``good`` of ``total`` items passed; findings are the feedback for the model.
+
+    ``weak``: of a pass, in words, how it may only hide the failure.
+    """
 
     name: CheckName
     good: int
     total: int
     findings: tuple[Finding, ...] = ()
+    weak: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -45,6 +51,11 @@ class Verdict:
     @property
     def passed(self) -> bool:
         return self.complete and all(check.passed for check in self.checks)
+
+    @property
+    def weak(self) -> tuple[str, ...]:
+        """In words, how the candidate may only hide what failed; () for none."""
+        return tuple(dict.fromkeys(words for check in self.checks for words in check.weak))
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -57,6 +57,7 @@ class Place:
 
     ``line``: the innermost frame's line there (0-based), ``found``: whether it is sure, as the text
     of the line agrees. ``lines``: those of all frames in the document, the innermost first.
+    ``is_program``: whether the document is what was started, as ``python FILE`` does.
     """
 
     line: int
@@ -64,6 +65,7 @@ class Place:
     error: str
     found: bool
     lines: tuple[int, ...]
+    is_program: bool = False
 
 
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -212,7 +214,8 @@ def place(found: Sequence[Traceback], path: Path, document: Snapshot) -> Place |
     lines = [_line(frame, document) for frame in reversed(frames)]
     last = frames[-1]
     sure = _text(document, lines[0]) == last.text if last.text else last.line == lines[0]
-    return Place(lines[0], last.function, one.error, sure, tuple(dict.fromkeys(lines)))
+    program = one.frames[0] is frames[0] and frames[0].function in ("<module>", "")
+    return Place(lines[0], last.function, one.error, sure, tuple(dict.fromkeys(lines)), program)
 
 
 def files(found: Sequence[Traceback]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from editloop.budget import Budget
 from editloop.checks.static import StaticChecker
 from editloop.cli import CliError
+from editloop.cli.evidence import Wanted, gathered
 from editloop.engine.policy import load_policy
 from editloop.fix import Request, Tools, fix
 from editloop.models import find_model
@@ -39,6 +40,7 @@ class Options:
     alternatives: int
     seed: int
     workers: int
+    wanted: Wanted = Wanted()
 
 
 def run_fix(
@@ -60,7 +62,7 @@ def run_fix(
     notes: list[str] = []
     if level.level is Level.F:
         notes.append(f"no code is run here, so doctests and tests do not count: {level.reason}")
-    elif not options.tests:
+    elif not options.tests and not options.wanted.is_given:
         suites = find_suites(path)
 
     def policy() -> Policy:
@@ -72,8 +74,10 @@ def run_fix(
         SandboxPool(options.workers, level.level)
         if sandboxed
         else contextlib.nullcontext() as pool,
+        gathered(options.wanted, path, document, level.level, cancel) as evidence,
     ):
-        checks: list[Check] = []
+        checks: list[Check] = [*evidence.checks]
+        notes += evidence.notes
         if suites:
             suite, note = suite_check(path, suites, level.level)
             if suite is None and options.tests:
@@ -82,7 +86,7 @@ def run_fix(
             notes.append(note)
         request = Request(
             document,
-            options.line,
+            options.line if options.line is not None or options.function else evidence.line,
             options.function,
             expressions,
             options.budget,
@@ -97,7 +101,7 @@ def run_fix(
             cancel=cancel,
             on_progress=on_progress,
         )
-    return Outcome(path.name, document, done, level, tuple(notes))
+    return Outcome(path.name, document, done, level, tuple(notes), evidence.words)
 
 
 def split_tests(tests: Sequence[str]) -> tuple[list[Path], tuple[str, ...]]:

@@ -214,7 +214,9 @@ class CommandRunner:
         scratch = _SCRATCH if inside else str(self._copy.scratch)
         places = f"{os.path.dirname(self._python.program)}:/usr/bin:/bin"
         env = environment() | {"HOME": scratch, "TMPDIR": scratch, "PATH": places}
-        originals = [_ORIGIN, "/proc", "/dev"] if inside else [str(self._root)]
+        originals = ["/proc", "/dev"] if inside else []
+        if self._copy.is_project:
+            originals.append(_ORIGIN if inside else str(self._root))
         return {
             "sources": [
                 (name, folder.joinpath(f"{name}.py").read_text("utf-8")) for name in _MODULES
@@ -235,7 +237,8 @@ class CommandRunner:
         # First, as the project or its environment may lie below /tmp.
         head = ["--size", str(1 << 20), "--tmpfs", "/tmp"]
         # Nothing is mounted inside of the two that are emptied between runs.
-        tail = ["--proc", "/proc", "--ro-bind", root, _ORIGIN]
+        tail = ["--proc", "/proc"]
+        tail += ["--ro-bind", root, _ORIGIN] if self._copy.is_project else []
         tail += [
             "--bind",
             str(self._copy.folder),

@@ -28,8 +28,11 @@ class ProjectCopy:
     """
 
     def __init__(self, root: Path, origin: str | None = None) -> None:
-        """Copy the folder. Raises OSError where it cannot be read."""
+        """Copy the folder; of a home folder or a root, which are no projects, only the files that
+        stand in it. Raises OSError where it cannot be read.
+        """
         self.root = root
+        self.is_project = not is_wide(root)
         self._origin = origin or str(root)
         self._held = tempfile.TemporaryDirectory(prefix="editloop-", ignore_cleanup_errors=True)
         self.folder = Path(self._held.name, "project")
@@ -48,6 +51,8 @@ class ProjectCopy:
             name = os.path.join(below, entry.name)
             target = self.folder / name
             if entry.name in _CACHES or entry.path == self._held.name:
+                continue
+            if not self.is_project and (entry.name.startswith(".") or not entry.is_file()):
                 continue
             if entry.is_symlink():
                 target.symlink_to(os.readlink(entry.path))
@@ -97,6 +102,12 @@ class ProjectCopy:
     def close(self) -> None:
         """Remove the copy."""
         self._held.cleanup()
+
+
+def is_wide(folder: Path) -> bool:
+    """Whether a folder holds far more than a project: a home, what is above it, temporary files."""
+    home = Path.home().resolve()
+    return folder in {home, *home.parents, Path(tempfile.gettempdir()).resolve(), Path("/tmp")}
 
 
 def _is_linked(entry: os.DirEntry[str]) -> bool:
