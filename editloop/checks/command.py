@@ -1,8 +1,8 @@
 """A person's command as evidence: it fails before a fix and holds after it.
 
-Candidates are tried in forks of a process that has the imports done; one that passes is run again by a
-program of its own. The exit code and the output are taken outside of the candidate's process, but what
-it prints and returns is its own doing: a pass is shown to a person and never a reward.
+Candidates are tried in forks of a process that has the imports done; one that passes is run again
+by a program of its own. The exit code and the output are taken outside of the candidate's process,
+but what it prints and returns is its own doing: a pass is shown to a person and never a reward.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class CommandCheck:
         return self._outcome(source, cancel, self.command.job)
 
     def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]:
-        """One: the way through the module, the frames of what was raised, values of the last one."""
+        """One: lines of the module that ran, frames of what was raised, values of the last one."""
         job = self.command.warm or self.command.job
         run = self._run(source, cancel, replace(job, traced=self.command.warm is not None))
         outcome = self._judged(run, source)
@@ -197,7 +197,8 @@ class CommandCheck:
             error = error or self._repeated(run)
         if not wrong:
             return self._compared(run)
-        what = missing(error, run.errors, self.command.root, has_input=bool(self.command.job.stdin))
+        has_input = self.command.job.stdin is not None
+        what = missing(error, run.errors, self.command.root, has_input=has_input)
         got = _short(error or _ending(run))
         expected = f"exit code {code}" if code and not error else ""
         return CommandOutcome(False, got, expected, line, what)
@@ -273,7 +274,7 @@ def _numbers(value: Any) -> Any:
 
 
 def _values(error: Mapping[str, Any]) -> Any:
-    """Names and short texts of an untrusted answer; a type is told where the text does not show it."""
+    """Names and short texts of an untrusted answer; the type too, where the text shows none."""
     values = error.get("locals")
     for item in values if isinstance(values, list) else ():
         if isinstance(item, list) and len(item) == 3:

@@ -29,8 +29,8 @@ class CommandLineError(ValueError):
 class CommandLine:
     """What is run. ``text``: as it was typed; ``root``: the folder that is shown to it.
 
-    ``job`` starts a program of its own; ``warm`` does the same inside of a process that has imported
-    ``preload``, None where that would not be the same.
+    ``job`` starts a program of its own; ``warm`` does the same inside of a process that has
+    imported ``preload``, None where that would not be the same.
     """
 
     text: str
@@ -113,7 +113,7 @@ def _words(text: str) -> tuple[list[str], tuple[tuple[str, str], ...]]:
 
 
 def _root(module: Path, folder: Path) -> Path:
-    """The folder to show: the project's, or the one where the command is typed, if that is wider."""
+    """The folder to show: the project's, or where the command is typed, if that is wider."""
     root = project_root(module)
     if root.is_relative_to(folder) and not is_wide(folder):
         return folder
@@ -144,7 +144,7 @@ def _as_python(words: list[str]) -> list[str]:
 
 
 def _warm(command: CommandLine, words: list[str], module: Path, cwd: Path) -> CommandLine:
-    """With the same job inside of a process that stays, where the words are those of a plain start."""
+    """With the same job inside of a process that stays, where it is a plain start."""
     if not words:
         raise CommandLineError("--run: an interpreter without a file waits for input")
     if words[0] == "-m" and len(words) > 1:

@@ -25,7 +25,8 @@ _NEEDS: tuple[tuple[str, str], ...] = (
         "a display",
     ),
     (
-        r"Inappropriate ioctl for device|termios\.error|setupterm|_curses\.error|not a (tty|terminal)",
+        r"Inappropriate ioctl for device|termios\.error|setupterm|_curses\.error"
+        r"|not a (tty|terminal)",
         "a terminal",
     ),
     (r"CUDA|NVIDIA driver|No GPU", "a GPU"),

@@ -1,4 +1,4 @@
-"""A traceback that nobody can reproduce, as evidence: it says where to change something, and no more."""
+"""A traceback that nobody can reproduce, as evidence: it says where to change something."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from editloop.verdict import CheckResult
 
 @dataclass(frozen=True, slots=True)
 class TracebackCheck:
-    """A Check: something changed in a function that the traceback goes through, at or above the line
-    that failed or around it, and not only so that the failure is hidden.
+    """A Check: something changed in a function that the traceback goes through, at, above or around
+    the line that failed, and not only so that the failure is hidden.
 
     Nothing is run: a pass proves nothing.
     """
@@ -52,9 +52,9 @@ def _is_near(found: Changes, failed: Statement | None) -> bool:
     if now is None:
         return False
     for old, new in found.became.items():
-        if (_home(old) is home or old is home) and old.node.lineno <= failed.node.lineno:
-            if new is None or new.own != old.own:
-                return True
+        above = (_home(old) is home or old is home) and old.node.lineno <= failed.node.lineno
+        if above and (new is None or new.own != old.own):
+            return True
     function = _home(now)
     return any(_home(new) is function and new.node.lineno <= now.node.lineno for new in found.new)
 

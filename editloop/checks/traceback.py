@@ -1,7 +1,7 @@
-"""Reads tracebacks as Python, pytest, IPython, rich and logs print them, and finds the place in a file.
+"""Reads tracebacks as Python, pytest, IPython, rich and logs print them, and finds their place in a
+file.
 
-Nothing is run. Text around a traceback, colours, and what a log or a terminal puts before each line do
-not matter.
+Nothing is run. Text around a traceback, colours, and what a log puts before lines do not matter.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Frame:
 class Traceback:
     """One exception, its frames from the outermost to the innermost.
 
-    ``depth``: how far it is indented; what is inside of a group of exceptions is deeper than it. ``link``: how it came after the one
-    printed before it, "cause" or "handling", else "".
+    ``depth``: how far it is indented; what is inside of a group of exceptions is deeper than it.
+    ``link``: how it came after the one printed before it, "cause" or "handling", else "".
     """
 
     frames: tuple[Frame, ...]
@@ -84,6 +84,7 @@ _ARROW = re.compile(r"^(?:-+>|\u2771)\s*(\d+)\s(.*)$")
 _ERROR = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?:: (.*))?$")
 _SAID = re.compile(r"^E\s{1,}(.*)$")
 _MARKS = re.compile(r"^\s*[~^]+\s*$|^\s*\[Previous line repeated ")
+_SUGGESTION = re.compile(r"\. Did you (?:mean|forget).*$")
 _LINKS = (
     ("cause", "The above exception was the direct cause"),
     ("handling", "During handling of the above exception"),
@@ -157,7 +158,7 @@ class _Reader:
         if found := _RICH.match(bare) or _IPYTHON.match(bare):
             path, number, function, other, at = (*found.groups(), None, None)[:5]
             self.open, self.base = True, ""
-            self._add(path or other, int(number or at or 1), function or "", "")
+            self._add(path or other or "", int(number or at or 1), function or "", "")
             return True
         if _CELL.match(bare):
             self.open, self.base = True, ""
@@ -176,7 +177,7 @@ class _Reader:
     def _end(self, body: str) -> None:
         """An exception's own line ends a traceback; other lines are passed over."""
         found = _ERROR.match(body.strip())
-        if not found or body[:1].isspace() and body[:4].isspace():
+        if not found or body[:4].isspace():
             return
         kind = found[1]
         if found[2] is None and not kind.endswith(_ENDINGS):
@@ -194,6 +195,7 @@ class _Reader:
     def _close(self, kind: str, message: str) -> None:
         depth = (self.base.rfind("|") + 1) // 2  # a group indents what is inside of it by two
         name = kind.rpartition(".")[2]
+        message = _SUGGESTION.sub("", message)  # only what is printed has it
         self.done.append(Traceback(tuple(self.frames), name, message, depth, self.link))
         self.frames, self.link, self.said, self.shown, self.open = [], "", "", "", False
 

@@ -1,5 +1,5 @@
-"""What a person has to show that something is wrong: a command that fails, a traceback, or a file that
-raises when it is imported. Each becomes a check, and a place to look at.
+"""What a person has to show that something is wrong: a command that fails, a traceback, or a file
+that raises when it is imported. Each becomes a check, and a place to look at.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ UNPROVEN = "traceback, not reproduced"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The options: ``run`` a command with its input, output and exit code, ``traceback`` a file or -."""
+    """The options: ``run``, a command, with its input, output and exit code; ``traceback``, a file
+    or - for standard input.
+    """
 
     run: str | None = None
     stdin: Path | None = None
@@ -42,8 +44,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """``checks`` in order of cost; ``line``: where to look (0-based); ``words``: what it is, where a
-    fix by it is unproven; ``notes``: what a person should know.
+    """``checks`` in order of cost; ``line``: where to look (0-based); ``words``: what it is, where
+    a fix by it is unproven; ``notes``: what a person should know.
     """
 
     checks: tuple[Check, ...] = ()

@@ -40,7 +40,7 @@ class Options:
     alternatives: int
     seed: int
     workers: int
-    wanted: Wanted = Wanted()
+    wanted: Wanted
 
 
 def run_fix(

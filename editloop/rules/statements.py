@@ -16,8 +16,8 @@ _LIKENESS = 0.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """``own``: its text without what is nested below; ``above``: what it is nested in, the outermost
-    first; ``place``: the list of statements that it stands in, and its index there.
+    """``own``: its text without what is nested below; ``above``: what it is nested in, the
+    outermost first; ``block``: the list of statements that it stands in, at ``index``.
     """
 
     node: ast.stmt
@@ -40,8 +40,8 @@ class Statement:
 class Changes:
     """Statements of two versions of a module, and which of the second is which of the first.
 
-    ``became`` has an entry for every old one, None where it is gone; ``new`` are those that come from
-    no old one.
+    ``became`` has an entry for every old one, None where it is gone; ``new`` are those that come
+    from no old one, ``now`` all of the second version.
     """
 
     old: tuple[Statement, ...]

@@ -1,7 +1,7 @@
 """How an edit may silence a failure instead of repairing it.
 
-"It no longer raises" is easily met by not running the code that raised. What is said here makes a fix
-no worse than it is: it is for ranking, and for the words that a person is shown.
+"It no longer raises" is easily met by not running the code that raised. What is said here makes no
+fix impossible: it is for ranking, and for the words that a person is shown.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _is_constant_now(found: Changes, statement: Statement) -> bool:
 
 
 def _values(node: ast.stmt) -> tuple[Counter[str], Counter[str]]:
-    """Names and literals of a statement's own, without indices: ``a[len(a)]`` may become ``a[-1]``."""
+    """Names and literals of a statement's own, without indices: a[len(a)] may become a[-1]."""
     names: Counter[str] = Counter()
     literals: Counter[str] = Counter()
 
@@ -174,7 +174,7 @@ def _removes(found: Changes, led: Sequence[Statement]) -> bool:
             continue
         if isinstance(statement.node, _HARMLESS) or _says_nothing(statement.node):
             continue
-        if now is None or isinstance(now.node, _NOTHING) and now.own != statement.own:
+        if now is None or (isinstance(now.node, _NOTHING) and now.own != statement.own):
             return True
     return False
 
@@ -211,8 +211,8 @@ def _is_adjusted(old: object, new: object, counts: bool) -> bool:
 
 
 def _literals(node: ast.stmt) -> list[tuple[ast.Constant, bool]]:
-    """The literals of a statement without what is nested below it, and whether each counts: it is an
-    index, a bound, or added to something.
+    """The literals of a statement without what is nested below it, and whether each counts: it is
+    an index, a bound, or added to something.
     """
     found: list[tuple[ast.Constant, bool]] = []
 
@@ -247,7 +247,7 @@ def _skeleton(node: ast.stmt) -> str:
 
 
 def _words(statements: Sequence[Statement]) -> frozenset[object]:
-    """Strings and names that the file itself has: one that is put in another's place is no invention."""
+    """Strings and names that the file itself has: one put in another's place is no invention."""
     found: Counter[object] = Counter()
     for statement in statements:
         if statement.above:

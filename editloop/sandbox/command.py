@@ -75,8 +75,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How a run ended: "exit", "cpu", "wall", "flood", "cancelled" or "lost"; its exit code (negative:
-    a signal), its output, and what the program told of itself (untrusted; {} where it told nothing).
+    """How a run ended: "exit", "cpu", "wall", "flood", "cancelled" or "lost"; its exit code
+    (negative: a signal), its output, and what the program told of itself (untrusted; {} where it
+    told nothing).
     """
 
     end: str
@@ -122,8 +123,8 @@ class CommandRunner:
         wall_seconds: float,
         cancel: threading.Event | None = None,
     ) -> Run:
-        """Run with ``source`` in the place of the module. Raises SandboxError where the sandbox does
-        not start.
+        """Run with ``source`` in the place of the module. Raises SandboxError where the sandbox
+        does not start.
         """
         with self._lock:
             self._copy.put(self._module, source)

@@ -1,4 +1,4 @@
-"""A private copy of a project's folder in which programs may write, put back as it was after each run.
+"""A private copy of a project's folder in which programs may write, put back after each run.
 
 Small files are copied; large ones, environments, and what is beyond the limits are links to the
 originals, which nothing in the sandbox can write to.

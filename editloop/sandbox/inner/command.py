@@ -2,8 +2,8 @@
 either a fresh program or, for Python, a copy of this process with its imports done.
 
 Jobs come in and answers go out as frames (see ``wire``). This process runs no candidate code: exit
-codes, output and limits are taken here, outside of the child. What a child tells of itself (``told``)
-may be the candidate's invention.
+codes, output and limits are taken here, outside of the child. What a child tells of itself may be
+the candidate's invention.
 """
 
 from __future__ import annotations

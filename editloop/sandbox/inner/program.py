@@ -1,5 +1,5 @@
-"""Runs a Python program in this process as ``python FILE`` or ``python -m MODULE`` would, or imports
-one file, and tells what it raised: the frames, and names and values of the innermost ones.
+"""Runs a Python program in this process as ``python FILE`` or ``python -m MODULE`` would, or
+imports one file, and tells what it raised: the frames, and names and values of the innermost one.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def _load(name: str, file: str) -> None:
     if parent:
         importlib.import_module(parent)
     spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
