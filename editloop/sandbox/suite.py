@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ from editloop.sandbox.errors import SandboxError, SandboxUnavailable
 from editloop.sandbox.inner import wire
 from editloop.sandbox.level import Level
 from editloop.sandbox.process import LAUNCHER, LOAD, environment
+from editloop.sandbox.scratch import scratch_folder
 
 _MODULES = ("landlock", "seccomp", "confine", "supervise", "suite")
 _BOOTSTRAP = (
@@ -153,8 +153,7 @@ class _Place:
 @contextlib.contextmanager
 def _place(root: Path, changed: dict[Path, str], level: Level) -> Iterator[_Place]:
     """Where the suite runs, and the candidate's text on disk."""
-    with tempfile.TemporaryDirectory(prefix="editloop-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         if level is Level.A:
             files = []
             for number, (path, text) in enumerate(changed.items()):
