@@ -74,14 +74,8 @@ def run_fix(
     with (
         StaticChecker() as static,
         SandboxPool(workers, level.level) if sandboxed else contextlib.nullcontext() as pool,
+        contextlib.ExitStack() as stack,
     ):
-        checks: list[Check] = []
-        if suites:
-            suite, note = suite_check(path, suites, level.level)
-            if suite is None and options.tests:
-                raise CliError(note)
-            checks += [suite] if suite else []
-            notes.append(note)
         request = Request(
             document,
             options.line,
@@ -92,6 +86,17 @@ def run_fix(
             options.seed,
             started=options.started,
         )
+        checks: list[Check] = []
+        if suites:
+            suite, note = suite_check(path, suites, level.level)
+            if suite is not None:
+                stack.callback(suite.close)
+                refused = suite.refused(request.stop(cancel))
+                suite, note = (None, refused) if refused else (suite, note)
+            if suite is None and options.tests:
+                raise CliError(note)
+            checks += [suite] if suite else []
+            notes.append(note)
         done = fix(
             request,
             policy,

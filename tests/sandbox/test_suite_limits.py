@@ -1,4 +1,4 @@
-"""A person's suite in the sandbox: it works with files of its own and reaches no other; its processes,
+"""A person's suite in the sandbox works with files of its own and changes no other; its processes,
 threads and files are bounded."""
 
 from __future__ import annotations

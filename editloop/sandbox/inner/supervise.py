@@ -1,5 +1,5 @@
-"""The process beside a test suite: it grants the suite's processes and threads up to a limit, changes
-modes and times of files for it where the suite may write, and ends it where it fills the disk.
+"""The process beside a test suite: it grants processes and threads up to a limit, changes modes and
+times of files where the suite may write, and ends the suite where it fills the disk.
 
 RLIMIT_NPROC does not hold for uid 0 and counts a user's other processes; Landlock knows no right to
 change a mode. So the suite's filter hands these calls over (seccomp's user notification) and they
@@ -8,6 +8,7 @@ are judged here, where none of the suite's code runs.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -110,12 +111,10 @@ class _Supervisor:
         for fd in range(3):
             if fd not in descriptors:
                 os.dup2(null, fd)
-        for fd in os.listdir("/proc/self/fd"):
-            if int(fd) > 2 and int(fd) not in descriptors:
-                try:
-                    os.close(int(fd))
-                except OSError:
-                    continue
+        for other in map(int, os.listdir("/proc/self/fd")):
+            if other > 2 and other not in descriptors:
+                with contextlib.suppress(OSError):  # the listing's own is closed already
+                    os.close(other)
 
     def run(self) -> int:
         """Serve until the suite has ended; its exit code, 128 and more for a signal."""
