@@ -300,10 +300,13 @@ def _findings(report: PytestReport, module: str) -> tuple[Finding, ...]:
     if not failed:
         said = _said(report.text)
         return (Finding(f"{report.problem} {said}".strip(), raised_at(report.text, module)),)
-    texts = [(name, details.get(name, "")) for name in failed]
-    return tuple(
-        Finding(f"{name} failed: {_said(text)}", raised_at(text, module)) for name, text in texts
-    )
+    frames = {trace.test: trace.frames for trace in report.traces}
+    found = []
+    for name in failed:
+        text = details.get(name, "")
+        line = frames[name][-1] if frames.get(name) else raised_at(text, module)
+        found.append(Finding(f"{name} failed: {_said(text)}", line))
+    return tuple(found)
 
 
 def _said(text: str) -> str:
