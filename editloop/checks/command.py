@@ -184,11 +184,11 @@ class CommandCheck:
         return traceback.read(run.errors) or traceback.read(run.out)
 
     def _judged(self, run: Run, source: str) -> CommandOutcome:
-        if run.end in ("cpu", "wall"):
+        if run.end in ("cpu", "wall", "cancelled"):
             return CommandOutcome(False, "no answer in time", timed_out=True)
         if run.end != "exit":
-            words = {"flood": "prints without end", "lost": "the sandbox was lost"}
-            return CommandOutcome(False, words.get(run.end, run.end))
+            words = {"flood": "prints without end"}
+            return CommandOutcome(False, words.get(run.end, "the sandbox was lost"))
         error, line = self._raised(run, source)
         code = self.exit_code
         wrong = bool(error) if code is None else run.status != code

@@ -27,7 +27,8 @@ class PytestReport:
     """How the suite went. `outcomes`: (test id, "passed", "failed" or "skipped"); `problem`: one
     line, "" for a pass; `details`: (test id, pytest's own text) of tests that failed; `traces`: one
     for each test, and for each file that cannot be collected; `broken`: why nothing was collected
-    from some file, one line, "" where there is no such file.
+    from some file, one line, "" where there is no such file; `own`: that is the module's own fault;
+    `stopped`: the tests that were to come first failed, so the others were left out.
     """
 
     status: Literal["pass", "fail", "error", "timeout", "cancelled"]
@@ -39,6 +40,8 @@ class PytestReport:
     advisory: bool = True
     traces: tuple[SuiteTrace, ...] = ()
     broken: str = ""
+    own: bool = False
+    stopped: bool = False
 
 
 def collect_pytest(
@@ -99,8 +102,6 @@ def run_pytest(
             cancel=cancel,
         )
     wanted = tuple(expected)
-    if not wanted and not (cancel is not None and cancel.is_set()):
-        return PytestReport("error", (), (), "no tests were collected from the user's version")
     run = run_suite(
         list(paths),
         root,
@@ -113,12 +114,18 @@ def run_pytest(
         traced=traced,
         cancel=cancel,
     )
-    return judge(run, wanted)
+    return judge(run, wanted, paths)
 
 
-def judge(run: SuiteRun, expected: tuple[str, ...]) -> PytestReport:
-    """The report on one run; everything that it told is untrusted."""
+def judge(run: SuiteRun, expected: tuple[str, ...], files: Sequence[str] = ()) -> PytestReport:
+    """The report on one run; everything that it told is untrusted.
+
+    Where nobody knows what to expect, as the person's version cannot be imported, each of `files`
+    has to have a test.
+    """
     told = heard(run.lines)
+    if not expected and all(any(_of(name, file) for name in told.ids) for file in files):
+        expected = told.ids
     pairs = tuple(told.outcomes.items())
     text = "\n".join(told.texts)[:4000]
     traces = told.traces()
@@ -132,9 +139,18 @@ def judge(run: SuiteRun, expected: tuple[str, ...]) -> PytestReport:
         "pass" if not problem else "fail" if told.code == 1 else "error"
     )
     text = text or run.errors[-CAP:]
-    details = tuple(told.details.items())
-    broken = _broken(told)
-    return PytestReport(status, expected, pairs, problem, text, details, True, traces, broken)
+    return PytestReport(
+        status,
+        expected,
+        pairs,
+        problem,
+        text,
+        tuple(told.details.items()),
+        traces=traces,
+        broken=_broken(told),
+        own=bool(told.broken) and told.own >= set(told.broken),
+        stopped=told.stopped,
+    )
 
 
 def _problem(expected: tuple[str, ...], told: Told, run: SuiteRun) -> str:
@@ -145,13 +161,22 @@ def _problem(expected: tuple[str, ...], told: Told, run: SuiteRun) -> str:
         return f"{len(failed)} of {len(expected)} tests failed, first {failed[0]}"[:CAP]
     if _broken(told):
         return _broken(told)
+    if told.stopped:
+        return "what failed before fails"
     if told.code != 0 or run.status != 0:
         return f"pytest ended with exit code {told.code if told.code is not None else run.status}"
     if missing:
         return f"{len(missing)} tests did not run, first {missing[0]}"[:CAP]
+    if not expected:
+        return "no tests were collected"
     if not any(outcomes[name] == "passed" for name in expected):
         return "every test was skipped"
     return ""
+
+
+def _of(name: str, file: str) -> bool:
+    """Whether a test is of a file, or below a folder."""
+    return name.startswith((f"{file}::", f"{file.rstrip('/')}/")) or file == "."
 
 
 def _broken(told: Told) -> str:

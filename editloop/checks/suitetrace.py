@@ -33,13 +33,17 @@ class SuiteTrace:
 class Told:
     """What was told so far. ``outcomes`` by test id; ``details``: pytest's own text on failed
     tests; ``broken``: ids of files that cannot be collected; ``at``: where each exception was
-    raised, such as ``mod.py:3``; ``code``: pytest's exit code."""
+    raised, such as ``mod.py:3``; ``own``: ids of what the module under repair itself raised in, or
+    lacks a name for; ``stopped``: tests were left out as none of the first ones passed; ``code``:
+    pytest's exit code."""
 
     ids: tuple[str, ...] = ()
     outcomes: dict[str, str] = field(default_factory=dict)
     details: dict[str, str] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     missing: str = ""
+    own: set[str] = field(default_factory=set)
+    stopped: bool = False
     at: dict[str, str] = field(default_factory=dict)
     code: Any = None
     texts: list[str] = field(default_factory=list)
@@ -51,6 +55,7 @@ class Told:
         if not isinstance(line, dict):
             return
         self.code = line.get("exit", self.code)
+        self.stopped = self.stopped or line.get("stopped") is True
         self.missing = self.missing or str(line.get("missing", ""))[:_TEXT_CAP]
         if isinstance(line.get("ids"), list) and not self.ids:
             self.ids = tuple(str(name) for name in line["ids"])
@@ -63,6 +68,8 @@ class Told:
             self._lines[str(line["ran"])] = frozenset(_numbers(line.get("lines")))
         if "raised" in line:
             self._raised.setdefault(str(line["raised"]), line)
+            if line.get("own") is True:
+                self.own.add(str(line["raised"]))
             self.at.setdefault(str(line["raised"]), str(line.get("at", "")))
 
     def _outcome(self, name: str, outcome: str, text: Any) -> None:

@@ -27,13 +27,14 @@ OUTPUT_CAP = 4 * wire.ANSWER_CAP
 @dataclass(frozen=True, slots=True)
 class SuiteRun:
     """Lines that the suite told (untrusted), how it ended ("exit", "wall", "cancelled", "flood"),
-    its error output.
+    its error output, and the CPU seconds of a fork.
     """
 
     lines: tuple[Any, ...]
     end: str
     status: int
     errors: str
+    cpu_seconds: float = 0.0
 
 
 def run_suite(
@@ -69,11 +70,6 @@ def run_suite(
         config = first_frame(found, shown, place, level, job, memory_mb, wall_seconds)
         process = start(shown, root, place, level)
         return _watch(process, config, wall_seconds, cancel)
-
-
-def _sources(names: Sequence[str]) -> list[tuple[str, str]]:
-    folder = resources.files("editloop.sandbox.inner")
-    return [(name, folder.joinpath(f"{name}.py").read_text("utf-8")) for name in names]
 
 
 def _watch(

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,14 @@ _TICK = 0.05
 def available(level: Level) -> bool:
     """Whether forks can be kept from the process: by namespaces, or Landlock's scope of signals."""
     return level is Level.A or bool(level is Level.B and landlock.handled(landlock.abi())[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one fork may use; its own processes count for the wall clock only."""
+
+    cpu_seconds: float
+    wall_seconds: float
 
 
 class WarmSuite:
@@ -80,7 +89,9 @@ class WarmSuite:
             self._inlet = self._process.stdout.fileno()
             self._process.stdin.write(frame)
             self._process.stdin.flush()
-            self._answer(time.monotonic() + _START_SECONDS, cancel)
+            ready = self._answer(time.monotonic() + _START_SECONDS, cancel).get("ready")
+            # Untrusted, but only spared where it is of this session.
+            self._pid = ready if isinstance(ready, int) else 0
         except BaseException as error:
             self.close()
             if isinstance(error, OSError):
@@ -95,7 +106,7 @@ class WarmSuite:
     def run(
         self,
         source: str,
-        seconds: float,
+        limits: Limits,
         *,
         first: Sequence[str] = (),
         traced: bool = False,
@@ -112,8 +123,15 @@ class WarmSuite:
         self._file.write_bytes(source.encode())
         # No bytecode of another text may pass for this one's.
         os.utime(self._file, (0, 0))
-        request = {"seconds": seconds, "first": list(first), "traced": traced, "scout": scout}
-        answer, end = self._asked(request, time.monotonic() + seconds + _GRACE, cancel)
+        request = {
+            "cpu": limits.cpu_seconds,
+            "wall": limits.wall_seconds,
+            "first": list(first),
+            "traced": traced,
+            "scout": scout,
+        }
+        deadline = time.monotonic() + limits.wall_seconds + _GRACE
+        answer, end = self._asked(request, deadline, cancel)
         if answer is None:
             self.close()
             return SuiteRun((), end, 1, "")
@@ -121,8 +139,14 @@ class WarmSuite:
             self._clear()
         lines = tuple(read_lines(str(answer.get("out", "")).encode()))
         end = answer["end"] if answer.get("end") in ("exit", "wall", "flood") else "exit"
-        status = answer.get("status")
-        return SuiteRun(lines, end, status if isinstance(status, int) else 1, "")
+        status, cpu = answer.get("status"), answer.get("cpu")
+        return SuiteRun(
+            lines,
+            end,
+            status if isinstance(status, int) else 1,
+            "",
+            cpu if isinstance(cpu, float) else 0.0,
+        )
 
     def settle(
         self, modules: Sequence[str], late: bool, seconds: float, cancel: threading.Event | None
@@ -159,7 +183,7 @@ class WarmSuite:
         if head[:1] == b"{":  # a line of one that could not start
             line = head + self._read(-1, deadline, cancel)
             told = next(read_lines(line), None)
-            text = told.get("missing") if isinstance(told, dict) else None
+            text = told.get("missing") or told.get("text") if isinstance(told, dict) else None
             raise SandboxError(str(text or "the process for pytest does not start"))
         size = int.from_bytes(head, "big")
         if size > 8 * OUTPUT_CAP:
@@ -186,9 +210,12 @@ class WarmSuite:
         return data
 
     def _clear(self) -> None:
-        """At level B, end what a fork left behind: all of the session but the process itself."""
+        """At level B, end what a fork left behind: all of the session but the process itself and
+        its supervisor.
+        """
+        spared = (self._process.pid, self._pid)
         for _ in range(20):
-            found = [pid for pid in _session(self._process.pid) if pid != self._process.pid]
+            found = [pid for pid in _session(self._process.pid) if pid not in spared]
             for pid in found:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)

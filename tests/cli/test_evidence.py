@@ -82,7 +82,7 @@ def test_output_that_is_wrong_is_evidence(shop: Path) -> None:
     (shop / "shop.py").write_text(SHOP.replace("total(row)", "total(rows)"))
     (shop / "right.txt").write_text("total 5\n")
     found = row(shop, "shop.py", "--run", "python shop.py rows.json", "--expect", "right.txt")
-    assert "command 1/2" in found["before"]
+    assert "the command fails" in found["before"]
     assert "-> 'total -5', expected 'total 5'" in found["before"]
     assert found["verified_by"][-1] == "command 2/2", found
     assert "+        result += price" in found["diff"]
@@ -183,7 +183,8 @@ def test_a_module_of_a_package_is_imported_as_such(tmp_path: Path) -> None:
     (package / "all.py").write_text("from .names import CAT\nprint(CAT)\n")
     (tmp_path / "pyproject.toml").write_text("")
     found = row(tmp_path, "zoo/all.py")
-    assert (found["status"], found["before"][-10:]) == ("nothing wrong", "import 1/1")
+    assert found["status"] == "nothing wrong"
+    assert found["before"].endswith("it can be imported")
 
 
 def raised(folder: Path, *words: str) -> str:

@@ -20,7 +20,7 @@ import sys
 import time
 from typing import Any
 
-from editloop.sandbox.inner import confine, landlock, program, seccomp, wire
+from editloop.sandbox.inner import confine, landlock, program, seccomp, supervise, wire
 
 OUTPUT_CAP = 64 << 10
 ERRORS_CAP = 16 << 10
@@ -37,25 +37,24 @@ class Runner:
         self.jobs, self.answers = os.dup(0), os.dup(1)
         wire.ROUTES[self.jobs] = self.answers
         null = os.open(os.devnull, os.O_RDWR)
-        for fd in (0, 1, 2):
+        for fd in (0, 1):
             os.dup2(null, fd)
-        os.close(null)
         os.environ.clear()
         os.environ.update(config["env"])
+        # The process that was started stays beside this one, as its supervisor.
+        link = supervise.begin(config["writable"], 2)
         confine.limit_common(config["memory_mb"], file_mb=256, descriptors=512)
         confine.drop_capabilities()
-        confine.hide()
         confine.die_with_parent()
         confine.no_new_privileges()
-        self.scoped = bool(landlock.handled(landlock.abi())[2])
+        abi = landlock.abi()
+        self.scoped = bool(landlock.handled(abi)[2])
         self.ruleset = landlock.ruleset(config["readable"], config["writable"], execute=True)
         landlock.restrict(self.ruleset)
-        machine = confine.machine()
+        os.dup2(null, 2)
+        os.close(null)
         # A child leaves this process's group before it gives up the right to.
-        spared = seccomp.build_suite(machine, None, also=("setpgid",))
-        confine.install_filter(seccomp.assemble(spared))
-        self.filter = seccomp.assemble(seccomp.build_suite(machine, None))
-        self.machine = machine
+        supervise.hand_over(link, None, abi, also=("setpgid",))
 
     def serve(self) -> None:
         """Until the other side is gone."""
@@ -89,10 +88,8 @@ class Runner:
         os.dup2(told, 3)
         os.closerange(4, 1 << 12)
         confine.limit(resource.RLIMIT_CPU, int(job["cpu"]) + 2)
-        code = self.filter
-        if not self.scoped:
-            code = seccomp.assemble(seccomp.build_suite(self.machine, os.getpid()))
-        confine.install_filter(code)
+        leaf = seccomp.build_leaf(confine.machine(), None if self.scoped else os.getpid())
+        confine.install_filter(seccomp.assemble(leaf))
         os.chdir(job["cwd"])
         os.environ.update(job["env"])
         if job["how"] == "exec":

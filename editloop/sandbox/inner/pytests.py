@@ -25,6 +25,7 @@ def main(config: dict[str, Any]) -> None:
         serve(config, inlet, outlet)
     else:
         recorder = Recorder(outlet, config["module"], traced=config["traced"])
+        recorder.leaves = True
         recorder.tell(exit=run(config["arguments"], recorder))
 
 
@@ -32,26 +33,29 @@ def serve(config: dict[str, Any], inlet: int, outlet: int) -> None:
     """Fork for each request. The first ones are served before pytest is configured; what they tell
     decides whether later ones are as well.
     """
-    # Captured by descriptor, what one fork prints would reach the next: they share the file.
-    arguments = [*config["arguments"], "--capture=sys"]
+    # Captured by descriptor, what one fork prints would reach the next: they share the file. To
+    # show the source of each frame costs more than all else that a small test does.
+    arguments = [*config["arguments"], "--capture=sys", "--tb=line"]
     warm.adopt()
     server = warm.Server(config, inlet, outlet)
-    server._answer({"ready": True})
+    server.answer({"ready": os.getpid()})
     request = server.serve()
     if request is None:
         if server.late:
             finish(server.recorder, run(arguments, server.recorder, warm.Late(server)))
         warm.preload(server.names, server.recorder, config["root"], whole=False)
-        server._answer(warm.fitness(server.recorder))
+        server.answer(warm.fitness(server.recorder))
         request = server.serve()
         if request is None:
             os._exit(0)
-    plugins = [warm.Scout(server.recorder)] if request["scout"] else []
-    finish(server.recorder, run(arguments, server.recorder, *plugins))
+    if not request["scout"]:
+        finish(server.recorder, run(arguments, server.recorder))
+    scout = warm.Scout(server.recorder, config["root"])
+    finish(server.recorder, run(arguments, server.recorder, scout))
 
 
 def finish(recorder: Recorder, code: int) -> None:
-    """The end of a fork; what the tests registered for the end of the process is not run."""
+    """The end of a fork whose session never began."""
     recorder.tell(exit=code)
     os._exit(0)
 

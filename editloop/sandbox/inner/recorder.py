@@ -31,9 +31,9 @@ class Recorder:
         self.out = out
         self.module = os.path.realpath(module) if module else ""
         self.traced = traced
+        self.leaves = False
         self.first: list[str] = []
         self.helped = False
-        self.session: Any = None
         self.ours: dict[str, bool] = {}
 
     def tell(self, **what: Any) -> None:
@@ -51,7 +51,6 @@ class Recorder:
 
     def pytest_collection_finish(self, session: Any) -> None:
         """The ids, in order; then those of ``first`` come first."""
-        self.session = session
         self.tell(ids=[item.nodeid for item in session.items])
         ahead = set(self.first)
         if ahead:
@@ -59,10 +58,10 @@ class Recorder:
         self.first = [item.nodeid for item in session.items if item.nodeid in ahead]
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """No more tests where none of the first ones passed."""
+        """The end of a fork where none of the first tests passed."""
         if self.first and nodeid == self.first[-1] and not self.helped:
-            self.tell(stopped=True)
-            self.session.shouldstop = "what failed before fails"
+            self.tell(stopped=True, exit=1)
+            os._exit(0)
 
     def pytest_collectreport(self, report: Any) -> None:
         """A file that cannot be collected."""
@@ -80,6 +79,13 @@ class Recorder:
     def pytest_exception_interact(self, node: Any, call: Any) -> None:
         """What a test or a collection raised."""
         self.tell(raised=node.nodeid, **self.describe(call.excinfo.value))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """The end of a fork: nobody reads the summaries that follow."""
+        if self.leaves:
+            self.tell(exit=int(exitstatus))
+            os._exit(0)
 
     def describe(self, error: BaseException) -> dict[str, Any]:
         """An exception: its text, its frames in the module (0-based lines, the innermost last), and
@@ -104,7 +110,20 @@ class Recorder:
                 lines.append((error.lineno or 1) - 1)
         text = _text(error)
         shown = [[name, _repr(names[name])] for name in list(names)[:LOCALS]] if self.traced else []
-        return {"error": text, "at": place, "frames": lines[-FRAMES:], "locals": shown}
+        return {
+            "error": text,
+            "at": place,
+            "frames": lines[-FRAMES:],
+            "locals": shown,
+            "own": bool(lines) or self.lacks(error),
+        }
+
+    def lacks(self, error: BaseException) -> bool:
+        """Whether an exception says that the module has no such name."""
+        place = getattr(error, "path", None) if isinstance(error, ImportError) else None
+        if isinstance(error, AttributeError):
+            place = getattr(getattr(error, "obj", None), "__file__", None)
+        return isinstance(place, str) and self.in_module(place)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: Any) -> Any:

@@ -7,11 +7,15 @@ import os
 import resource
 from typing import Any
 
-from editloop.sandbox.inner import confine, landlock, seccomp
+from editloop.sandbox.inner import confine, landlock, supervise
 
 
-def prepare(config: dict[str, Any]) -> None:
-    """Limits, identity, Landlock and seccomp of the whole suite."""
+def prepare(config: dict[str, Any], out: int = 1) -> None:
+    """Limits, identity, Landlock and seccomp of the whole suite, in a new process.
+
+    The old one stays as its supervisor, which tells on `out` where it has to end the suite.
+    """
+    link = supervise.begin(config["writable"], out)
     confine.limit_common(config["memory_mb"], file_mb=64, descriptors=512)
     confine.limit(resource.RLIMIT_CPU, int(config["cpu_seconds"]) + 1)
     uid = config["uid"]
@@ -21,18 +25,16 @@ def prepare(config: dict[str, Any]) -> None:
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     confine.drop_capabilities()
-    confine.hide()
     confine.die_with_parent()
     confine.no_new_privileges()
-    scoped = config["own_processes"] or bool(landlock.handled(landlock.abi())[2])
-    if config["slot"]:
+    abi = landlock.abi()
+    scoped = config.get("own_processes") or bool(landlock.handled(abi)[2])
+    if config.get("slot"):
         open_slot(config)
     fd = landlock.ruleset(config["readable"], config["writable"], execute=True)
     landlock.restrict(fd)
     os.close(fd)
-    confine.install_filter(
-        seccomp.assemble(seccomp.build_suite(confine.machine(), None if scoped else os.getpid()))
-    )
+    supervise.hand_over(link, None if scoped else os.getpid(), abi)
 
 
 def open_slot(config: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ the tests anew; before that where the project's conftest files import the module
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -79,7 +80,7 @@ class Server:
                 self._enter(request, outlet)
                 return request
             os.close(outlet)
-            self._answer(self._watched(pid, inlet, request["seconds"]))
+            self.answer(self._watched(pid, inlet, request["cpu"], request["wall"]))
 
     # A fork.
 
@@ -92,19 +93,21 @@ class Server:
         slot = self.config["slot"]
         os.environ["HOME"] = os.environ["TMPDIR"] = slot
         tempfile.tempdir = None
-        seconds = int(request["seconds"]) + 2
+        seconds = int(request["cpu"]) + 2
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-        self.recorder.out = outlet
+        self.recorder.out, self.recorder.leaves = outlet, True
         self.recorder.traced = request["traced"]
         self.recorder.first = request["first"]
 
     # Its parent.
 
-    def _watched(self, pid: int, inlet: int, seconds: float) -> dict[str, Any]:
+    def _watched(self, pid: int, inlet: int, cpu: float, wall: float) -> dict[str, Any]:
         """What a fork told until it ended, or had to be ended."""
-        told, end, deadline = bytearray(), "exit", time.monotonic() + seconds
+        told, end, deadline = bytearray(), "exit", time.monotonic() + wall
         while True:
             left = deadline - time.monotonic()
+            if cpu_clock(pid) > cpu:
+                left = 0.0
             if left <= 0 or len(told) > CAP:
                 end = "wall" if left <= 0 else "flood"
                 break
@@ -127,19 +130,21 @@ class Server:
             "out": told[:CAP].decode("utf-8", "replace"),
             "end": end,
             "status": status,
+            "cpu": self.cpu,
             "left": left_over,
         }
 
-    status = 0
-    gone = 0
+    status = gone = 0
+    cpu = 0.0
 
     def _over(self, pid: int, seconds: float) -> bool:
         """Whether a fork has ended; waits for that."""
         deadline = time.monotonic() + seconds
         while True:
-            done, status = os.waitpid(pid, os.WNOHANG)
+            done, status, usage = os.wait4(pid, os.WNOHANG)
             if done:
                 self.gone, self.status = pid, status
+                self.cpu = usage.ru_utime + usage.ru_stime
                 return True
             if time.monotonic() >= deadline:
                 return False
@@ -151,11 +156,9 @@ class Server:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         left = False
-        if os.getpid() == 1:  # the namespace is this process's
-            try:
+        if self.config["own_processes"]:  # the namespace is the suite's
+            with contextlib.suppress(OSError):  # there is nothing, or but the supervisor
                 os.kill(-1, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             self._reap(0)
         else:
             left = not self._reap(os.WNOHANG)
@@ -206,7 +209,8 @@ class Server:
             data += part
         return data
 
-    def _answer(self, answer: dict[str, Any]) -> None:
+    def answer(self, answer: dict[str, Any]) -> None:
+        """Send one frame."""
         data = json.dumps(answer).encode()
         data = len(data).to_bytes(4, "big") + data
         while data:
@@ -225,7 +229,7 @@ class Late:
         server = self.server
         preload(server.names, server.recorder, server.config["root"], whole=True)
         remember(server.names, session.config)
-        server._answer(fitness(server.recorder))
+        server.answer(fitness(server.recorder))
         gc.collect()
         gc.freeze()
         server.late = False
@@ -236,25 +240,31 @@ class Late:
 class Scout:
     """A pytest plugin for the first fork: what is loaded when, and from where."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
+    def __init__(self, recorder: Recorder, root: str) -> None:
+        self.recorder, self.root = recorder, root
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: Any) -> None:
         """Whether the module is loaded before the tests are."""
         self.recorder.tell(early=loaded(self.recorder))
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: Any) -> None:
-        """The names of all modules; files of tests are marked with their path."""
+        """The names of all modules that were loaded; of tests, the files, marked with "="."""
         names = []
         for name, module in list(sys.modules.items()):
             loader = type(getattr(module, "__loader__", None)).__name__
             file = getattr(module, "__file__", None)
-            if loader == "AssertionRewritingHook":
-                names += [f"={file}"] if file else []
-            elif file and name != "__main__":
-                names.append(name)
+            if not isinstance(file, str) or name == "__main__":
+                continue
+            test = loader == "AssertionRewritingHook" and file.startswith(self.root + os.sep)
+            names.append(f"={file}" if test else name)
         self.recorder.tell(modules=names[:20000])
+
+
+def cpu_clock(pid: int) -> float:
+    """CPU seconds of a process, from its CPU clock: (~pid << 3) | 2 is its clock id."""
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def loaded(recorder: Recorder) -> bool:
@@ -277,9 +287,11 @@ def fitness(recorder: Recorder) -> dict[str, Any]:
 
 
 def preload(names: list[str], recorder: Recorder, root: str, whole: bool) -> None:
-    """Import modules that do not need the module under repair; those below ``root`` if ``whole``."""
+    """Import modules that do not need the module under repair; if ``whole`` also those below
+    ``root``.
+    """
     guard = Guard(recorder)
-    sys.meta_path.insert(0, guard)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, guard)
     try:
         for name in names:
             if name.startswith("=") or name in sys.modules:
@@ -294,7 +306,7 @@ def preload(names: list[str], recorder: Recorder, root: str, whole: bool) -> Non
             if not kept:
                 forget(set(sys.modules) - before, root)
     finally:
-        sys.meta_path.remove(guard)  # type: ignore[arg-type]
+        sys.meta_path.remove(guard)
 
 
 def forget(names: Iterable[str], root: str) -> None:
@@ -323,7 +335,7 @@ def remember(names: list[str], config: Any) -> None:
         for name in names:
             if name.startswith("="):
                 remembered(Path(name[1:]), config)
-        rewrite._rewrite_test = remembered
+        rewrite._rewrite_test = remembered  # type: ignore[assignment]
     except Exception:  # noqa: BLE001
         return
 
