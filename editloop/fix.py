@@ -19,11 +19,12 @@ from editloop.doctests import docstrings, doctest_checks, documented
 from editloop.engine.errors import ContextTooSmall
 from editloop.model.backend import Model
 from editloop.policy import Policy
-from editloop.region import narrowed, opener, window
+from editloop.region import MAX_LINES, narrowed, opener, window
 from editloop.repair import Repair, repair
 from editloop.sandbox import SandboxPool
 from editloop.solutions import Progress, SearchResult
 from editloop.state import EditState
+from editloop.suites import SuiteCheck, suspect_line
 from editloop.text import Snapshot
 from editloop.verdict import Verdict
 from editloop.verify import Check, TestCheck, Verifier
@@ -93,7 +94,7 @@ def fix(
     stop = request.stop(cancel)
     line, view = request.line, tuple[int, ...]()
     try:
-        line = _line_to_fix(request, tools, stop)
+        line = _line_to_fix(request, tools, suites, stop)
         raise_if_set(stop)
         view = _view(request, line, tools, stop)
         while True:
@@ -187,11 +188,17 @@ def _fix(
     return attempt(checks, replace(left.half(), seconds=stop.left, turns=1))
 
 
-def _line_to_fix(request: Request, tools: Tools, stop: Stop) -> int | None:
-    """The line that was asked for; where nothing was, that of the first suspect."""
-    if request.line is None and request.function is None and request.lines is None:
-        return next((suspect.line for suspect in suspects(request.document, tools, stop)), None)
-    return request.line
+def _line_to_fix(request: Request, tools: Tools, suites: Sequence[Check], stop: Stop) -> int | None:
+    """The line that was asked for; where nothing was, that of the first suspect, and else where a
+    failing test of a suite points to, if not all lines are looked at anyway."""
+    if request.line is not None or request.function is not None or request.lines is not None:
+        return request.line
+    first = next((suspect.line for suspect in suspects(request.document, tools, stop)), None)
+    if first is not None or len(request.document.lines) <= MAX_LINES:
+        return first
+    text = request.document.text
+    found = (suspect_line(s.traces(text, stop)) for s in suites if isinstance(s, SuiteCheck))
+    return next((line for line in found if line is not None), None)
 
 
 def _view(request: Request, line: int | None, tools: Tools, stop: Stop) -> tuple[int, ...]:

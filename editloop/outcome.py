@@ -16,7 +16,10 @@ from editloop.wording import Asked, checked, next_step, reason, verified
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A repair of ``document``, with what the output needs."""
+    """A repair of ``document``, with what the output needs.
+
+    ``evidence``: what a fix rests on where that proves nothing, "" where it was verified.
+    """
 
     name: str
     document: Snapshot
@@ -24,6 +27,7 @@ class Outcome:
     level: LevelReport
     notes: tuple[str, ...] = ()
     asked: Asked = field(default_factory=Asked)
+    evidence: str = ""
 
     @property
     def solutions(self) -> tuple[Solution, ...]:
@@ -74,10 +78,10 @@ class Outcome:
         """The JSON object; an alternative has the keys of the best fix."""
         result = self.repair.result
         found = [self._fix_row(solution) for solution in self.solutions]
-        nothing = {"diff": "", "edits": [], "verified": "", "verified_by": [], "commands": []}
+        nothing = {"diff": "", "edits": [], "verified": "", "verified_by": [], "weak": []}
         return {
             "status": self.repair.status,
-            **(found[0] if found else nothing),
+            **(found[0] if found else {**nothing, "commands": []}),
             "turns": result.turns if result else 0,
             "candidates": result.candidates if result else 0,
             "seconds": round(seconds, 3),
@@ -87,6 +91,7 @@ class Outcome:
             "next": self.next,
             "before": self.before_line,
             "notes": list(self.notes),
+            "evidence": self.evidence,
         }
 
     def _fix_row(self, solution: Solution) -> dict[str, Any]:
@@ -95,6 +100,7 @@ class Outcome:
             "edits": edit_rows(self.document, solution.state.document),
             "verified": verified(solution.verdict),
             "verified_by": [check.summary for check in solution.verdict.checks],
+            "weak": list(solution.verdict.hides),
             "commands": [str(command) for command in solution.commands],
         }
 

@@ -171,12 +171,16 @@ class _Search:
         self._take(edge, after, self.verify(after))
         if self.shrinking and self.polish > 0:
             self.shrinking = False
-            self._shrink(self.solutions[0])
+            self._shrink(self.solutions[-1])
         if self.on_progress is not None:
             best = summary(self.best) if self.best else ""
             self.on_progress(
-                Progress(self.seconds, self.candidates, self.turns, best, len(self.solutions))
+                Progress(self.seconds, self.candidates, self.turns, best, self._found())
             )
+
+    def _found(self) -> int:
+        """How many fixes do not only hide the failure."""
+        return sum(not found.verdict.hides for found in self.solutions)
 
     def _stop(self) -> str | None:
         if self.cancel is not None and self.cancel.is_set():
@@ -315,6 +319,8 @@ class _Search:
         size = edit_size(self.state.document, after.document)
         found = Solution(after, commands, verdict, log_prob, size, self.candidates)
         self.solutions.append(found)
+        if verdict.hides:
+            return  # it may only hide the failure: something better is still looked for
         if self.last_candidate is None:
             self.shrinking = len(commands) > 1 and log_prob < 0
             extra = max(10, math.ceil(self.polish * self.candidates)) if self.polish > 0 else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,16 @@ _CANCELLED = PytestReport("cancelled", (), (), "cancelled")
 
 
 def project_root(path: Path) -> Path:
-    """The nearest folder above a file that looks like a project's, else the file's own."""
+    """The nearest folder above a file that looks like a project's, else the file's own.
+
+    Never a home folder or one around it, whatever lies there: all of it would be shown to the
+    tests.
+    """
+    home = Path.home().resolve()
     folders = list(path.resolve().parents)[:_LEVELS]
     for folder in folders:
+        if home.is_relative_to(folder):
+            break
         if any((folder / mark).exists() for mark in _ROOT_MARKS):
             return folder
     return folders[0]
@@ -67,7 +75,10 @@ def suite_check(path: Path, suites: Sequence[Path], level: Level) -> tuple[Suite
     """The check that runs test files on a module, None where it cannot; and a line that says so."""
     if level not in (Level.A, Level.B):
         return None, f"tests were found, but pytest is not run at sandbox level {level.name}"
-    python = find_python(project_root(path))
+    root = project_root(path)
+    if Path.home().resolve().is_relative_to(root):
+        return None, f"tests were found, but {root} is shown to none: move them into a folder"
+    python = find_python(root)
     if python is None:
         return None, "tests were found, but no interpreter with pytest: pip install pytest"
     names = ", ".join(suite.name for suite in suites)
@@ -258,6 +269,21 @@ class Regression:
         return sorted(name for name in self.passed if outcomes.get(name) != "passed")
 
 
+def suspect_line(traces: Sequence[SuiteTrace]) -> int | None:
+    """Where failing tests point to, 0-based; None where nothing fails in the module.
+
+    Where one raised in the module; else the line that failing tests run and passing ones do not,
+    or least often.
+    """
+    failing = [trace for trace in traces if not trace.passed]
+    for trace in failing:
+        if trace.frames:
+            return trace.frames[-1]
+    run = Counter(line for trace in failing for line in trace.lines)
+    also = Counter(line for trace in traces if trace.passed for line in trace.lines)
+    return min(run, key=lambda line: (also[line] / run[line], -run[line], line), default=None)
+
+
 def raised_at(text: str, module: str) -> int | None:
     """The deepest line (0-based) of a file in pytest's traceback, None where it is not there.
 
@@ -274,10 +300,13 @@ def _findings(report: PytestReport, module: str) -> tuple[Finding, ...]:
     if not failed:
         said = _said(report.text)
         return (Finding(f"{report.problem} {said}".strip(), raised_at(report.text, module)),)
-    texts = [(name, details.get(name, "")) for name in failed]
-    return tuple(
-        Finding(f"{name} failed: {_said(text)}", raised_at(text, module)) for name, text in texts
-    )
+    frames = {trace.test: trace.frames for trace in report.traces}
+    found = []
+    for name in failed:
+        text = details.get(name, "")
+        line = frames[name][-1] if frames.get(name) else raised_at(text, module)
+        found.append(Finding(f"{name} failed: {_said(text)}", line))
+    return tuple(found)
 
 
 def _said(text: str) -> str:

@@ -10,14 +10,17 @@ from typing import Literal
 
 from editloop.transcript import Finding
 
-CheckName = Literal["syntax", "static", "doctests", "tests", "pytest"]
+CheckName = Literal[
+    "syntax", "static", "import", "traceback", "doctests", "tests", "command", "pytest"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """One check: ``good`` of ``total`` items passed; findings are the feedback for the model.
 
-    ``weak``: why a pass is weaker evidence, once for each item that is (see docs/limits.md).
+    Of a pass, in words: ``weak``, why it is weaker evidence, once for each item that is (see
+    docs/limits.md); ``hides``, how the edit may only hide the failure.
     """
 
     name: CheckName
@@ -25,6 +28,7 @@ class CheckResult:
     total: int
     findings: tuple[Finding, ...] = ()
     weak: tuple[str, ...] = ()
+    hides: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -50,6 +54,11 @@ class Verdict:
     @property
     def passed(self) -> bool:
         return self.complete and all(check.passed for check in self.checks)
+
+    @property
+    def hides(self) -> tuple[str, ...]:
+        """In words, how the candidate may only hide what failed; () for none."""
+        return tuple(dict.fromkeys(words for check in self.checks for words in check.hides))
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -11,6 +11,11 @@ from itertools import groupby
 from editloop.repair import Repair
 from editloop.verdict import CheckResult, Verdict
 
+_SAID = {
+    "command": ("the command holds", "the command fails"),
+    "import": ("it can be imported", "it cannot be imported"),
+}
+_NO_CODE = ("syntax", "static", "traceback")
 _NOUNS = {"doctests": "example", "tests": "test", "pytest": "pytest test"}
 _SLOW = 5.0
 """Candidates a second: what is slower is mostly the start of pytest."""
@@ -78,10 +83,10 @@ def reason(repair: Repair, lines: int, asked: Asked) -> str:
 def next_step(repair: Repair, lines: int, asked: Asked) -> str:
     """What to do next, "" where there is nothing to do."""
     if repair.result is None:
-        return "" if any(_running(repair.before)) else _to_run(asked)
+        return "" if _is_called(repair.before) else _to_run(asked)
     result = repair.result
     if result.solutions:
-        return "" if any(_running(result.solutions[0].verdict)) else _to_run(asked)
+        return "" if _is_called(result.solutions[0].verdict) else _to_run(asked)
     if result.reason == "cancelled":
         return ""
     if repair.view and len(repair.view) < lines and not asked.place:
@@ -100,24 +105,34 @@ def next_step(repair: Repair, lines: int, asked: Asked) -> str:
     return "another model may write what is missing: --model FILE (see `editloop models list`)"
 
 
+def _is_called(verdict: Verdict) -> bool:
+    """Whether anything was called; an import calls little."""
+    return any(check.name != "import" for check in _running(verdict))
+
+
 def _to_run(asked: Asked) -> str:
     """What would have the code run."""
     if asked.no_code:
         return asked.no_code
     if asked.editor:
         return "a doctest, or a test file named for the module, would have the code run"
-    return "to have the code run: --tests 'f(2) == 3', a doctest, or a file test_NAME.py"
+    return (
+        "to have the code run: --run 'python FILE', --tests 'f(2) == 3', a doctest, or a file "
+        "test_NAME.py"
+    )
 
 
 def _running(verdict: Verdict) -> Iterator[CheckResult]:
     """The checks that ran code; those of one name as one."""
-    ran = [check for check in verdict.checks if check.name not in ("syntax", "static")]
+    ran = [check for check in verdict.checks if check.name not in _NO_CODE]
     for name, same in groupby(ran, key=lambda check: check.name):
         group = list(same)
         yield CheckResult(name, sum(c.good for c in group), sum(c.total for c in group))
 
 
 def _counted(check: CheckResult) -> str:
+    if check.name in _SAID:
+        return _SAID[check.name][0 if check.passed else 1]
     noun = _NOUNS.get(check.name, check.name)
     if check.passed:
         return f"{_count(check.total, noun)} {'passes' if check.total == 1 else 'pass'}"

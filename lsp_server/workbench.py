@@ -75,14 +75,17 @@ class Workbench:
         def show(now: Progress) -> None:
             on_progress({"turn": now.turn, "candidates": now.candidates, "best": now.best})
 
-        done = fix(
-            request,
-            lambda: self._policy(job.model),
-            tools,
-            suites=checks,
-            cancel=cancel,
-            on_progress=show,
-        )
+        try:
+            done = fix(
+                request,
+                lambda: self._policy(job.model),
+                tools,
+                suites=checks,
+                cancel=cancel,
+                on_progress=show,
+            )
+        finally:
+            self._suites.rest()
         place = job.line is not None or job.lines is not None
         asked = Asked(editor=True, place=place, seconds=job.budget)
         report = LevelReport(level, level.value)
@@ -174,8 +177,9 @@ class Workbench:
         if level in (Level.D, Level.F):
             return [], []
         check, note = self._suites.of(job.path if job.tests else None, level)
-        if check is None:
-            return [], [note] if note else []
+        refused = check.refused(cancel) if check is not None else ""
+        if check is None or refused:
+            return [], [refused or note] if refused or note else []
         if not job.tests_may_fail:
             return [check], [note]
         kept = Regression(check, job.text, cancel)

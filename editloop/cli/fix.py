@@ -33,6 +33,21 @@ def fix(
         list[str] | None,
         typer.Option(help="A pytest file or folder, or an expression that has to be true."),
     ] = None,
+    run: Annotated[
+        str | None, typer.Option(help="A command that fails, such as 'python FILE args'.")
+    ] = None,
+    stdin: Annotated[
+        Path | None, typer.Option(help="With --run: a file for its standard input.")
+    ] = None,
+    expect: Annotated[
+        Path | None, typer.Option(help="With --run: a file with the output that is right.")
+    ] = None,
+    exit_code: Annotated[
+        int | None, typer.Option(help="With --run: the exit code that is right, 0 if not given.")
+    ] = None,
+    traceback: Annotated[
+        Path | None, typer.Option(help="A file with a traceback, or - for standard input.")
+    ] = None,
     budget: Annotated[float, typer.Option(min=0.1, help="Seconds for all of it.")] = 10.0,
     model: Annotated[str | None, typer.Option(help="A GGUF file, or a name in the store.")] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Print the diff and nothing else.")] = False,
@@ -43,7 +58,8 @@ def fix(
 ) -> None:
     """Repair a file, or one function or line of it. What is printed was verified.
 
-    Without --tests it goes by doctests, tests found for the module, and diagnostics. Exit code 0:
+    Without --tests, --run and --traceback it goes by doctests, tests found for the module,
+    diagnostics, and whether the file can be imported. Exit code 0:
     fixed or nothing wrong, 1: no verified fix found, 2: wrong usage or input.
     """
     if diff + write + as_json > 1:
@@ -51,6 +67,7 @@ def fix(
     if function is not None and line is not None:
         raise CliError("choose one of --function and --line")
     from editloop.budget import Budget
+    from editloop.cli.evidence import Wanted
     from editloop.cli.fix_run import Options, run_fix
 
     started = time.monotonic()
@@ -67,6 +84,7 @@ def fix(
         alternatives=alternatives,
         seed=seed,
         started=started,
+        wanted=Wanted(run, stdin, expect, exit_code, traceback),
     )
     cancel = threading.Event()
     with _interruptible(cancel), _progress(budget, quiet) as on_progress:
@@ -170,6 +188,9 @@ def _report(outcome: Any, seconds: float) -> None:
         rows.append(("before", outcome.before_line))
     if best is not None:
         result = outcome.repair.result
+        if outcome.evidence:
+            rows.append(("evidence", f"{outcome.evidence}: nothing proves this fix"))
+        rows += [("weak", f"it {words}") for words in best.verdict.hides]
         rows += [
             ("after", outcome.after_line),
             ("commands", "\n".join(map(str, best.commands))),

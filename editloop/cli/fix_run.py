@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import math
 import os
 import stat
 import threading
@@ -11,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from editloop.budget import Budget, cores
+from editloop.budget import Budget, Stop, cores
 from editloop.checks.static import StaticChecker
 from editloop.cli import CliError
+from editloop.cli.evidence import Wanted, gathered
 from editloop.fix import Request, Tools, fix
 from editloop.model.choose import choose
 from editloop.outcome import Outcome
@@ -42,6 +44,7 @@ class Options:
     alternatives: int
     seed: int
     started: float
+    wanted: Wanted
 
 
 def run_fix(
@@ -62,26 +65,23 @@ def run_fix(
     notes: list[str] = []
     if level.level is Level.F:
         notes.append(f"no code is run here, so doctests and tests do not count: {level.reason}")
-    elif not options.tests:
+    elif not options.tests and not options.wanted.is_given:
         suites = find_suites(path)
 
     chosen = choose(options.model)
     sandboxed = level.level not in (Level.D, Level.F)
+    seconds = math.inf if options.budget.seconds is None else options.budget.seconds
+    stop = Stop(cancel, options.started + seconds / 2)
     with (
         StaticChecker() as static,
         SandboxPool(workers, level.level) if sandboxed else contextlib.nullcontext() as pool,
         contextlib.closing(chosen.model) if chosen.model else contextlib.nullcontext(),
+        contextlib.ExitStack() as stack,
+        gathered(options.wanted, path, document, level.level, stop) as evidence,
     ):
-        checks: list[Check] = []
-        if suites:
-            suite, note = suite_check(path, suites, level.level)
-            if suite is None and options.tests:
-                raise CliError(note)
-            checks += [suite] if suite else []
-            notes.append(note)
         request = Request(
             document,
-            options.line,
+            options.line if options.line is not None or options.function else evidence.line,
             options.function,
             expressions,
             options.budget,
@@ -89,6 +89,18 @@ def run_fix(
             options.seed,
             started=options.started,
         )
+        checks: list[Check] = [*evidence.checks]
+        notes += evidence.notes
+        if suites:
+            suite, note = suite_check(path, suites, level.level)
+            if suite is not None:
+                stack.callback(suite.close)
+                refused = suite.refused(request.stop(cancel))
+                suite, note = (None, refused) if refused else (suite, note)
+            if suite is None and options.tests:
+                raise CliError(note)
+            checks += [suite] if suite else []
+            notes.append(note)
         done = fix(
             request,
             lambda: chosen.policy,
@@ -104,7 +116,7 @@ def run_fix(
         seconds=options.budget.seconds or 0.0,
         no_code="" if sandboxed else level.reason,
     )
-    return Outcome(path.name, document, done, level, tuple(notes), asked)
+    return Outcome(path.name, document, done, level, tuple(notes), asked, evidence.words)
 
 
 def read_source(path: Path) -> bytes:

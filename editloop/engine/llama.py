@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator as Lazily
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +144,7 @@ class Engine:
         cancel: threading.Event | None = None,
         batch: int = 32,
         constrained: bool = True,
-    ) -> Generator[tuple[int, float], None, None]:
+    ) -> Lazily[tuple[int, float], None, None]:
         """Yields (candidate index, log-probability given the prefix), most probable first, lazily.
 
         `constrained`: renormalised over the candidates' legal next tokens at every step, as if
@@ -163,7 +164,7 @@ class Engine:
         cancel: threading.Event | None,
         batch: int,
         constrained: bool,
-    ) -> Generator[tuple[int, float], None, None]:
+    ) -> Lazily[tuple[int, float], None, None]:
         search = RankSearch(
             self._pool, prefix, candidates, constrained=constrained, batch=batch, cancel=cancel
         )

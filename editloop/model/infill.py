@@ -1,8 +1,8 @@
 """A place in a document as a gap for a code model, and what it wrote there as lines.
 
-These models repair what they are shown the place of: the faulty lines are left out, what failed and what stood there
-are comments before the gap (Xia, Wei, Zhang, arXiv 2210.14179, fill-in and single line; the comments are an untrained
-form of instruction-aware fill-in, arXiv 2509.24637).
+These models repair what they are shown the place of: the faulty lines are left out, what failed and
+what stood there are comments before the gap (Xia, Wei, Zhang, arXiv 2210.14179, fill-in and single
+line; the comments are an untrained form of instruction-aware fill-in, arXiv 2509.24637).
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ class _Others:
         result = self._companions[number].search(self._errand(number), self._enough)
         if result is not None:
             self._results.append(result)
-            if result.solutions:
+            if any(not found.verdict.hides for found in result.solutions):
                 self._found.set()
 
     def dismiss(self) -> None:

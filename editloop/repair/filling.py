@@ -1,7 +1,8 @@
 """A model that proposes beside a search: it fills in places of the search's states.
 
-It works in a thread of its own, since an answer takes seconds. The search tells it of states that are worth asking
-about (`consider`), takes what it proposes (`arrived`), and judges that as any other step.
+It works in a thread of its own, since an answer takes seconds. The search tells it of states that
+are worth asking about (`consider`), takes what it proposes (`arrived`), and judges that as any
+other step.
 """
 
 from __future__ import annotations
@@ -89,7 +90,12 @@ class Filling:
         """Ask about a state; of several the one that came furthest is asked about first."""
         with self._wanted:
             rank, share = node.verdict.progress
-            job = (-(rank + share) + 0.05 * node.depth, next(self._order), node, self._questions(node))
+            job = (
+                -(rank + share) + 0.05 * node.depth,
+                next(self._order),
+                node,
+                self._questions(node),
+            )
             heapq.heappush(self._jobs, job)
             self._wanted.notify()
 
@@ -99,7 +105,9 @@ class Filling:
         with_wait = seconds
         while True:
             try:
-                got = self._arrived.get(timeout=with_wait) if with_wait else self._arrived.get(False)
+                got = (
+                    self._arrived.get(timeout=with_wait) if with_wait else self._arrived.get(False)
+                )
             except queue.Empty:
                 return found
             with_wait = 0.0

@@ -1,7 +1,8 @@
 """Which of several verified fixes a person would have written: the model's word on each.
 
-A fix's gain is the log-probability of the lines with the edit less that of the lines as they were, both read after what
-stands above (entropy-delta orders plausible patches: arXiv 2404.15236; sums of entropies: arXiv 2210.14179).
+A fix's gain is the log-probability of the lines with the edit less that of the lines as they were,
+both read after what stands above (entropy-delta orders plausible patches: arXiv 2404.15236; sums of
+entropies: arXiv 2210.14179).
 """
 
 from __future__ import annotations
@@ -43,10 +44,12 @@ def judged(
     return (*sorted(known, key=_cost), *rest), ""
 
 
-def _cost(solution: Solution) -> tuple[bool, float]:
-    """What is certain comes first, then by size against likelihood: a token is worth a nat."""
+def _cost(solution: Solution) -> tuple[bool, bool, float]:
+    """What may only hide the failure comes last, what is certain first, the others by size against
+    likelihood: a token is worth a nat."""
     assert solution.gain is not None
-    return solution.log_prob != 0, solution.edit_size - solution.gain
+    weighed = solution.edit_size - solution.gain
+    return bool(solution.verdict.hides), solution.log_prob != 0, weighed
 
 
 def gain(model: Model, before: EditState, after: EditState, stop: threading.Event) -> float:

@@ -1,8 +1,8 @@
 """Pointing: which lines to have written anew, most promising first.
 
-Signals are the frames of what was raised, which lines the failing tests run beside the passing ones (Ochiai: Abreu,
-Zoeteweij, van Gemund, PRDC 2006), findings with a line, and where the prior would make its moves. Which is worth how
-much is measured by `benchmarks/pointing.py`.
+Signals are the frames of what was raised, which lines the failing tests run beside the passing ones
+(Ochiai: Abreu, Zoeteweij, van Gemund, PRDC 2006), findings with a line, and where the prior would
+make its moves. Which is worth how much is measured by `benchmarks/pointing.py`.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def places(
 
 
 def _extents(lines: Sequence[str]) -> dict[int, tuple[int, int]]:
-    """For each line of a simple statement that has several: its first line, and the one after it."""
+    """For each line of a simple statement that has several: its first line, and the one after
+    it."""
     try:
         tree = ast.parse("\n".join(lines))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -12,7 +12,6 @@ import dataclasses
 import json
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -23,6 +22,7 @@ from editloop.sandbox.errors import SandboxUnavailable
 from editloop.sandbox.interpreters import Interpreter
 from editloop.sandbox.level import Level
 from editloop.sandbox.process import LAUNCHER, LOAD, environment
+from editloop.sandbox.scratch import scratch_folder
 
 _OUTER = ("landlock", "seccomp", "confine", "supervise", "suite")
 _INNER = ("landlock", "recorder", "warm", "pytests")
@@ -165,8 +165,7 @@ class Place:
 @contextlib.contextmanager
 def placed(root: Path, changed: dict[Path, str], level: Level) -> Iterator[Place]:
     """Where a suite runs, and the candidate's text on disk."""
-    with tempfile.TemporaryDirectory(prefix="editloop-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         if level is Level.A:
             files = []
             for number, (path, text) in enumerate(changed.items()):

@@ -1,5 +1,6 @@
-"""Attacks files from inside of level B as a kernel with an older Landlock would confine it, and prints
-what worked as JSON. Run as a program by the tests.
+"""Attacks files from inside of level B as a kernel with an older Landlock would confine it.
+
+Prints what worked as JSON. Run as a program by the tests.
 
 python confined_run.py KIND ABI     (KIND: candidate or suite)
 
@@ -19,7 +20,7 @@ from pathlib import Path
 from editloop.sandbox import Level, SandboxPool, paths, process
 from editloop.sandbox.job import Job
 
-ATTACKS = '''
+ATTACKS = """
 import ctypes, fcntl, os, platform, struct
 libc = ctypes.CDLL(None, use_errno=True)
 X86 = platform.machine() == "x86_64"
@@ -28,7 +29,7 @@ def called(number, *args):
     if told < 0: raise OSError(ctypes.get_errno(), "refused")
     return True
 def path(name): return os.fsencode(name)
-def fd_none(): return os.open(CANARY, 3)  # neither reading nor writing, so Landlock asks for nothing
+def fd_none(): return os.open(CANARY, 3)  # for neither reading nor writing
 def truncate(): os.truncate(CANARY, 0)
 def truncate_shown(): os.truncate(SHOWN, 0)
 def open_truncating_for_reading(): os.open(SHOWN, os.O_RDONLY | os.O_TRUNC)
@@ -60,7 +61,7 @@ def ioctl_flags_none(): fcntl.ioctl(fd_none(), 0x40086602, struct.pack("<i", 0x8
 def ioctl_version(): fcntl.ioctl(os.open(SHOWN, os.O_RDONLY), 0x40087602, struct.pack("<i", 7))
 def lease(): fcntl.fcntl(os.open(SHOWN, os.O_RDONLY), 1024, fcntl.F_RDLCK)
 def link(): os.link(CANARY, CANARY + ".l")
-def link_into_scratch(): os.link(CANARY, SCRATCH + "/l") if SCRATCH else os.link(CANARY, CANARY + ".l")
+def link_into_scratch(): os.link(CANARY, (SCRATCH or os.path.dirname(CANARY)) + "/l")
 def symlink(): os.symlink(CANARY, CANARY + ".s")
 def rename(): os.rename(CANARY, CANARY + ".r")
 def exchange(): called(316 if X86 else 276, -100, path(CANARY), -100, path(SHOWN), 2)
@@ -68,7 +69,7 @@ def unlink(): os.unlink(CANARY)
 def mkdir(): os.mkdir(CANARY + ".d")
 def mknod(): os.mknod(CANARY + ".n")
 def io_uring(): called(425, 4, ctypes.create_string_buffer(256))
-'''
+"""
 NAMES = [line[4 : line.index("(")] for line in ATTACKS.splitlines() if line[:4] == "def "]
 NAMES = [name for name in NAMES if name not in ("called", "path", "fd_none")]
 _TRY = """
@@ -92,7 +93,7 @@ print(json.dumps([name for name in config["names"] if scope["worked"](scope[name
 
 
 def make_files(folder: Path) -> tuple[Path, Path, Path]:
-    """A file that is hidden, one in a readable folder, a scratch folder: all writable for anybody."""
+    """A file that is hidden, one that is shown, a scratch folder: all writable for anybody."""
     hidden, shown, scratch = folder / "hidden", folder / "shown", folder / "scratch"
     for place in (hidden, shown, scratch):
         place.mkdir()

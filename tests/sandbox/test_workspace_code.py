@@ -69,7 +69,7 @@ def test_nothing_of_it_runs_outside(project: Path, kind: str) -> None:
     if kind != "none":
         program = environment(project, harm(canary))
         if kind == "script":
-            program.write_text(f"#!/bin/sh\necho x >> {canary}\nexec {sys.executable} \"$@\"\n")
+            program.write_text(f'#!/bin/sh\necho x >> {canary}\nexec {sys.executable} "$@"\n')
             program.chmod(0o755)
         elif kind == "link":
             program.symlink_to(paths.interpreter())

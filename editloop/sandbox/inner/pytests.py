@@ -33,8 +33,9 @@ def serve(config: dict[str, Any], inlet: int, outlet: int) -> None:
     """Fork for each request. The first ones are served before pytest is configured; what they tell
     decides whether later ones are as well.
     """
-    # Captured by descriptor, what one fork prints would reach the next: they share the file.
-    arguments = [*config["arguments"], "--capture=sys"]
+    # Captured by descriptor, what one fork prints would reach the next: they share the file. To
+    # show the source of each frame costs more than all else that a small test does.
+    arguments = [*config["arguments"], "--capture=sys", "--tb=line"]
     warm.adopt()
     server = warm.Server(config, inlet, outlet)
     server.answer({"ready": os.getpid()})

@@ -34,7 +34,6 @@ class Recorder:
         self.leaves = False
         self.first: list[str] = []
         self.helped = False
-        self.session: Any = None
         self.ours: dict[str, bool] = {}
 
     def tell(self, **what: Any) -> None:
@@ -52,7 +51,6 @@ class Recorder:
 
     def pytest_collection_finish(self, session: Any) -> None:
         """The ids, in order; then those of ``first`` come first."""
-        self.session = session
         self.tell(ids=[item.nodeid for item in session.items])
         ahead = set(self.first)
         if ahead:
@@ -60,10 +58,10 @@ class Recorder:
         self.first = [item.nodeid for item in session.items if item.nodeid in ahead]
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """No more tests where none of the first ones passed."""
+        """The end of a fork where none of the first tests passed."""
         if self.first and nodeid == self.first[-1] and not self.helped:
-            self.tell(stopped=True)
-            self.session.shouldstop = "what failed before fails"
+            self.tell(stopped=True, exit=1)
+            os._exit(0)
 
     def pytest_collectreport(self, report: Any) -> None:
         """A file that cannot be collected."""

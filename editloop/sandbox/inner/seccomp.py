@@ -227,16 +227,21 @@ def build_child(machine: str, pid: int) -> list[Instruction]:
 
 
 def build_suite(
-    machine: str, pid: int | None = None, *, abi: int = 3, judged: bool = True
+    machine: str,
+    pid: int | None = None,
+    *,
+    abi: int = 3,
+    judged: bool = True,
+    also: Sequence[str] = (),
 ) -> list[Instruction]:
     """For a whole test suite: processes are allowed, sessions are not left.
 
     `pid`: the only process that may be signalled, for kernels whose Landlock cannot confine
     signals. `abi`: Landlock's version, which below 3 does not see truncate(2). `judged`: a
     supervisor answers new processes and threads and changes of modes and times; without one the
-    first are allowed and the second refused.
+    first are allowed and the second refused. `also`: names of further calls that are allowed.
     """
-    spared = {"execve", "execveat", "tkill", "pidfd_open", "pidfd_send_signal"}
+    spared = {*also, "execve", "execveat", "tkill", "pidfd_open", "pidfd_send_signal"}
     spared |= {*_MAKING, "sched_setaffinity", "ftruncate", "fallocate"}
     spared |= {"truncate"} if abi >= 3 else set()
     asked = _ret(_NOTIFY if judged else _ALLOW)
@@ -257,6 +262,18 @@ def judged(machine: str) -> dict[int, str]:
     """The calls that a suite's supervisor answers, by their numbers."""
     names = {number: name for name, number in table(machine).items() if name in _MAKING + _JUDGED}
     return names | {_CLONE[machine]: "clone"}
+
+
+def build_leaf(machine: str, pid: int | None = None) -> list[Instruction]:
+    """On top of a suite's filter that spares setpgid, for what is not to leave its group any more.
+
+    `pid`: as for `build_suite`.
+    """
+    body = _refuse(machine, ["setpgid"])
+    if pid is not None:
+        for number in (62, 234) if machine == "x86_64" else (129, 131):
+            body = [*body, *_on(number, _only(0, [pid]))]
+    return _checked(machine, body)
 
 
 def assemble(program: Sequence[Instruction]) -> bytes:

@@ -1,5 +1,5 @@
-"""The process beside a test suite: it grants the suite's processes and threads up to a limit, changes
-modes and times of files for it where the suite may write, and ends it where it fills the disk.
+"""The process beside a test suite: it grants processes and threads up to a limit, changes modes and
+times of files where the suite may write, and ends the suite where it fills the disk.
 
 RLIMIT_NPROC does not hold for uid 0 and counts a user's other processes; Landlock knows no right to
 change a mode. So the suite's filter hands these calls over (seccomp's user notification) and they
@@ -8,6 +8,7 @@ are judged here, where none of the suite's code runs.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -58,18 +59,19 @@ def begin(writable: Sequence[str], out: int) -> socket.socket:
         os._exit(status)
 
 
-def hand_over(link: socket.socket, pid: int | None, abi: int) -> None:
+def hand_over(link: socket.socket, pid: int | None, abi: int, also: Sequence[str] = ()) -> None:
     """Install the suite's filter, whose questions the supervisor answers from now on.
 
     Where the system has a listener of its own (some containers), the filter refuses what it cannot
-    judge and the supervisor only watches. `pid`, `abi`: as for `seccomp.build_suite`.
+    judge and the supervisor only watches. `pid`, `abi`, `also`: as for `seccomp.build_suite`.
     """
     machine = confine.machine()
     with link:
         try:
-            listener = _listen(seccomp.assemble(seccomp.build_suite(machine, pid, abi=abi)))
+            code = seccomp.build_suite(machine, pid, abi=abi, also=also)
+            listener = _listen(seccomp.assemble(code))
         except OSError:
-            plain = seccomp.build_suite(machine, pid, abi=abi, judged=False)
+            plain = seccomp.build_suite(machine, pid, abi=abi, judged=False, also=also)
             confine.install_filter(seccomp.assemble(plain))
             link.send(b"n")
             return
@@ -110,12 +112,10 @@ class _Supervisor:
         for fd in range(3):
             if fd not in descriptors:
                 os.dup2(null, fd)
-        for fd in os.listdir("/proc/self/fd"):
-            if int(fd) > 2 and int(fd) not in descriptors:
-                try:
-                    os.close(int(fd))
-                except OSError:
-                    continue
+        for other in map(int, os.listdir("/proc/self/fd")):
+            if other > 2 and other not in descriptors:
+                with contextlib.suppress(OSError):  # the listing's own is closed already
+                    os.close(other)
 
     def run(self) -> int:
         """Serve until the suite has ended; its exit code, 128 and more for a signal."""
