@@ -35,6 +35,11 @@ class Asked:
     """Why no code may be run, "" where it may."""
 
 
+def without_model(problem: str) -> str:
+    """Why the model did not take part to the end."""
+    return f"without the model from then on: {problem}"
+
+
 def verified(verdict: Verdict) -> str:
     """By what a fix is verified: ``2 examples pass``, ``no findings; no code was run``."""
     ran = [_counted(check) for check in _running(verdict)]

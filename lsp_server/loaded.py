@@ -1,56 +1,74 @@
-"""The one model that a worker has loaded: looked up for each job, and loaded again when its file
-changed.
-"""
+"""What a worker repairs with: looked up for each job, and made again when the model's file changed."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from editloop.engine.errors import EngineError, ModelNotFound
-from editloop.engine.policy import ModelPolicy, load_policy
-from editloop.models import find_model
+from editloop.engine.policy import ModelPolicy
+from editloop.model.backend import ModelError
+from editloop.model.choose import Chosen, choose, chosen_path
 
 Identity = tuple[str, int, int]
 """Path, time of the last change in nanoseconds, size in bytes."""
 
 
 class LoadedModel:
-    """Thread-safe. ``tell`` hears ``{"state", "model", "text"}`` on every change."""
+    """Thread-safe. ``tell`` hears ``{"state", "model", "text"}`` on every change.
+
+    A model that fills in stays in its process while it is used, and leaves when nobody asks it.
+    """
 
     def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
         self._tell = tell
         self._lock = threading.Lock()
         self._identity: Identity | None = None
-        self._policy: ModelPolicy | None = None
+        self._chosen: Chosen | None = None
 
-    def policy(self, name: str) -> ModelPolicy:
-        """The policy of a model by name or path, "" for the default. Raises EngineError."""
+    def chosen(self, name: str) -> Chosen:
+        """What repairs, by a model's name or path, "" for the default. Raises EngineError."""
         with self._lock:
             try:
-                path = find_model(name or None).resolve()
-                status = path.stat()
+                path = chosen_path(name or None)
+                status = path.stat() if path else None
             except ModelNotFound as error:
                 self._tell({"state": "missing", "model": name, "text": str(error)})
                 raise
-            identity = (str(path), status.st_mtime_ns, status.st_size)
-            if self._policy is None or identity != self._identity:
-                self._load(path)
+            identity = (str(path), status.st_mtime_ns, status.st_size) if status else ("", 0, 0)
+            if self._chosen is None or identity != self._identity or self._is_lost():
+                self._make(name, path.stem if path else "")
                 self._identity = identity
-            assert self._policy is not None
-            return self._policy
+            assert self._chosen is not None
+            return self._chosen
 
-    def _load(self, path: Path) -> None:
-        if self._policy is not None:
-            self._policy.engine.close()
-            self._policy = None
-        shown = path.stem
+    def _is_lost(self) -> bool:
+        """Whether the model's process has died; the next job tries again."""
+        model = self._chosen.model if self._chosen else None
+        if model is None:
+            return False
+        try:
+            model.start()
+        except ModelError:
+            return True
+        return False
+
+    def _make(self, name: str, shown: str) -> None:
+        self._free()
         self._tell({"state": "loading", "model": shown, "text": ""})
         try:
-            self._policy = load_policy(path)
+            self._chosen = choose(name or None)
         except EngineError as error:
             self._tell({"state": "failed", "model": shown, "text": str(error)})
             raise
-        self._tell({"state": "loaded", "model": shown, "text": str(path)})
+        self._tell({"state": "loaded", "model": shown, "text": shown})
+
+    def _free(self) -> None:
+        before, self._chosen = self._chosen, None
+        if before is None:
+            return
+        if before.model is not None:
+            before.model.close()
+        if isinstance(before.policy, ModelPolicy):
+            before.policy.engine.close()

@@ -19,8 +19,9 @@ from editloop.definitions import Definition, definitions
 from editloop.doctests import docstrings
 from editloop.edits import unified_diff
 from editloop.fix import Request, Tools, fix, suspects
+from editloop.model.choose import Chosen
 from editloop.outcome import Outcome, edit_rows
-from editloop.policy import Policy, ScriptedPolicy
+from editloop.policy import ScriptedPolicy
 from editloop.region import MAX_LINES
 from editloop.sandbox import Level, LevelReport, SandboxPool, detect_level
 from editloop.solutions import Progress
@@ -70,7 +71,9 @@ class Workbench:
             asked=job.asked,
             started=started,
         )
-        tools = Tools(self._static if job.static else None, self._pool(level), WORKERS)
+        chosen = self._chosen(job.model)
+        static = self._static if job.static else None
+        tools = Tools(static, self._pool(level), WORKERS, chosen.model)
 
         def show(now: Progress) -> None:
             on_progress({"turn": now.turn, "candidates": now.candidates, "best": now.best})
@@ -78,7 +81,7 @@ class Workbench:
         try:
             done = fix(
                 request,
-                lambda: self._policy(job.model),
+                lambda: chosen.policy,
                 tools,
                 suites=checks,
                 cancel=cancel,
@@ -86,6 +89,8 @@ class Workbench:
             )
         finally:
             self._suites.rest()
+        if done.problem:
+            notes.append(without_model(done.problem))
         place = job.line is not None or job.lines is not None
         asked = Asked(editor=True, place=place, seconds=job.budget)
         report = LevelReport(level, level.value)
@@ -142,7 +147,9 @@ class Workbench:
 
     def load(self, model: str) -> dict[str, Any]:
         """Have the model ready."""
-        self._policy(model)
+        chosen = self._chosen(model)
+        if chosen.model is not None:
+            chosen.model.start()
         return {}
 
     def models(self) -> list[dict[str, Any]]:
@@ -157,11 +164,11 @@ class Workbench:
         report = detect_level()
         return {"level": report.level.name, "text": report.level.value, "reason": report.reason}
 
-    def _policy(self, model: str) -> Policy:
+    def _chosen(self, model: str) -> Chosen:
         script = os.environ.get("EDITLOOP_SCRIPTED_POLICY")
         if script:
-            return ScriptedPolicy(json.loads(Path(script).read_text(encoding="utf-8")))
-        return self._model.policy(model)
+            return Chosen(ScriptedPolicy(json.loads(Path(script).read_text(encoding="utf-8"))))
+        return self._model.chosen(model)
 
     def _pool(self, level: Level) -> SandboxPool | None:
         if level in (Level.D, Level.F):

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.syntax import Syntax
 
 from editloop.cli import CliError
+from editloop.cli.server import SERVER_HELP
 
 NOT_FIXED = 1
 
@@ -49,7 +50,11 @@ def fix(
         Path | None, typer.Option(help="A file with a traceback, or - for standard input.")
     ] = None,
     budget: Annotated[float, typer.Option(min=0.1, help="Seconds for all of it.")] = 10.0,
-    model: Annotated[str | None, typer.Option(help="A GGUF file, or a name in the store.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A GGUF file, a name in the store, or none for moves alone."),
+    ] = None,
+    server: Annotated[str | None, typer.Option(help=SERVER_HELP)] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Print the diff and nothing else.")] = False,
     write: Annotated[bool, typer.Option("--write", help="Change the file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -81,6 +86,7 @@ def fix(
         tests=tuple(tests or ()),
         budget=Budget(seconds=budget),
         model=model,
+        server=server,
         alternatives=alternatives,
         seed=seed,
         started=started,

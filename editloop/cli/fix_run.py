@@ -16,15 +16,17 @@ from editloop.budget import Budget, Stop, cores
 from editloop.checks.static import StaticChecker
 from editloop.cli import CliError
 from editloop.cli.evidence import Wanted, gathered
+from editloop.cli.server import open_server
 from editloop.fix import Request, Tools, fix
-from editloop.model.choose import choose
+from editloop.model.choose import Chosen, choose
 from editloop.outcome import Outcome
+from editloop.prior import PriorPolicy, shipped
 from editloop.sandbox import Level, SandboxPool, detect_level
 from editloop.solutions import Progress
 from editloop.suites import find_suites, suite_check
 from editloop.text import Snapshot, TextError
 from editloop.verify import Check
-from editloop.wording import Asked
+from editloop.wording import Asked, without_model
 
 MAX_FILE_BYTES = 4 << 20
 MOST_WORKERS = 2
@@ -41,6 +43,7 @@ class Options:
     tests: tuple[str, ...]
     budget: Budget
     model: str | None
+    server: str | None
     alternatives: int
     seed: int
     started: float
@@ -68,7 +71,11 @@ def run_fix(
     elif not options.tests and not options.wanted.is_given:
         suites = find_suites(path)
 
-    chosen = choose(options.model)
+    chosen = (
+        Chosen(PriorPolicy(shipped()), open_server(options.server))
+        if options.server
+        else choose(options.model)
+    )
     sandboxed = level.level not in (Level.D, Level.F)
     seconds = math.inf if options.budget.seconds is None else options.budget.seconds
     stop = Stop(cancel, options.started + seconds / 2)
@@ -110,7 +117,7 @@ def run_fix(
             on_progress=on_progress,
         )
     if done.problem:
-        notes.append(f"without the model from then on: {done.problem}")
+        notes.append(without_model(done.problem))
     asked = Asked(
         place=options.line is not None or options.function is not None,
         seconds=options.budget.seconds or 0.0,

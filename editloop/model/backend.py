@@ -91,6 +91,10 @@ class Model(Protocol):
 
     name: str
 
+    def start(self) -> None:
+        """Have it ready; does not wait for it. Raises ModelLost."""
+        ...
+
     @property
     def fills(self) -> bool:
         """Whether it can be asked to fill a gap."""

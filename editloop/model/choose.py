@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from editloop.engine.gguf_info import read_info
 from editloop.engine.policy import load_policy
 from editloop.model.backend import Model
 from editloop.model.child import ChildModel
+from editloop.model.scripted import ScriptedModel
 from editloop.models import NO_MODEL, chosen_default, find_model
 from editloop.policy import Policy
 from editloop.prior import PriorPolicy, shipped
+
+SCRIPT = "EDITLOOP_SCRIPTED_MODEL"
+"""The environment variable that names a file for `scripted`, which then takes part in place of a
+model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +28,25 @@ class Chosen:
     model: Model | None = None
 
 
+def chosen_path(name: str | None = None) -> Path | None:
+    """The file that `choose` takes; None where it takes none. Raises ModelNotFound."""
+    if name == NO_MODEL or (name is None and chosen_default() in (None, NO_MODEL)):
+        return None
+    return find_model(name)
+
+
 def choose(name: str | None = None, *, threads: int | None = None) -> Chosen:
     """By a model's name or path; None: the user's default, or moves alone where there is none.
 
     A GGUF that was trained for this tool's commands orders moves; any other fills in. Nothing is
-    loaded yet but the former. Raises EngineError.
+    loaded yet but the former. Raises EngineError, and ModelError for a script that cannot be read.
     """
-    if name == NO_MODEL or (name is None and chosen_default() in (None, NO_MODEL)):
+    script = os.environ.get(SCRIPT)
+    if script:
+        return Chosen(PriorPolicy(shipped()), ScriptedModel.load(Path(script)))
+    path = chosen_path(name)
+    if path is None:
         return Chosen(PriorPolicy(shipped()))
-    path = find_model(name)
     if read_info(path).transcript_version is not None:
         return Chosen(load_policy(path, threads=threads))
     return Chosen(PriorPolicy(shipped()), ChildModel(path, threads=threads))

@@ -7,6 +7,7 @@ line; the comments are an untrained form of instruction-aware fill-in, arXiv 250
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,15 +19,20 @@ _AFTER_CHARACTERS = 600
 """Of the text after a gap. It is read anew for each place, as it follows what differs: reading
 takes most of the time."""
 _COMMENT_CHARACTERS = 160
+_HEAD = re.compile(
+    r"\s*(?:(?:return|if|elif|while|raise|yield|assert|with|except|for\s.*?\sin)\b"
+    r"|[^=()#'\"]*?[^=!<>()#'\"]=(?!=)|[\w.]+\()"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Lines `first` to `stop` (0-based, `stop` excluded) to be written anew; none where both are
-    equal: the text goes before line `first`."""
+    equal: the text goes before line `first`. `head` is what is kept of the first line."""
 
     first: int
     stop: int
+    head: str = ""
 
     @property
     def inserts(self) -> bool:
@@ -48,12 +54,22 @@ def gap(lines: Sequence[str], place: Place, failed: Sequence[str] | None = None)
     before = _last(lines[: place.first], _BEFORE_CHARACTERS)
     after = _first(lines[place.stop :], _AFTER_CHARACTERS)
     comments = [f"{indent}# {note}" for note in notes]
-    return Gap(_text([*before, *comments]) + indent, _text(after))
+    return Gap(_text([*before, *comments]) + (place.head or indent), _text(after))
 
 
-def indent(before: Gap) -> str:
+def head(line: str) -> str:
+    """The beginning of a line that may well be right where its rest is wrong: up to the sign of an
+    assignment, a keyword, or the bracket of a call; "" where it has none.
+
+    A small model that is shown what the line begins with does not skip it.
+    """
+    found = _HEAD.match(line)
+    return found[0].rstrip() if found and found.end() < len(line) else ""
+
+
+def begun(question: Gap) -> str:
     """What stands before the gap on its first line."""
-    return before.before.rpartition("\n")[2]
+    return question.before.rpartition("\n")[2]
 
 
 def stops(lines: Sequence[str], place: Place) -> tuple[str, ...]:
@@ -62,12 +78,12 @@ def stops(lines: Sequence[str], place: Place) -> tuple[str, ...]:
     return () if following is None else (f"\n{following}\n",)
 
 
-def written(indent: str, text: str) -> list[tuple[str, ...]]:
+def written(begun: str, text: str) -> list[tuple[str, ...]]:
     """The replacements that a reply can mean, in lines: all of it, and its first line alone.
 
-    ``indent``: what the gap's text before ends with. Comments and empty lines are left out.
+    ``begun``: what the gap's text before ends with. Comments and empty lines are left out.
     """
-    text = indent + text
+    text = begun + text
     lines = [line.rstrip() for line in text.replace("\r", "").split("\n")]
     code = [line for line in lines if line and not line.lstrip().startswith("#")]
     return [tuple(code[:length]) for length in dict.fromkeys((len(code), min(1, len(code))))]

@@ -84,6 +84,10 @@ class ScriptedModel:
         except (OSError, ValueError) as error:
             raise ModelError(f"the script {path} cannot be read: {error}") from error
 
+    def start(self) -> None:
+        """Raises ModelLost where the script has ended it."""
+        self._check(None)
+
     @property
     def fills(self) -> bool:
         """What the script says."""

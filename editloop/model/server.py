@@ -64,6 +64,9 @@ class ServerModel:
         self._judges: bool | None = None
         self._closed = False
 
+    def start(self) -> None:
+        """Nothing is to be done: the server is there, or the first question says why not."""
+
     @property
     def fills(self) -> bool:
         """Always: by chat where the server has nothing better."""

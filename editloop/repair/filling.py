@@ -12,6 +12,8 @@ import itertools
 import logging
 import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +21,7 @@ from editloop.checks.suitetrace import SuiteTrace
 from editloop.commands import Command, Step
 from editloop.frontier import Node
 from editloop.model.backend import Model, ModelError, Sampling
-from editloop.model.infill import Place, gap, indent, stops, written
+from editloop.model.infill import Place, begun, gap, stops, written
 from editloop.moves import moves_in
 from editloop.moves.context import build
 from editloop.policy import Cancelled
@@ -32,8 +34,10 @@ log = logging.getLogger(__name__)
 Trace = Callable[[str], Sequence[SuiteTrace]]
 """Each test's way through a source; nothing where nobody can tell."""
 
-TOGETHER = 3
-"""Places that are asked about at once: their replies are decoded as one batch."""
+TOGETHER = 4
+"""Places that are asked about at once, at most: their replies are decoded as one batch."""
+PATIENCE = 8.0
+"""Seconds after which replies are to come, so that a good one is not waited for too long."""
 PLACES = 24
 """Of one state, at most."""
 SAMPLES = 3
@@ -74,6 +78,8 @@ class Filling:
         self._order = itertools.count()
         self._asking = False
         self._ended = False
+        self._pace: float | None = None
+        """Seconds that a place took of late."""
         self.problem = ""
         self.place = ""
         """What it is asking about, in words for a person."""
@@ -158,12 +164,15 @@ class Filling:
         failed = _failures(node) if self._model.heeds else None
         self.place = f"line {question.places[0].first + 1}"
         prompts = [gap(lines, place, failed) for place in question.places]
+        began = time.monotonic()
         found = self._model.complete(prompts, question.sampling, _Either(self._stop, self))
+        if question.sampling.n == 1:
+            self._pace = (time.monotonic() - began) / len(prompts)
         log.debug("%s: %s", question.places, [[r.text for r in replies] for replies in found])
         seen = set()
         for place, prompt, replies in zip(question.places, prompts, found, strict=True):
             for reply in replies:
-                for text in written(indent(prompt), reply.text):
+                for text in written(begun(prompt), reply.text):
                     step = step_of(node.state, place, text)
                     if step and step not in seen:
                         seen.add(step)
@@ -177,26 +186,24 @@ class Filling:
         found = [f.line for f in node.verdict.findings if f.line is not None]
         scores = line_scores(lines, traces, found, _likely(node))
         ordered = places(lines, scores, node.state.view)[:PLACES]
-        # In the order of the text each shares more of what was read for the one before it.
-        groups = [
-            tuple(sorted(ordered[i : i + TOGETHER], key=lambda place: place.first))
-            for i in range(0, len(ordered), TOGETHER)
-        ]
-        greedy = iter(groups)
-        sampled = iter(groups)
+        asked: deque[tuple[Place, ...]] = deque()
+        rest = deque(ordered)
         # Two groups greedily, then one by samples, and so on: a second answer to a good place is
         # worth about as much as a first answer to the next but one.
         for turn in itertools.count():
-            group = next(sampled if turn % 3 == 2 else greedy, None)
-            if group is None:
-                group = next(sampled, None)
-                if group is None:
-                    return
-                yield self._question(lines, group, SAMPLES, turn)
-            elif turn % 3 == 2:
-                yield self._question(lines, group, SAMPLES, turn)
+            if rest and (turn % 3 < 2 or not asked):
+                group = [rest.popleft() for _ in range(min(self._together(), len(rest)))]
+                # In the order of the text each shares more of what was read for the one before.
+                asked.append(tuple(sorted(group, key=lambda place: place.first)))
+                yield self._question(lines, asked[-1], 1, turn)
+            elif asked:
+                yield self._question(lines, asked.popleft(), SAMPLES, turn)
             else:
-                yield self._question(lines, group, 1, turn)
+                return
+
+    def _together(self) -> int:
+        """Places to ask about at once: one at first, then as many as take PATIENCE seconds."""
+        return 1 if self._pace is None else max(1, min(TOGETHER, round(PATIENCE / self._pace)))
 
     def _question(
         self, lines: Sequence[str], group: tuple[Place, ...], n: int, turn: int

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.model.infill import Place
+from editloop.model.infill import Place, head
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class PlaceWeights:
     found: float = 1.5
     prior: float = 1.5
     """Of the line that the prior likes best; the next has half of it, then a third."""
-    replace: float = 1.0
+    head: float = 1.0
+    replace: float = 0.7
     insert: float = 0.5
     two_lines: float = 0.3
 
@@ -95,7 +96,10 @@ def places(
         if not set(range(first, stop)) <= allowed | {i for i in range(first, stop) if i > first}:
             continue
         score = max((scores.get(i, 0.0) for i in range(first, stop)), default=0.0)
-        offer(Place(first, stop), weights.replace * score)
+        kept = head(lines[first])
+        if kept:
+            offer(Place(first, stop, kept), weights.head * score)
+        offer(Place(first, stop), (weights.replace if kept else 1.0) * score)
         offer(Place(first, first), weights.insert * score)
         offer(Place(stop, stop), 0.5 * weights.insert * score)
         if stop in allowed:
