@@ -64,7 +64,7 @@ def test_an_encoding_that_cannot_be_read_is_refused(
     broken.write_text(text)
     said = refused(capsys, broken, "--write")
     assert str(broken) in said
-    assert encoding in said
+    assert encoding.replace("-", "") in said.replace("-", "")
     assert broken.read_text() == text
 
 

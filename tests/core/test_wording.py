@@ -87,12 +87,14 @@ def test_not_fixed_says_where_and_how_fast() -> None:
     many = not_fixed("no move left", view=(0, 2, 4, 6, 8, 9, 10))
     assert "it looked at lines 9 to 11 of 20 and 4 others" in reason(many, 20, Asked())
     assert "all lines" in reason(not_fixed("no move left"), 80, Asked())
-    assert "no candidate was tried" in reason(not_fixed("out of time", 0, ()), 80, Asked())
+    early = "out of time after 10 s, before any edit was tried"
+    assert reason(not_fixed("out of time", 0, ()), 80, Asked()) == early
 
 
 @pytest.mark.parametrize(
     ("repair", "lines", "asked", "hint"),
     [
+        (not_fixed("out of time", 0, ()), 400, Asked(), "--budget 20"),
         (not_fixed("out of time"), 400, Asked(), "--function"),
         (not_fixed("out of time"), 400, Asked(editor=True), "cursor"),
         (not_fixed("out of time", 900), 400, Asked(place=True), "--budget 20"),
