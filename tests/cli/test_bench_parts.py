@@ -21,7 +21,7 @@ from editloop.bench import (
     WorkerPool,
     summarize,
 )
-from editloop.bench.results import read_results
+from editloop.bench.results import read_results, refuse_other_summary
 from editloop.bench.summary import median_p90
 from editloop.policy import Policy, ScriptedPolicy
 from editloop.tasks import Task, parse_task
