@@ -46,11 +46,13 @@ class Documented:
         return self.definition.header if self.definition else self.group[0].line - 1
 
     def is_shown(self, view: set[int], line: int | None) -> bool:
-        """Whether a window, made around ``line``, shows the code that the examples are about."""
+        """Whether a window, made around ``line``, shows the code that the examples are about: all
+        of a definition, or that part of a function where the line is."""
         found = self.definition
         if found is None or found.header not in view:
             return False
-        return found.stop - 1 in view or (line is not None and found.start <= line < found.stop)
+        within = line is not None and found.kind == "function" and found.start <= line < found.stop
+        return found.stop - 1 in view or within
 
 
 def doctest_checks(

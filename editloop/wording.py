@@ -86,7 +86,8 @@ def next_step(repair: Repair, lines: int, asked: Asked) -> str:
     more = f"{'editloop.budget' if asked.editor else '--budget'} {2 * asked.seconds:g}"
     if not result.candidates:
         return f"give it more seconds: {more}"
-    told = any(finding.line is not None for finding in repair.before.findings)
+    failed = [check for check in repair.before.checks if not check.passed]
+    told = any(finding.line is not None for check in failed for finding in check.findings)
     if len(repair.view) < lines and not (asked.place or told):
         if asked.editor:
             return "put the cursor into the function that is wrong and fix that one"
