@@ -47,13 +47,15 @@ def checked(verdict: Verdict) -> str:
         if check.name == "syntax":
             told.append("it parses" if check.passed else "it does not parse")
         elif check.name == "static":
-            told.append("no findings" if check.passed else "findings")
+            told.append("no findings" if check.passed else "with findings")
     told += [_counted(check) for check in _running(verdict)]
     return ", ".join(told) or "no check came to its end"
 
 
 def reason(repair: Repair, lines: int, asked: Asked) -> str:
     """How a repair came out, after its status; ``lines``: of the document."""
+    if not lines:
+        return "the file is empty"
     if repair.result is None:
         ran = any(_running(repair.before))
         return checked(repair.before) + ("" if ran else "; no code was run")
@@ -76,6 +78,8 @@ def reason(repair: Repair, lines: int, asked: Asked) -> str:
 
 def next_step(repair: Repair, lines: int, asked: Asked) -> str:
     """What to do next, "" where there is nothing to do."""
+    if not lines:
+        return ""
     if repair.result is None:
         return "" if any(_running(repair.before)) else _to_run(asked)
     result = repair.result
@@ -124,7 +128,7 @@ def _counted(check: CheckResult) -> str:
     if check.passed:
         return f"{_count(check.total, noun)} {'passes' if check.total == 1 else 'pass'}"
     passes = "passes" if check.good == 1 else "pass"
-    return f"{check.good} of {_count(check.total, noun)} {passes}"
+    return f"{check.good} of {check.total} {noun}s {passes}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -114,3 +114,8 @@ def test_slow_tests_are_better_said_in_one_line() -> None:
 
 def test_who_cancels_needs_no_advice() -> None:
     assert next_step(not_fixed("cancelled"), 400, Asked()) == ""
+
+
+def test_an_empty_file_needs_no_advice() -> None:
+    assert reason(nothing_wrong(verdict(STATIC)), 0, Asked()) == "the file is empty"
+    assert next_step(nothing_wrong(verdict(STATIC)), 0, Asked()) == ""
