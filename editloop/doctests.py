@@ -46,11 +46,13 @@ class Documented:
         return self.definition.header if self.definition else self.group[0].line - 1
 
     def is_shown(self, view: set[int], line: int | None) -> bool:
-        """Whether a window, made around ``line``, shows the code that the examples are about."""
+        """Whether a window, made around ``line``, shows the code that the examples are about: all
+        of a definition, or that part of a function where the line is."""
         found = self.definition
         if found is None or found.header not in view:
             return False
-        return found.stop - 1 in view or (line is not None and found.start <= line < found.stop)
+        within = line is not None and found.kind == "function" and found.start <= line < found.stop
+        return found.stop - 1 in view or within
 
 
 def doctest_checks(
@@ -118,14 +120,15 @@ def _passing(
     first = 0
     while first < len(groups):
         begin = first
-        limits = _ALL_OTHERS
+        # An endless one costs all of it, as each of many costs a little.
+        cpu_seconds = min(1.0 + len(groups[first:]) / 200, _ALL_OTHERS.cpu_seconds)
         outcomes = iter(
             run_plan(
                 pool,
                 source,
                 replace(plan, groups=groups[first:]),
-                cpu_seconds=limits.cpu_seconds,
-                wall_seconds=limits.wall_seconds,
+                cpu_seconds=cpu_seconds,
+                wall_seconds=_ALL_OTHERS.wall_seconds,
                 cancel=stop,
             )
         )

@@ -144,7 +144,7 @@ class _Search:
                     self._try(entry)
                     self.frontier.push(self._next_edge(entry.node, entry.rest, entry.rank + 1))
             except Cancelled:
-                return self._stop() or "cancelled"
+                return self._stop() or ("fixed" if self.solutions else "out of time")
 
     def _fill(self, filling: Filling) -> bool:
         """Try what the model has proposed; whether the moves wait for more of it.

@@ -57,13 +57,15 @@ def checked(verdict: Verdict) -> str:
         if check.name == "syntax":
             told.append("it parses" if check.passed else "it does not parse")
         elif check.name == "static":
-            told.append("no findings" if check.passed else "findings")
+            told.append("no findings" if check.passed else "with findings")
     told += [_counted(check) for check in _running(verdict)]
     return ", ".join(told) or "no check came to its end"
 
 
 def reason(repair: Repair, lines: int, asked: Asked) -> str:
     """How a repair came out, after its status; ``lines``: of the document."""
+    if not lines:
+        return "the file is empty"
     if repair.result is None:
         ran = any(_running(repair.before))
         return checked(repair.before) + ("" if ran else "; no code was run")
@@ -75,18 +77,19 @@ def reason(repair: Repair, lines: int, asked: Asked) -> str:
     )
     if result.reason == "out of time":
         why += f" after {asked.seconds:g} s"
-    where = _places(repair.view, lines)
     if not result.candidates:
-        tried = "no candidate was tried"
-    else:
-        rate = result.candidates / max(result.seconds, 0.001)
-        shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
-        tried = f"{_count(result.candidates, 'candidate')}, {shown} a second"
+        return f"{why}, before any edit was tried"
+    where = _places(repair.view, lines)
+    rate = result.candidates / max(result.seconds, 0.001)
+    shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+    tried = f"{_count(result.candidates, 'candidate')}, {shown} a second"
     return "; ".join(part for part in (why, where, tried) if part)
 
 
 def next_step(repair: Repair, lines: int, asked: Asked) -> str:
     """What to do next, "" where there is nothing to do."""
+    if not lines:
+        return ""
     if repair.result is None:
         return "" if _is_called(repair.before) else _to_run(asked)
     result = repair.result
@@ -94,7 +97,12 @@ def next_step(repair: Repair, lines: int, asked: Asked) -> str:
         return "" if _is_called(result.solutions[0].verdict) else _to_run(asked)
     if result.reason == "cancelled":
         return ""
-    if repair.view and len(repair.view) < lines and not asked.place:
+    more = f"{'editloop.budget' if asked.editor else '--budget'} {2 * asked.seconds:g}"
+    if not result.candidates:
+        return f"give it more seconds: {more}"
+    failed = [check for check in repair.before.checks if not check.passed]
+    told = any(finding.line is not None for check in failed for finding in check.findings)
+    if len(repair.view) < lines and not (asked.place or told):
         if asked.editor:
             return "put the cursor into the function that is wrong and fix that one"
         return "name the function that is wrong: --function NAME"
@@ -102,9 +110,7 @@ def next_step(repair: Repair, lines: int, asked: Asked) -> str:
     if slow and any(check.name == "pytest" for check in repair.before.checks) and not asked.editor:
         return "say in one line what should hold, which is checked faster: --tests 'f(2) == 3'"
     if result.reason == "out of time":
-        more = f"{2 * asked.seconds:g}"
-        option = "editloop.budget" if asked.editor else "--budget"
-        return f"give it more seconds: {option} {more}"
+        return f"give it more seconds: {more}"
     if asked.editor:
         return "choose another model"
     return "another model may write what is missing: --model FILE (see `editloop models list`)"
@@ -142,7 +148,7 @@ def _counted(check: CheckResult) -> str:
     if check.passed:
         return f"{_count(check.total, noun)} {'passes' if check.total == 1 else 'pass'}"
     passes = "passes" if check.good == 1 else "pass"
-    return f"{check.good} of {_count(check.total, noun)} {passes}"
+    return f"{check.good} of {check.total} {noun}s {passes}"
 
 
 def _count(number: int, noun: str) -> str:

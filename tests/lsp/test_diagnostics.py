@@ -117,7 +117,9 @@ async def test_failing_doctests_and_tests_on_save(
 
     editor.change(uri, source.replace("x // 2", "x / 2"))
     script(ADD_FIX)
+    editor.configure(runCode="always", budget=60)
     done = await editor.fix(uri, "tests", range=span(2))
+    editor.configure(runCode="always")
     assert (done["status"], done["applied"]) == ("fixed", True)
     assert done["report"]["after"][-1] == {"name": "pytest", "good": 1, "total": 1}
     assert any("advisory" in note for note in done["report"]["notes"])
