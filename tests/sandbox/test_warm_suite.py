@@ -1,4 +1,4 @@
-"""Forks of one process run a suite's candidates as a fresh process would, apart from one another."""
+"""Forks of one process run a suite's candidates as fresh processes would, and apart."""
 
 from __future__ import annotations
 
