@@ -18,6 +18,7 @@ from pathlib import Path
 
 from editloop.checks.pytestruns import PytestReport, collect_pytest, run_pytest
 from editloop.sandbox import Level
+from editloop.sandbox.paths import holds_home
 from editloop.transcript import Finding
 from editloop.verdict import CheckResult
 
@@ -26,9 +27,15 @@ _LEVELS = 6
 
 
 def project_root(path: Path) -> Path:
-    """The nearest folder above a file that looks like a project's, else the file's own."""
+    """The nearest folder above a file that looks like a project's, else the file's own.
+
+    Never the home folder or one above it, even where it is under version control, unless the file
+    lies right there.
+    """
     folders = list(path.resolve().parents)[:_LEVELS]
     for folder in folders:
+        if holds_home(folder):
+            break
         if any((folder / mark).exists() for mark in _ROOT_MARKS):
             return folder
     return folders[0]
@@ -70,6 +77,8 @@ def suite_check(path: Path, suites: Sequence[Path], level: Level) -> tuple[Suite
     """The check that runs test files on a module, None where it cannot; and a line that says so."""
     if level not in (Level.A, Level.B):
         return None, f"tests were found, but pytest is not run at sandbox level {level.name}"
+    if holds_home(project_root(path)):
+        return None, "tests beside a file in the home folder are not run: they would see all of it"
     python = find_python(project_root(path))
     if python is None:
         return None, "tests were found, but no interpreter with pytest: pip install pytest"

@@ -29,7 +29,7 @@ from editloop.sandbox.level import Level
 from editloop.sandbox.process import LAUNCHER, LOAD, environment
 from editloop.sandbox.scratch import scratch_folder
 
-_MODULES = ("landlock", "seccomp", "confine", "supervise", "suite")
+_MODULES = ("landlock", "seccomp", "confine", "metadata", "supervise", "suite")
 _BOOTSTRAP = (
     """
 import json, sys, types
@@ -75,6 +75,8 @@ def run_suite(
     """
     if level not in (Level.A, Level.B):
         raise SandboxUnavailable("a pytest suite is run at levels A and B only")
+    if paths.holds_home(root):
+        raise SandboxUnavailable(f"{root} holds the whole home folder, which no suite may see")
     python = python or sys.executable
     folder = resources.files("editloop.sandbox.inner")
     shown = paths.readable([*site, *_prefixes(python)])

@@ -20,7 +20,7 @@ from pathlib import Path
 from editloop.sandbox import Level, SandboxPool, paths, process
 from editloop.sandbox.job import Job
 
-ATTACKS = '''
+ATTACKS = """
 import ctypes, fcntl, os, platform, struct
 libc = ctypes.CDLL(None, use_errno=True)
 X86 = platform.machine() == "x86_64"
@@ -69,7 +69,7 @@ def unlink(): os.unlink(CANARY)
 def mkdir(): os.mkdir(CANARY + ".d")
 def mknod(): os.mknod(CANARY + ".n")
 def io_uring(): called(425, 4, ctypes.create_string_buffer(256))
-'''
+"""
 NAMES = [line[4 : line.index("(")] for line in ATTACKS.splitlines() if line[:4] == "def "]
 NAMES = [name for name in NAMES if name not in ("called", "path", "fd_none")]
 _TRY = """

@@ -92,9 +92,7 @@ def test_modes_and_times_of_its_own_files(pool: SandboxPool, tmp_path: Path) -> 
     assert report.status == "pass", report
 
 
-def test_modes_and_times_of_other_files(
-    pool: SandboxPool, tmp_path: Path, outside: Path
-) -> None:
+def test_modes_and_times_of_other_files(pool: SandboxPool, tmp_path: Path, outside: Path) -> None:
     body = f"""
     import ctypes
     other = {str(outside)!r}
