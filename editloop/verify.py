@@ -246,7 +246,7 @@ def outcome_findings(outcomes: Sequence[TestOutcome]) -> tuple[Finding, ...]:
         text = f"{outcome.call} -> {got}" if outcome.call else f"{outcome.name}: {got}"
         if outcome.status == "fail" and not (outcome.call and outcome.expected):
             # Of an expression that is more than one call, the call alone says little.
-            text = f"{short(outcome.name)} is not true: {text}" if outcome.call else outcome.name
+            text = f"{short(outcome.name)} is not true" + (f": {text}" if outcome.call else "")
         elif outcome.expected:
             text += f", expected {outcome.expected}"
         findings.append(Finding(text, None if outcome.line is None else outcome.line - 1))
