@@ -179,8 +179,8 @@ def rates(case: Case, level: Level, seconds: float) -> tuple[float, float]:
         report = warm.report(source, None, first=failing)
         assert report.status == "fail", report
 
-    done = {fresh: 0, forked: 0}
-    spent = {fresh: 0.0, forked: 0.0}
+    done: dict[Callable[[str], None], int] = {fresh: 0, forked: 0}
+    spent = dict.fromkeys(done, 0.0)
     try:
         for _ in range(TURNS):
             for way in done:

@@ -21,6 +21,7 @@ from typing import Literal, Protocol, runtime_checkable
 from editloop.budget import raise_if_set
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.plans import TestPlan
+from editloop.checks.plantraces import trace_plan
 from editloop.checks.static import StaticChecker
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.checks.syntax import check_syntax
@@ -119,6 +120,10 @@ class TestCheck:
         good = sum(outcome.status == "pass" for outcome in outcomes)
         weak = tuple(outcome.weak for outcome in outcomes if outcome.weak)
         return CheckResult(self.name, good, len(outcomes), outcome_findings(outcomes), weak)
+
+    def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]:
+        """Each test's way through the module, by one run more. Raises SandboxError."""
+        return trace_plan(self.pool, source, self.plan, prelude=self.prelude, cancel=cancel)
 
     def _run(
         self, source: str, cancel: threading.Event | None, *, warm: bool

@@ -123,7 +123,9 @@ def run(argv: Sequence[str] | None = None) -> int:
             raise
         message, code = told
         if message:
-            print(f"editloop: {message}", file=sys.stderr)
+            from editloop.cli.terminal import visible
+
+            print(f"editloop: {visible(message)}", file=sys.stderr)
         return code
     return code if isinstance(code, int) else 0
 
