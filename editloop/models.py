@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent / "data" / "default.gguf"
 SHIPPED_NAME = "shipped"
+NO_MODEL = "none"
+"""Chosen by who wants moves alone."""
 CHOICE = "default"
 """The file in the store that holds the name or path of the user's own default model."""
 

@@ -32,6 +32,8 @@ class Solution:
     log_prob: float
     edit_size: int
     candidates: int
+    gain: float | None = None
+    """How much likelier a model finds the text with the fix, in nats; None where none was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,13 @@ class SearchResult:
 
 def in_order(state: EditState, solutions: Iterable[Solution]) -> tuple[Solution, ...]:
     """What a person takes first is first: what is certain, in its own order, then by size and
-    improbability, then by characters."""
+    improbability, then by characters. What may only hide a failure comes last."""
 
-    def appeal(found: Solution) -> tuple[bool, float, int]:
+    def appeal(found: Solution) -> tuple[bool, bool, float, int]:
+        weak = bool(found.verdict.hides)
         if found.log_prob == 0:
-            return False, found.candidates, 0
+            return weak, False, found.candidates, 0
         size = found.edit_size - found.log_prob
-        return True, size, edit_characters(state.document, found.state.document)
+        return weak, True, size, edit_characters(state.document, found.state.document)
 
     return tuple(sorted(solutions, key=appeal))

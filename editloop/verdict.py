@@ -10,17 +10,25 @@ from typing import Literal
 
 from editloop.transcript import Finding
 
-CheckName = Literal["syntax", "static", "doctests", "tests", "pytest"]
+CheckName = Literal[
+    "syntax", "static", "import", "traceback", "doctests", "tests", "command", "pytest"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check: ``good`` of ``total`` items passed; findings are the feedback for the model."""
+    """One check: ``good`` of ``total`` items passed; findings are the feedback for the model.
+
+    Of a pass, in words: ``weak``, why it is weaker evidence, once for each item that is (see
+    docs/limits.md); ``hides``, how the edit may only hide the failure.
+    """
 
     name: CheckName
     good: int
     total: int
     findings: tuple[Finding, ...] = ()
+    weak: tuple[str, ...] = ()
+    hides: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -28,8 +36,9 @@ class CheckResult:
 
     @property
     def summary(self) -> str:
-        """The line for a person, such as ``tests 2/3``."""
-        return f"{self.name} {self.good}/{self.total}"
+        """The line for a person, such as ``tests 2/3``, or ``tests 3/3 (1 self-judged)``."""
+        weak = f" ({len(self.weak)} self-judged)" if self.weak else ""
+        return f"{self.name} {self.good}/{self.total}{weak}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,11 @@ class Verdict:
     @property
     def passed(self) -> bool:
         return self.complete and all(check.passed for check in self.checks)
+
+    @property
+    def hides(self) -> tuple[str, ...]:
+        """In words, how the candidate may only hide what failed; () for none."""
+        return tuple(dict.fromkeys(words for check in self.checks for words in check.hides))
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -15,8 +15,8 @@ Found = tuple[SuiteCheck | None, str]
 
 
 class SuiteCache:
-    """Thread-safe. A check remembers which tests there are, which costs a start of pytest to find
-    out, so it is kept until the module or one of its test files changes on disk."""
+    """Thread-safe. A check remembers which tests there are, which costs a run of them to find out,
+    so it is kept until the module or one of its test files changes on disk."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[object, ...], Found] = OrderedDict()
@@ -34,5 +34,15 @@ class SuiteCache:
                 self._known[key] = suite_check(module, suites, level)
             self._known.move_to_end(key)
             while len(self._known) > _KEPT:
-                self._known.popitem(last=False)
+                _, (check, _) = self._known.popitem(last=False)
+                if check is not None:
+                    check.close()
             return self._known[key]
+
+    def rest(self) -> None:
+        """End the processes that are kept for the next candidate."""
+        with self._lock:
+            checks = [check for check, _ in self._known.values()]
+        for check in checks:
+            if check is not None:
+                check.close()

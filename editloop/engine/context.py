@@ -71,7 +71,8 @@ class Context:
         params = self._native.llama_context_default_params()
         params.n_ctx = self.cells
         params.n_batch = params.n_ubatch = self.n_batch
-        # llama.cpp makes room for one row of each sequence, and aborts where that exceeds the limit.
+        # llama.cpp makes room for one row of each sequence, and aborts where that exceeds the
+        # limit.
         params.n_outputs_max = max(self.n_outputs, self.n_seq_max)
         params.n_seq_max = self.n_seq_max
         params.n_threads = params.n_threads_batch = self.n_threads
@@ -90,6 +91,11 @@ class Context:
         if self._ctx:
             self._native.llama_free(self._ctx)
         self._ctx = self._memory = None
+
+    def set_threads(self, count: int) -> None:
+        """Threads of every decode from now on."""
+        self.n_threads = count
+        self._native.llama_set_n_threads(self._ctx, count, count)
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Sequence `target` gets the first `length` cells of `source`, shared."""

@@ -3,12 +3,20 @@ elsewhere the answer is "unknown" (None) and the check that needs it is skipped.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
 from pathlib import Path
 
-__all__ = ["cpu_flags", "default_threads", "free_memory", "missing_instructions", "physical_cores"]
+__all__ = [
+    "cpu_flags",
+    "default_threads",
+    "free_memory",
+    "missing_instructions",
+    "physical_cores",
+    "processor",
+]
 
 # ggml's name of a compiled-in feature -> the kernel's name of the processor's flag
 _X86 = {
@@ -82,8 +90,17 @@ def default_threads() -> int:
 
 
 def physical_cores() -> int:
-    """Cores that this process may use; two threads of one core count once."""
+    """Cores that this process may use, each counted once."""
     return _physical_cores(_usable_cores())
+
+
+def processor() -> str:
+    """The processor's name as the kernel tells it, or what the platform module knows."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _usable_cores() -> set[int]:

@@ -1,7 +1,7 @@
 """What a model can be asked, whatever runs it: fill a gap, answer in a chat, judge a text.
 
-Values and one protocol; nothing here loads a model. `child` runs llama.cpp in a process of its own, `server` asks an
-OpenAI-compatible server, `scripted` plays what was written down.
+Values and one protocol; nothing here loads a model. `child` runs llama.cpp in a process of its own,
+`server` asks an OpenAI-compatible server, `scripted` plays what was written down.
 """
 
 from __future__ import annotations
@@ -62,11 +62,15 @@ class Sampling:
     max_tokens: int = 64
     stop: tuple[str, ...] = ()
     seed: int = 0
+    statement: bool = False
+    """A reply is one statement of Python: it ends with its first line that leaves no bracket open
+    and no block without a body. No comment comes before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`log_prob` in nats at temperature 1 over the whole vocabulary; 0 where a backend does not say.
+    """`log_prob` in nats at temperature 1 over the whole vocabulary; 0 where a backend does not
+    say.
 
     `finished` is False where `max_tokens` cut it off.
     """
@@ -78,7 +82,8 @@ class Reply:
 
 
 class Model(Protocol):
-    """A model that is loaded, or loads at the first question. Methods may be called from any thread.
+    """A model that is loaded, or loads at the first question. Methods may be called from any
+    thread.
 
     All raise ModelError (ModelLost when it will not answer any more) and, soon after `cancel` is
     set, `editloop.policy.Cancelled`.
@@ -89,6 +94,12 @@ class Model(Protocol):
     @property
     def fills(self) -> bool:
         """Whether it can be asked to fill a gap."""
+        ...
+
+    @property
+    def heeds(self) -> bool:
+        """Whether comments before a gap help it; a model of less than a billion parameters goes on
+        with the comments instead."""
         ...
 
     @property

@@ -1,4 +1,5 @@
-"""Questions and answers as JSON data, between the process that asks a model and the one that runs it."""
+"""Questions and answers as JSON data, between the process that asks a model and the one that runs
+it."""
 
 from __future__ import annotations
 

@@ -7,32 +7,46 @@ from __future__ import annotations
 
 import functools
 import os
+import secrets
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 from editloop.sandbox.errors import SandboxError
 from editloop.sandbox.job import Answers, Job
 from editloop.sandbox.level import Level, LevelReport
 from editloop.sandbox.pool import SandboxPool
+from editloop.sandbox.scratch import scratch_folder
 
 SELF_TEST = """
-import os, socket, threading
+import os, socket, sys, threading
 
 def tried(attack):
     try:
         return bool(attack())
-    except OSError:
+    except (OSError, AttributeError):  # refused, or not known to this system
         return False
 
-def reads_home(): return tried(lambda: open(CANARY).read())
+def reads_file(): return tried(lambda: open(CANARY).read())
+def reads_home(): return tried(lambda: os.listdir(HOME) or True)
 def reads_system(): return tried(lambda: open("/etc/passwd").read())
 def writes_file(): return tried(lambda: open(CANARY, "w").write("x"))
-def writes_in(folder): return tried(lambda: open(folder + "/left", "w").write("x"))
+def writes_in(folder):
+    path = folder + "/" + TOKEN
+    worked = tried(lambda: open(path, "w").write("x"))
+    tried(lambda: os.unlink(path))
+    return worked
+def empties_file(): return tried(lambda: os.truncate(CANARY, 0) is None)
+def empties_opened(): return tried(lambda: os.open(CANARY, 3 | os.O_TRUNC))
+def empties_readable():  # a device has nothing to lose
+    return sys.platform == "linux" and tried(lambda: os.open(os.devnull, os.O_TRUNC))
 def writes_temp(): return any([writes_in(d) for d in ("/tmp", "/dev/shm", ".")])
 def removes_file(): return tried(lambda: os.unlink(CANARY) is None)
+def moves_file(): return tried(lambda: os.rename(CANARY, CANARY + "2") is None)
+def links_file(): return tried(lambda: os.link(CANARY, CANARY + "2") is None)
 def changes_mode(): return tried(lambda: os.chmod(CANARY, 0o777) is None)
+def changes_times(): return tried(lambda: os.utime(CANARY, (1, 1)) is None)
+def changes_attributes(): return tried(lambda: os.setxattr(CANARY, "user.x", b"x") is None)
 def opens_socket(): return tried(lambda: socket.socket())
 def names_socket(): return tried(lambda: socket.socket(socket.AF_UNIX))
 def forks():
@@ -62,21 +76,45 @@ def failures(pool: SandboxPool) -> list[str]:
     """Names of the attacks that worked in this pool, and of honest work that did not; [] for a
     sound sandbox.
     """
-    handle, path = tempfile.mkstemp(prefix=".editloop-", dir=_home())
+    with scratch_folder() as folder:
+        return _attacked(pool, _bait(folder))
+
+
+def _bait(folder: Path) -> Path:
+    """A file to attack; where children run as another user, one that its mode alone would not save.
+
+    The name of its folder is the only thing that keeps other users from it: it cannot be guessed.
+    """
+    place = folder / secrets.token_hex(16)
+    place.mkdir()
+    path = place / "canary"
+    path.write_bytes(b"secret")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        path.chmod(0o666)
+        place.chmod(0o777)
+        folder.chmod(0o711)
+    return path
+
+
+def _state(path: Path) -> tuple[object, ...]:
+    info = path.stat()
+    names = sorted(os.listdir(path.parent))
+    return path.read_bytes(), info.st_mode, info.st_mtime_ns, info.st_nlink, names
+
+
+def _attacked(pool: SandboxPool, path: Path) -> list[str]:
+    before = _state(path)
     os.environ[_SECRET] = "1"
     try:
-        os.write(handle, b"secret")
-        os.close(handle)
-        source = (
-            f"CANARY = {path!r}\nSECRET = {_SECRET!r}\n"
-            + SELF_TEST
-            + "def honest(n): return sum(map(int, str(n)))\n"
-        )
+        given = {"CANARY": str(path), "SECRET": _SECRET, "TOKEN": path.parent.name}
+        given["HOME"] = os.path.expanduser("~")
+        source = "".join(f"{name} = {value!r}\n" for name, value in given.items())
+        source += SELF_TEST + "def honest(n): return sum(map(int, str(n)))\n"
         items = [{"e": f"{name}()"} for name in (*ATTACKS, "honest")]
         items[-1] = {"e": "honest(19)"}
         answers = pool.run(Job({"kind": "calls", "source": source, "items": items}, 2.0, 10.0))
         found = _wrong(answers)
-        if Path(path).read_bytes() != b"secret":
+        if not path.exists() or _state(path) != before:
             found.append("changed a file")
         loop = pool.run(
             Job({"kind": "calls", "source": "while True: pass", "items": []}, 0.05, 5.0)
@@ -84,12 +122,6 @@ def failures(pool: SandboxPool) -> list[str]:
         return found if loop.end == "cpu" else [*found, "endless loop"]
     finally:
         os.environ.pop(_SECRET, None)
-        Path(path).unlink(missing_ok=True)
-
-
-def _home() -> str | None:
-    home = os.path.expanduser("~")
-    return home if os.access(home, os.W_OK) else None
 
 
 def _wrong(answers: Answers) -> list[str]:

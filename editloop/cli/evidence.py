@@ -1,0 +1,201 @@
+"""What a person has to show that something is wrong: a command that fails, a traceback, or a file
+that raises when it is imported. Each becomes a check, and a place to look at.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from editloop.checks import traceback
+from editloop.checks.command import CommandCheck
+from editloop.checks.commandline import CommandLineError, import_command, parse_command
+from editloop.checks.suspicion import TracebackCheck
+from editloop.checks.syntax import check_syntax
+from editloop.cli import CliError
+from editloop.sandbox import Level, SandboxError
+from editloop.text import Snapshot
+from editloop.verify import Check
+
+MAX_EXPECTED = 60_000
+UNPROVEN = "traceback, not reproduced"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options: ``run``, a command, with its input, output and exit code; ``traceback``, a file
+    or - for standard input.
+    """
+
+    run: str | None = None
+    stdin: Path | None = None
+    expect: Path | None = None
+    exit_code: int | None = None
+    traceback: Path | None = None
+
+    @property
+    def is_given(self) -> bool:
+        return self.run is not None or self.traceback is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """``checks`` in order of cost; ``line``: where to look (0-based); ``words``: what it is, where
+    a fix by it is unproven; ``notes``: what a person should know.
+    """
+
+    checks: tuple[Check, ...] = ()
+    line: int | None = None
+    words: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@contextmanager
+def gathered(
+    wanted: Wanted, path: Path, document: Snapshot, level: Level, cancel: threading.Event
+) -> Iterator[Evidence]:
+    """The evidence that was asked for, or that the file itself gives. Raises CliError."""
+    _agree(wanted)
+    place = _place(wanted.traceback, path, document) if wanted.traceback else None
+    check = _command(wanted, path, level, place) if wanted.run is not None else None
+    if check is None and level in (Level.A, Level.B):
+        check = _itself(place, path, level) if wanted.traceback else _import(path, document, level)
+    try:
+        yield _evidence(wanted, place, check, document, cancel)
+    finally:
+        if check is not None:
+            check.close()
+
+
+def _agree(wanted: Wanted) -> None:
+    if wanted.run is None:
+        for name in ("stdin", "expect", "exit_code"):
+            if getattr(wanted, name) is not None:
+                raise CliError(f"--{name.replace('_', '-')} needs --run")
+
+
+def _place(source: Path, path: Path, document: Snapshot) -> traceback.Place:
+    """Where a traceback, from a file or standard input, leads in the document."""
+    if str(source) == "-":
+        text = sys.stdin.read()
+    else:
+        text = source.read_bytes().decode("utf-8", "replace")
+    found = traceback.read(text)
+    if not found:
+        raise CliError(f"--traceback {source}: no traceback is in it")
+    place = traceback.place(found, path, document)
+    if place is None:
+        names = ", ".join(traceback.files(found)[:5])
+        others = f" (it names {names})" if names else ""
+        raise CliError(f"--traceback {source}: no line of it is in {path.name}{others}")
+    return place
+
+
+def _command(
+    wanted: Wanted, path: Path, level: Level, place: traceback.Place | None
+) -> CommandCheck:
+    if level not in (Level.A, Level.B):
+        raise CliError(f"--run needs a sandbox of level A or B, this is {level.name}")
+    assert wanted.run is not None
+    if wanted.stdin is not None and not wanted.stdin.is_file():
+        raise CliError(f"--stdin {wanted.stdin}: no such file")
+    expect = (
+        None if wanted.expect is None else wanted.expect.read_bytes().decode("utf-8", "replace")
+    )
+    if expect is not None and len(expect) > MAX_EXPECTED:
+        raise CliError(f"--expect {wanted.expect}: longer than {MAX_EXPECTED} characters")
+    try:
+        command = parse_command(wanted.run, path, Path.cwd(), wanted.stdin)
+    except CommandLineError as error:
+        raise CliError(str(error)) from None
+    return CommandCheck(
+        "command",
+        command,
+        path.resolve(),
+        level,
+        expect,
+        wanted.exit_code or 0,
+        place.error if place else "",
+    )
+
+
+def _itself(place: traceback.Place | None, path: Path, level: Level) -> CommandCheck | None:
+    """Running the file, where the traceback may come from that."""
+    if place is None or not place.is_program:
+        return None
+    try:
+        command = parse_command(f"python {path.name}", path, path.resolve().parent)
+    except CommandLineError:
+        return None
+    return CommandCheck("command", command, path.resolve(), level, error=place.error)
+
+
+def _import(path: Path, document: Snapshot, level: Level) -> CommandCheck | None:
+    """Importing the file; of one that does not parse nobody knows what it should do."""
+    if check_syntax(document.text) is not None:
+        return None
+    try:
+        command = import_command(path)
+    except CommandLineError:
+        return None
+    return CommandCheck("import", command, path.resolve(), level, exit_code=None)
+
+
+def _evidence(
+    wanted: Wanted,
+    place: traceback.Place | None,
+    check: CommandCheck | None,
+    document: Snapshot,
+    cancel: threading.Event,
+) -> Evidence:
+    notes = [_found(place)] if place is not None else []
+    if check is not None and wanted.run is None:
+        check = _tried(check, place, document, cancel)
+    elif check is not None:
+        check.calibrated(document.text, cancel)
+    if check is not None and wanted.is_given:
+        before = check.before
+        assert before is not None
+        if before.missing:
+            needs = f"needs {before.missing}, which the sandbox does not have"
+            raise CliError(f"{check.command.text}: {needs}: {before.got}")
+        if place is not None:
+            again = before.failure == place.error
+            notes.append("the traceback was reproduced" if again else _other(before.failure))
+        return Evidence((check,), before.line if place is None else place.line, "", tuple(notes))
+    if place is not None:
+        return Evidence((TracebackCheck(document.text, place),), place.line, UNPROVEN, tuple(notes))
+    if check is None:
+        return Evidence()
+    line = check.before.line if check.before else None
+    return Evidence((check,), line)
+
+
+def _tried(
+    check: CommandCheck, place: traceback.Place | None, document: Snapshot, cancel: threading.Event
+) -> CommandCheck | None:
+    """A check that nobody asked for: it has to say something certain, else it is none."""
+    try:
+        check.calibrated(document.text, cancel)
+    except (SandboxError, OSError):
+        return None
+    before = check.before
+    assert before is not None
+    if place is not None:
+        return check if before.failure == place.error else None
+    vague = before.missing or before.timed_out or (not before.passed and before.line is None)
+    return None if vague or "FileNotFoundError" in before.got else check
+
+
+def _found(place: traceback.Place) -> str:
+    where = f" in {place.function}" if place.function not in ("", "<module>") else ""
+    moved = "" if place.found else ", which reads differently now"
+    return f"line {place.line + 1}{where} raised {place.error}{moved}"
+
+
+def _other(failure: str) -> str:
+    return f"the command fails otherwise: {failure}" if failure else "the command does not fail"
