@@ -97,8 +97,10 @@ def remove_model(name: str, store: Path | None = None) -> bool:
         path = find_model(name, store=store)
     if path == SHIPPED:
         raise StoreError("the shipped model is part of the installation and stays")
-    if path.suffix != ".gguf" or not in_store(path, store):
-        raise StoreError(f"{path} is no model of the store: delete the file yourself")
+    if not in_store(path, store):
+        raise StoreError(f"{path} is not in the store: delete the file yourself")
+    if path.suffix != ".gguf":
+        raise StoreError(f"{path} is no model")
     chosen = _is_default(path, store)
     if chosen:  # first, so that a default never names what is gone
         (store / CHOICE).unlink()
