@@ -112,6 +112,10 @@ class Engine:
         """The id that a text of this model begins with, or nothing."""
         return self._vocab.begin
 
+    def beginning_with(self, text: str) -> tuple[int, ...]:
+        """Ids of tokens whose text, blanks aside, begins with a text."""
+        return self._vocab.beginning_with(text)
+
     @property
     def begin_and_end(self) -> tuple[str, str]:
         """The texts of the begin and the end token, empty where there is none."""
@@ -229,12 +233,14 @@ class Engine:
         temperature: float,
         seed: int,
         max_tokens: int,
+        refused: Callable[[Sequence[int]], Sequence[int]] = lambda ids: (),
         cancel: threading.Event | None = None,
     ) -> list[list[Continuation]]:
         """For each prefix `n` continuations without a constraint, all decoded as one batch.
 
         One ends with the id after which `ended(ids)` is true, or after `max_tokens`. Temperature 0
-        is greedy. The same seed gives the same continuations.
+        is greedy. The same seed gives the same continuations. `refused(ids)` are ids that must not
+        come next.
 
         Raises ContextTooSmall, Cancelled, DecodeFailed.
         """
@@ -246,6 +252,7 @@ class Engine:
                 temperature=temperature,
                 seed=seed,
                 max_tokens=max_tokens,
+                refused=refused,
                 cancel=cancel,
             )
             return generator.run(rows, n)

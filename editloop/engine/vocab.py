@@ -24,6 +24,7 @@ class Vocabulary:
         self._vocab = self._native.llama_model_get_vocab(model)
         self._size = size
         self._pieces: dict[int, bytes] = {}
+        self._beginning: dict[bytes, tuple[int, ...]] = {}
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:
         # llama.cpp leaves control tokens alone where `special` is false, and reads the others
@@ -103,6 +104,16 @@ class Vocabulary:
             if native.llama_vocab_is_eog(vocab, token)
             or int(native.llama_vocab_get_attr(vocab, token)) & _CONTROL
         )
+
+    def beginning_with(self, text: str) -> tuple[int, ...]:
+        mark = text.encode()
+        if mark not in self._beginning:
+            self._beginning[mark] = tuple(
+                token
+                for token in range(self._size)
+                if self._piece(token).lstrip().startswith(mark)
+            )
+        return self._beginning[mark]
 
     def detokenize(self, ids: Sequence[int]) -> bytes:
         return b"".join(self._piece(int(token)) for token in ids)

@@ -36,7 +36,11 @@ class Answers:
 
     def about(self) -> dict[str, Any]:
         """What the model can be asked."""
-        return {"fills": self._fill is not None, "n_ctx": self._engine.n_ctx}
+        return {
+            "fills": self._fill is not None,
+            "n_ctx": self._engine.n_ctx,
+            "parameters": self._engine.info.parameters,
+        }
 
     def answer(self, method: str, params: dict[str, Any], cancel: threading.Event) -> Any:
         """The answer to one question. Raises ModelError, EngineError, Cancelled."""
@@ -55,10 +59,11 @@ class Answers:
         found = self._engine.generate(
             [self._ids(prompt) for prompt in prompts],
             sampling.n,
-            ended=self._ended(sampling.stop),
+            ended=self._ended(sampling),
             temperature=sampling.temperature,
             seed=sampling.seed,
             max_tokens=sampling.max_tokens,
+            refused=self._no_comment if sampling.statement else _nothing,
             cancel=cancel,
         )
         return [
@@ -115,13 +120,21 @@ class Answers:
             ]
         return [*engine.begin, *engine.tokenize(prompt.text)] or engine.tokenize("\n")
 
-    def _ended(self, stop: tuple[str, ...]) -> Callable[[Sequence[int]], bool]:
+    def _no_comment(self, ids: Sequence[int]) -> Sequence[int]:
+        """What would begin a comment where nothing but blanks was written."""
+        if self._engine.detokenize(ids).strip():
+            return ()
+        return self._engine.beginning_with("#")
+
+    def _ended(self, sampling: Sampling) -> Callable[[Sequence[int]], bool]:
         ends = self._engine.ends
-        stops = [text.encode() for text in stop]
+        stops = [text.encode() for text in sampling.stop]
         longest = max((len(text) for text in stops), default=0)
 
         def ended(ids: Sequence[int]) -> bool:
             if ids[-1] in ends:
+                return True
+            if sampling.statement and is_statement(self._engine.detokenize(ids)):
                 return True
             if not stops:
                 return False
@@ -137,3 +150,16 @@ class Answers:
         text = self._engine.detokenize(ids).decode("utf-8", "replace")
         cuts = [at for at in (text.find(one) for one in stop) if at >= 0]
         return text[: min(cuts)] if cuts else text
+
+
+def is_statement(text: bytes) -> bool:
+    """Whether a text holds a whole statement and the end of its last line."""
+    if not text.endswith(b"\n") or not text.strip():
+        return False
+    lines = [line for line in text.split(b"\n") if line.strip()]
+    opened = sum(text.count(one) for one in b"([{") - sum(text.count(one) for one in b")]}")
+    return opened <= 0 and not lines[-1].rstrip().endswith((b":", b",", b"\\"))
+
+
+def _nothing(ids: Sequence[int]) -> Sequence[int]:
+    return ()

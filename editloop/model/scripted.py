@@ -2,7 +2,7 @@
 
 The file holds one object, every key optional::
 
-    {"name": "scripted", "fills": true, "judges": true,
+    {"name": "scripted", "fills": true, "heeds": true, "judges": true,
      "answers": [{"match": "return total", "replies": ["return total / n"]},
                  {"kind": "chat", "replies": ["```python\\n...\\n```"]},
                  {"match": "class", "fault": "lost", "seconds": 1.5}],
@@ -63,6 +63,7 @@ class ScriptedModel:
         try:
             self.name = str(script.get("name", "scripted"))
             self._fills = bool(script.get("fills", True))
+            self._heeds = bool(script.get("heeds", True))
             self._judges = bool(script.get("judges", True))
             self._answers = [_answer(**entry) for entry in script.get("answers", ())]
             self._otherwise = _answer(script.get("otherwise", ("",)))
@@ -87,6 +88,11 @@ class ScriptedModel:
     def fills(self) -> bool:
         """What the script says."""
         return self._fills
+
+    @property
+    def heeds(self) -> bool:
+        """What the script says."""
+        return self._heeds
 
     @property
     def judges(self) -> bool:

@@ -70,6 +70,11 @@ class ServerModel:
         return True
 
     @property
+    def heeds(self) -> bool:
+        """Always: nobody runs a server for a model of less than a billion parameters."""
+        return True
+
+    @property
     def judges(self) -> bool:
         """Whether the server tells how likely a text is that it reads; asked once."""
         if self._judges is None:

@@ -1,0 +1,102 @@
+"""A place in a document as a gap for a code model, and what it wrote there as lines.
+
+These models repair what they are shown the place of: the faulty lines are left out, what failed and what stood there
+are comments before the gap (Xia, Wei, Zhang, arXiv 2210.14179, fill-in and single line; the comments are an untrained
+form of instruction-aware fill-in, arXiv 2509.24637).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from editloop.model.backend import Gap
+
+_BEFORE_CHARACTERS = 1600
+"""Of the text before a gap, from its end; about 450 tokens, which places of one text share."""
+_AFTER_CHARACTERS = 600
+"""Of the text after a gap. It is read anew for each place, as it follows what differs: reading
+takes most of the time."""
+_COMMENT_CHARACTERS = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Lines `first` to `stop` (0-based, `stop` excluded) to be written anew; none where both are
+    equal: the text goes before line `first`."""
+
+    first: int
+    stop: int
+
+    @property
+    def inserts(self) -> bool:
+        return self.first == self.stop
+
+
+def gap(lines: Sequence[str], place: Place, failed: Sequence[str] | None = None) -> Gap:
+    """The question for a place: `lines` without terminators, `failed` what the checks say.
+
+    Before the gap stand comments on what failed and on what was there, unless `failed` is None.
+    """
+    old = lines[place.first : place.stop]
+    near = [line for line in (*old, *lines[place.stop :]) if line.strip()]
+    indent = near[0][: len(near[0]) - len(near[0].lstrip())] if near else ""
+    notes: list[str] = []
+    if failed is not None:
+        notes += [f"fixed: {_short(text)}" for text in failed]
+        notes += [f"was: {line.strip()}" for line in old if line.strip()]
+    before = _last(lines[: place.first], _BEFORE_CHARACTERS)
+    after = _first(lines[place.stop :], _AFTER_CHARACTERS)
+    comments = [f"{indent}# {note}" for note in notes]
+    return Gap(_text([*before, *comments]) + indent, _text(after))
+
+
+def indent(before: Gap) -> str:
+    """What stands before the gap on its first line."""
+    return before.before.rpartition("\n")[2]
+
+
+def stops(lines: Sequence[str], place: Place) -> tuple[str, ...]:
+    """Texts that end a reply: it has reached what stands behind the gap."""
+    following = next((line for line in lines[place.stop :] if len(line.strip()) > 3), None)
+    return () if following is None else (f"\n{following}\n",)
+
+
+def written(indent: str, text: str) -> list[tuple[str, ...]]:
+    """The replacements that a reply can mean, in lines: all of it, and its first line alone.
+
+    ``indent``: what the gap's text before ends with. Comments and empty lines are left out.
+    """
+    text = indent + text
+    lines = [line.rstrip() for line in text.replace("\r", "").split("\n")]
+    code = [line for line in lines if line and not line.lstrip().startswith("#")]
+    return [tuple(code[:length]) for length in dict.fromkeys((len(code), min(1, len(code))))]
+
+
+def _text(lines: Sequence[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _COMMENT_CHARACTERS else line[: _COMMENT_CHARACTERS - 1] + "…"
+
+
+def _last(lines: Sequence[str], characters: int) -> list[str]:
+    kept: list[str] = []
+    for line in reversed(lines):
+        characters -= len(line) + 1
+        if characters < 0:
+            break
+        kept.append(line)
+    return kept[::-1]
+
+
+def _first(lines: Sequence[str], characters: int) -> list[str]:
+    kept: list[str] = []
+    for line in lines:
+        characters -= len(line) + 1
+        if characters < 0:
+            break
+        kept.append(line)
+    return kept
