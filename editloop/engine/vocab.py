@@ -109,9 +109,7 @@ class Vocabulary:
         mark = text.encode()
         if mark not in self._beginning:
             self._beginning[mark] = tuple(
-                token
-                for token in range(self._size)
-                if self._piece(token).lstrip().startswith(mark)
+                token for token in range(self._size) if self._piece(token).lstrip().startswith(mark)
             )
         return self._beginning[mark]
 

@@ -40,8 +40,10 @@ def test_llama_server_fills_by_its_own_endpoint() -> None:
         assert model.name == "some-model"
 
 
-def test_a_suffix_is_used_where_it_is_heeded() -> None:
-    with serving("ollama") as server:
+@pytest.mark.parametrize("name", ["some-model", "qwen2.5-coder:1.5b"])
+def test_a_suffix_is_used_where_it_is_heeded(name: str) -> None:
+    """Raw tokens are none of use where the server puts a template around what it is sent."""
+    with serving("ollama", name=name) as server:
         assert texts(ServerModel(server.url), GAP) == ["items[0]"]
         path, body = server.asked[-1]
         assert (path, body["prompt"], body["suffix"]) == ("/v1/completions", GAP.before, GAP.after)
