@@ -22,7 +22,7 @@ from editloop.model.backend import (
     Reply,
     Sampling,
 )
-from editloop.model.families import family_fill, spelled_control
+from editloop.model.families import billions, family_fill, spelled_control
 from editloop.model.jsonhttp import JsonServer, Refused, is_loopback, read_url
 
 KEY = "EDITLOOP_SERVER_KEY"
@@ -73,8 +73,9 @@ class ServerModel:
 
     @property
     def heeds(self) -> bool:
-        """Always: nobody runs a server for a model of less than a billion parameters."""
-        return True
+        """Whether its name tells a billion parameters, or nothing."""
+        size = billions(self._model())
+        return size is None or size >= 1
 
     @property
     def judges(self) -> bool:
