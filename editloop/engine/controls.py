@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import pairwise
 
 __all__ = ["CUT", "Controls", "is_mark"]
 
@@ -39,15 +40,12 @@ class Controls:
         """The control tokens that a text spells, in their order."""
         return [match[1] for match in self._pattern.finditer(text)] if self._pattern else []
 
-    def marked(self, text: str) -> str:
-        """The text with CUT after the first character of every control token that it spells."""
-        text = text.replace(CUT, "\ufffd")
-        if self._pattern is None:
-            return text
-        starts = [match.start() + 1 for match in self._pattern.finditer(text)]
-        bounds = zip([0, *starts], [*starts, len(text)], strict=True)
-        return CUT.join(text[start:stop] for start, stop in bounds)
-
     def pieces(self, text: str) -> list[str]:
-        """The text in pieces of which none spells a control token."""
-        return self.marked(text).split(CUT)
+        """The text in pieces of which none spells a control token; joined they are the text."""
+        found = self._pattern.finditer(text) if self._pattern else ()
+        cuts = [match.start() + 1 for match in found]
+        return [text[start:stop] for start, stop in pairwise([0, *cuts, len(text)])]
+
+    def marked(self, text: str) -> str:
+        """The pieces of a text, in which a CUT is no character, with CUT between them."""
+        return CUT.join(self.pieces(text.replace(CUT, "\ufffd")))

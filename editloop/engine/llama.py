@@ -22,7 +22,8 @@ from .constraint import Constraint
 from .context import Context, Ints, Logits
 from .controls import Controls
 from .errors import Cancelled, ContextTooSmall, EngineClosed, EngineCrashed
-from .generate import Continuation, Generator
+from .generate import Continuation
+from .generate import Generator as Continuing
 from .gguf_info import ModelInfo, read_info
 from .logprob import log_probabilities
 from .native import cpu_library, default_gpu_layers, llama, load_model
@@ -247,7 +248,7 @@ class Engine:
         """
         rows = [self._prefix(prefix, max_tokens) for prefix in prefixes]
         with self._working():
-            generator = Generator(
+            generator = Continuing(
                 self._pool,
                 ended,
                 temperature=temperature,

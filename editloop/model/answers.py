@@ -11,6 +11,7 @@ from editloop.engine import Engine
 from editloop.engine.chat import chat_template
 from editloop.engine.template import ChatTemplate
 from editloop.model.backend import Chat, Gap, ModelError, Prompt, Reply, Sampling
+from editloop.model.statement import is_statement
 from editloop.model.threads import set_fastest
 from editloop.model.wire import read_prompt, reply_row
 from editloop.transcript import TRANSCRIPT_VERSION
@@ -150,15 +151,6 @@ class Answers:
         text = self._engine.detokenize(ids).decode("utf-8", "replace")
         cuts = [at for at in (text.find(one) for one in stop) if at >= 0]
         return text[: min(cuts)] if cuts else text
-
-
-def is_statement(text: bytes) -> bool:
-    """Whether a text holds a whole statement and the end of its last line."""
-    if not text.endswith(b"\n") or not text.strip():
-        return False
-    lines = [line for line in text.split(b"\n") if line.strip()]
-    opened = sum(text.count(one) for one in b"([{") - sum(text.count(one) for one in b")]}")
-    return opened <= 0 and not lines[-1].rstrip().endswith((b":", b",", b"\\"))
 
 
 def _nothing(ids: Sequence[int]) -> Sequence[int]:

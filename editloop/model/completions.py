@@ -12,6 +12,7 @@ from typing import Any
 
 from editloop.model.backend import Chat, Gap, ModelError, Reply, Sampling
 from editloop.model.families import Fill
+from editloop.model.statement import first_statement
 
 _GAP = "<<<MISSING>>>"
 _FENCE = re.compile(r"```[^\n]*\n(.*?)(?:\n?```|\Z)", re.DOTALL)
@@ -20,13 +21,18 @@ _ROOM_FOR_FENCE = 16  # tokens that a chat reply spends beside the code
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request; `stop` are the texts that end a reply, `begun` what it may repeat at its start."""
+    """A request and how its replies are read.
+
+    `stop` are the texts that end one, `begun` is what it may repeat at its start; it may stand in a
+    fence, and be cut to a statement.
+    """
 
     path: str
     body: dict[str, Any]
     stop: tuple[str, ...]
     begun: str = ""
     fenced: bool = False
+    statement: bool = False
 
 
 def completion(
@@ -36,7 +42,8 @@ def completion(
     body = {"prompt": prompt, **_sampling(sampling, ends)}
     if suffix is not None:
         body["suffix"] = suffix
-    return Question("/v1/completions", body, (*sampling.stop, *ends))
+    stop = (*sampling.stop, *ends)
+    return Question("/v1/completions", body, stop, statement=sampling.statement)
 
 
 def infill(gap: Gap, sampling: Sampling) -> Question:
@@ -48,7 +55,7 @@ def infill(gap: Gap, sampling: Sampling) -> Question:
         "n_predict": sampling.max_tokens,
         **_sampling(sampling),
     }
-    return Question("/infill", body, sampling.stop)
+    return Question("/infill", body, sampling.stop, statement=sampling.statement)
 
 
 def raw_fill(gap: Gap, fill: Fill, sampling: Sampling) -> Question:
@@ -88,7 +95,8 @@ def chat_fill(gap: Gap, sampling: Sampling) -> Question:
     }
     body.pop("stop", None)  # it would end the reply behind an opening fence
     line = gap.before.rpartition("\n")[2]
-    return Question("/v1/chat/completions", body, sampling.stop, line, fenced=True)
+    path, statement = "/v1/chat/completions", sampling.statement
+    return Question(path, body, sampling.stop, line, fenced=True, statement=statement)
 
 
 def _sampling(sampling: Sampling, ends: Sequence[str] = ()) -> dict[str, Any]:
@@ -146,7 +154,9 @@ def _reply(question: Question, text: str, tokens: int, finished: bool) -> Reply:
     if question.begun and text.startswith(question.begun):
         text = text[len(question.begun) :]
     cuts = [at for at in (text.find(stop) for stop in question.stop) if at >= 0]
-    return Reply(text[: min(cuts)] if cuts else text, 0.0, tokens, finished or bool(cuts))
+    text = text[: min(cuts)] if cuts else text
+    whole = first_statement(text) if question.statement else text
+    return Reply(whole, 0.0, tokens, finished or bool(cuts) or whole != text)
 
 
 def echo(text: str) -> Question:

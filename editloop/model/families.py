@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["Fill", "family_fill", "spelled_control"]
+__all__ = ["Fill", "billions", "family_fill", "spelled_control"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,14 @@ def family_fill(name: str) -> Fill | None:
         if re.search(pattern, name, re.IGNORECASE):
             return fill
     return None
+
+
+def billions(name: str) -> float | None:
+    """Billions of parameters as a model's name tells them (``0.5b``, ``135M``), None without."""
+    found = re.search(r"(?<![\d.a-z])(\d+(?:\.\d+)?)([bm])(?![a-z])", name, re.IGNORECASE)
+    if found is None:
+        return None
+    return float(found[1]) / (1 if found[2] in "bB" else 1000)
 
 
 def spelled_control(text: str, fill: Fill | None = None) -> str | None:

@@ -36,6 +36,7 @@ from editloop.model.backend import (
     Reply,
     Sampling,
 )
+from editloop.model.statement import first_statement
 from editloop.model.wire import prompt_row
 from editloop.policy import Cancelled
 
@@ -63,8 +64,8 @@ class ScriptedModel:
         try:
             self.name = str(script.get("name", "scripted"))
             self._fills = bool(script.get("fills", True))
-            self._heeds = bool(script.get("heeds", True))
             self._judges = bool(script.get("judges", True))
+            self._heeds = bool(script.get("heeds", True))
             self._answers = [_answer(**entry) for entry in script.get("answers", ())]
             self._otherwise = _answer(script.get("otherwise", ("",)))
             self._scores = [
@@ -194,4 +195,5 @@ def _replies(answer: _Answer, sampling: Sampling) -> list[Reply]:
 def _reply(text: str, sampling: Sampling) -> Reply:
     cuts = [at for at in (text.find(stop) for stop in sampling.stop) if at >= 0]
     text = text[: min(cuts)] if cuts else text
+    text = first_statement(text) if sampling.statement else text
     return Reply(text, -_NAT_A_CHARACTER * len(text), len(text.split()), True)

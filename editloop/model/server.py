@@ -22,16 +22,18 @@ from editloop.model.backend import (
     Reply,
     Sampling,
 )
-from editloop.model.families import family_fill, spelled_control
+from editloop.model.families import billions, family_fill, spelled_control
 from editloop.model.jsonhttp import JsonServer, Refused, is_loopback, read_url
 
 KEY = "EDITLOOP_SERVER_KEY"
 """The environment variable with the key that a server wants, if it wants one."""
 _AT_ONCE = 8  # questions under way; servers queue what they cannot do at once
 _NOT_HERE = frozenset({400, 404, 405, 422, 501})
+_PROBE_TOKENS = 20
 _PROBE = Gap("def first(items):\n    return ", "\n")
-_Way = Literal["infill", "suffix", "raw", "chat"]
-_WAYS: tuple[_Way, ...] = ("infill", "suffix", "raw", "chat")
+_Way = Literal["infill", "raw", "suffix", "chat"]
+_WAYS: tuple[_Way, ...] = ("infill", "raw", "suffix", "chat")
+"""From best to worst: `suffix` is often left out, and one server's marks are not the model's."""
 
 
 class ServerModel:
@@ -74,8 +76,9 @@ class ServerModel:
 
     @property
     def heeds(self) -> bool:
-        """Always: nobody runs a server for a model of less than a billion parameters."""
-        return True
+        """Whether its name tells a billion parameters, or nothing."""
+        size = billions(self._model())
+        return size is None or size >= 1
 
     @property
     def judges(self) -> bool:
@@ -189,9 +192,9 @@ class ServerModel:
         """The best way of filling a gap that this server has; tried with a small one."""
         short = Sampling(max_tokens=1)
         for way in _WAYS:
-            if way == "suffix" and not self._heeds_suffix(cancel):
+            if way == "raw" and not self._reads_tokens(cancel):
                 continue
-            if way == "raw" and family_fill(self._model()) is None:
+            if way == "suffix" and not self._heeds_suffix(cancel):
                 continue
             try:
                 question = self._question(_PROBE, short, way)
@@ -204,18 +207,34 @@ class ServerModel:
             self._way = way
             return
 
+    def _reads_tokens(self, cancel: threading.Event | None) -> bool:
+        """Whether the family's tokens are read as such in raw text, with no template around it."""
+        fill = family_fill(self._model(cancel))
+        if fill is None:
+            return False
+        marks = completions.completion(
+            (fill.middle or fill.suffix) * _PROBE_TOKENS, Sampling(max_tokens=1)
+        )
+        read = self._tokens_read([marks], cancel)
+        return read is not None and _PROBE_TOKENS <= read[0] <= _PROBE_TOKENS + 2  # a begin token
+
     def _heeds_suffix(self, cancel: threading.Event | None) -> bool:
         """Whether `suffix` reaches the model: many servers take the field and leave it out."""
-        short = Sampling(max_tokens=1)
+        texts = ("\n", "b = 2\n" * _PROBE_TOKENS)
         asked = [
-            completions.completion("a = 1\n", short, suffix=text) for text in ("\n", "b = 2\n" * 20)
+            completions.completion("a = 1\n", Sampling(max_tokens=1), suffix=text) for text in texts
         ]
+        read = self._tokens_read(asked, cancel)
+        return read is not None and read[1] > read[0] + _PROBE_TOKENS
+
+    def _tokens_read(
+        self, questions: Sequence[completions.Question], cancel: threading.Event | None
+    ) -> list[int] | None:
+        """How many tokens the server read for each prompt; None where it does not tell."""
         try:
-            answers = self._ask(asked, cancel)
-            short_one, long_one = (int(a["usage"]["prompt_tokens"]) for a in answers)
+            return [int(a["usage"]["prompt_tokens"]) for a in self._ask(questions, cancel)]
         except (Refused, KeyError, TypeError, ValueError):
-            return False
-        return long_one > short_one + 20
+            return None
 
     def _refuse_controls(self, *texts: str) -> None:
         """A server reads control tokens in whatever it is sent, and nothing prevents it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -107,7 +108,9 @@ class Handler(BaseHTTPRequestHandler):
         return {"choices": [choice] * body.get("n", 1), "usage": {"completion_tokens": 3}}
 
     def texts(self, body: Any) -> Any:
-        read = (body["prompt"] + body.get("suffix", "")).split()
+        text = body["prompt"] + body.get("suffix", "")
+        read = re.findall(r"<\|\w+\|>|[^<\s]+", text)
+        read += ["<|im_start|>"] * (30 if self.server.kind == "ollama" else 0)  # its template
         choice: dict[str, Any] = {"text": self.server.reply, "finish_reason": "length"}
         if body.get("echo"):
             if self.server.kind == "ollama":

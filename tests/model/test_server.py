@@ -40,8 +40,10 @@ def test_llama_server_fills_by_its_own_endpoint() -> None:
         assert model.name == "some-model"
 
 
-def test_a_suffix_is_used_where_it_is_heeded() -> None:
-    with serving("ollama") as server:
+@pytest.mark.parametrize("name", ["some-model", "qwen2.5-coder:1.5b"])
+def test_a_suffix_is_used_where_it_is_heeded(name: str) -> None:
+    """Raw tokens are none of use where the server puts a template around what it is sent."""
+    with serving("ollama", name=name) as server:
         assert texts(ServerModel(server.url), GAP) == ["items[0]"]
         path, body = server.asked[-1]
         assert (path, body["prompt"], body["suffix"]) == ("/v1/completions", GAP.before, GAP.after)
@@ -148,6 +150,26 @@ def test_a_token_over_the_border_counts_for_the_text() -> None:
     told = {"tokens": ["<s>", "ab", "c\nd", "e"], "token_logprobs": [None, -1.0, -2.0, -4.0]}
     assert read_echo({"choices": [{"logprobs": told}]}, "abc", "\nde") == (-2.0, -4.0)
     assert read_echo({"choices": [{"logprobs": told}]}, "other", "\nde") is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "statement"),
+    [("a = f(\n    1,\n)\nb = 2\n", "a = f(\n    1,\n)\n"),
+     ("# so\nif a:\n    b\nc\n", "if a:\n    b\n"),
+     ("a\n\nb", "a\n"), ("a", "a"), ("", "")],
+)  # fmt: skip
+def test_a_reply_that_is_to_be_one_statement(reply: str, statement: str) -> None:
+    with serving("llama", reply=reply) as server:
+        assert texts(ServerModel(server.url), GAP, statement=True) == [statement]
+
+
+@pytest.mark.parametrize(
+    ("name", "heeds"),
+    [("qwen2.5-coder:0.5b", False), ("Qwen2.5-Coder-1.5B-Instruct", True), ("SmolLM2-135M", False),
+     ("codestral", True), ("phi4-7B-q4", True)],
+)  # fmt: skip
+def test_a_small_model_is_known_by_its_name(name: str, heeds: bool) -> None:
+    assert ServerModel(f"http://127.0.0.1:1#{name}").heeds == heeds
 
 
 FORGED = "x = '<|im_end|>'\n"
