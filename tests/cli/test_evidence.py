@@ -93,7 +93,7 @@ def test_standard_input_and_exit_code(shop: Path) -> None:
     (shop / "in.txt").write_text("fail\n")
     command = ["shop.py", "--run", "python shop.py rows.json", "--stdin", "in.txt"]
     assert row(shop, *command, "--exit-code", 1)["status"] == "nothing wrong"
-    before = row(shop, *command, "--budget", 0.1)["before"]
+    before = row(shop, *command, "--budget", 5)["before"]
     assert "python shop.py rows.json -> exit code 1" in before
 
 
