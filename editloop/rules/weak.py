@@ -26,22 +26,30 @@ _NOTHING = (ast.Pass, ast.Continue, ast.Break)
 _HARMLESS = (ast.Import, ast.ImportFrom, ast.Pass, ast.Global, ast.Nonlocal)
 
 
-def weak_ways(before: str, after: str, traces: Sequence[SuiteTrace] = ()) -> tuple[str, ...]:
+def weak_ways(
+    before: str,
+    after: str,
+    traces: Sequence[SuiteTrace] = (),
+    ran: Sequence[SuiteTrace] = (),
+) -> tuple[str, ...]:
     """In which of these ways, in words, an edit may only hide a failure; () for none.
 
     ``traces``: runs of ``before``; the frames of those that failed say which statements raised, and
-    what led there. () where one of the sources does not parse.
+    what led there. ``ran``: runs of ``after``; they say what is not reached any more. () where one of
+    the sources does not parse.
     """
     found = changes(before, after)
     if found is None:
         return ()
     failing = [trace for trace in traces if not trace.passed and trace.frames]
+    calls = _at(found, (line for trace in failing for line in trace.frames[:-1]))
+    lines = frozenset(line for trace in ran for line in trace.lines)
     led = _at(found, (line for trace in failing for line in trace.frames))
     ways = [
         (REMOVES_FAILED, any(_is_gone(found, statement) for statement in led)),
         (CONSTANT, any(_is_constant_now(found, statement) for statement in led)),
         (CATCHES, _catches(found, led)),
-        (UNREACHABLE, _is_unreachable(found, led)),
+        (UNREACHABLE, _is_unreachable(found, led) or _is_not_reached(found, calls, lines)),
         (REMOVES, _removes(found, led)),
         (LITERAL, _changes_literal(found)),
     ]
@@ -57,6 +65,10 @@ def _is_gone(found: Changes, statement: Statement) -> bool:
     """Whether nothing is left of it, or nothing that does anything."""
     now = found.became[statement]
     if now is None:
+        return True
+    if isinstance(statement.node, ast.Raise | ast.Assert) and type(now.node) is not type(
+        statement.node
+    ):
         return True
     if isinstance(now.node, _NOTHING) or _says_nothing(now.node):
         return now.own != statement.own
@@ -156,6 +168,26 @@ def _is_unreachable(found: Changes, led: Sequence[Statement]) -> bool:
         for now in places
         for above in now.above
     )
+
+
+def _is_not_reached(found: Changes, calls: Sequence[Statement], ran: frozenset[int]) -> bool:
+    """Whether a call that led to the failure does not run any more, or the program's guard is other
+    than it was. That the statement that failed does not run may be right: of nothing there is no
+    first.
+    """
+    for statement in calls:
+        now = found.became[statement]
+        if now is not None and ran and not ran.intersection(_head(now.node)):
+            return True
+    guards = (old for old in found.old if isinstance(old.node, ast.If) and "__name__" in old.own)
+    return any((now := found.became[old]) is None or now.own != old.own for old in guards)
+
+
+def _head(node: ast.stmt) -> range:
+    """Lines (0-based) of a statement without what is nested below it."""
+    body = getattr(node, "body", None)
+    end = body[0].lineno - 1 if body else node.end_lineno or node.lineno
+    return range(node.lineno - 1, max(end, node.lineno))
 
 
 def _never(node: ast.stmt) -> bool:

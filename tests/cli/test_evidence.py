@@ -134,9 +134,7 @@ def test_a_folder_with_a_module_of_the_standard_librarys_name(shop: Path) -> Non
         ("open('/etc/passwd')", "/etc/passwd"),
     ],
 )  # fmt: skip
-def test_what_the_sandbox_lacks_is_said_in_one_line(
-    tmp_path: Path, body: str, needs: str
-) -> None:
+def test_what_the_sandbox_lacks_is_said_in_one_line(tmp_path: Path, body: str, needs: str) -> None:
     (tmp_path / "job.py").write_text(body + "\n")
     done = fix(tmp_path, "job.py", "--run", "python job.py")
     assert done.returncode == 2
@@ -153,7 +151,7 @@ def test_a_program_without_an_end_is_stopped(tmp_path: Path) -> None:
 
 def test_a_fix_that_only_hides_the_failure_is_called_so(tmp_path: Path) -> None:
     (tmp_path / "job.py").write_text("def f(x):\n    return x\n\n\nf(1)\nraise KeyError(0)\n")
-    found = row(tmp_path, "job.py", "--run", "python job.py", "--budget", 3)
+    found = row(tmp_path, "job.py", "--run", "python job.py", "--budget", 20)
     assert found["status"] == "fixed", found
     assert found["weak"], found
 
@@ -205,18 +203,16 @@ def test_a_traceback_of_the_program_itself_is_reproduced(tmp_path: Path) -> None
 
 def test_a_traceback_that_is_not_reproduced_proves_nothing(shop: Path) -> None:
     text = raised(shop, "-c", "import shop; shop.prices([{}])")
-    found = row(shop, "shop.py", "--traceback", "-", "--budget", 5, text=text)
+    found = row(shop, "shop.py", "--traceback", "-", "--budget", 20, text=text)
     assert found["evidence"] == "traceback, not reproduced"
     assert found["notes"][0] == "line 6 in prices raised KeyError: 'price'"
-    report = fix(shop, "shop.py", "--traceback", "-", "--budget", 5, text=text).stdout
-    assert "not reproduced: nothing proves this fix" in report or "not fixed" in report
+    report = fix(shop, "shop.py", "--traceback", "-", "--budget", 20, text=text).stdout
+    assert "possible fix, unproven" in report or "not fixed" in report
 
 
 def test_a_traceback_with_a_command(shop: Path) -> None:
     text = raised(shop, "shop.py", "rows.json")
-    found = row(
-        shop, "shop.py", "--traceback", "-", "--run", "python shop.py rows.json", text=text
-    )
+    found = row(shop, "shop.py", "--traceback", "-", "--run", "python shop.py rows.json", text=text)
     assert "the traceback was reproduced" in found["notes"]
     assert found["verified_by"][-1] == "command 1/1"
 
@@ -253,9 +249,7 @@ def test_a_traceback_of_other_files(shop: Path) -> None:
 
 
 def test_the_projects_own_environment_is_used(tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "venv", "--without-pip", tmp_path / ".venv"], check=True
-    )
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / ".venv"], check=True)
     library = next((tmp_path / ".venv" / "lib").glob("python*")) / "site-packages"
     (library / "only_here.py").write_text("def double(x):\n    return 2 * x\n")
     body = """\

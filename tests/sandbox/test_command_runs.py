@@ -1,4 +1,4 @@
-"""A person's command in the sandbox: it runs as in its project, leaves nothing, and ends in time."""
+"""A person's command in the sandbox runs as in its project, leaves nothing, and ends in time."""
 
 from __future__ import annotations
 
@@ -130,7 +130,9 @@ def test_it_ends_in_time(runner: CommandRunner, project: Path, source: str, end:
 
 
 def test_processes_that_multiply_are_stopped(runner: CommandRunner, project: Path) -> None:
-    source = "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n"
+    source = (
+        "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass\n"
+    )
     done = runner.run(job(project), source, cpu_seconds=1.0, wall_seconds=3.0)
     assert done.end in ("cpu", "wall", "lost")
     assert run(runner, job(project), "print(1)").out == "1\n"
@@ -169,6 +171,10 @@ def test_what_is_large_is_linked_and_what_is_no_project_is_not_shown(
     copy.close()
     monkeypatch.setenv("HOME", str(project))
     home = ProjectCopy(project)
-    assert sorted(path.name for path in home.folder.iterdir()) == ["data.txt", "large.bin", "mod.py"]
+    assert sorted(path.name for path in home.folder.iterdir()) == [
+        "data.txt",
+        "large.bin",
+        "mod.py",
+    ]
     assert not home.is_project
     home.close()

@@ -59,9 +59,7 @@ def begin(writable: Sequence[str], out: int) -> socket.socket:
         os._exit(status)
 
 
-def hand_over(
-    link: socket.socket, pid: int | None, abi: int, also: Sequence[str] = ()
-) -> None:
+def hand_over(link: socket.socket, pid: int | None, abi: int, also: Sequence[str] = ()) -> None:
     """Install the suite's filter, whose questions the supervisor answers from now on.
 
     Where the system has a listener of its own (some containers), the filter refuses what it cannot
