@@ -161,8 +161,9 @@ def _evidence(
         before = check.before
         assert before is not None
         if before.missing:
-            needs = f"needs {before.missing}, which the sandbox does not have"
-            raise CliError(f"{check.command.text}: {needs}: {before.got}")
+            own = before.missing.startswith(("arguments", "input"))
+            needs = before.missing + ("" if own else ", which the sandbox does not have")
+            raise CliError(f"{check.command.text}: needs {needs}: {before.got}")
         if place is not None:
             again = before.failure == place.error
             notes.append("the traceback was reproduced" if again else _other(before.failure))

@@ -18,6 +18,7 @@ REMOVES_FAILED = "removes the statement that failed"
 CONSTANT = "replaces what failed with a constant"
 CATCHES = "catches the exception that was raised"
 UNREACHABLE = "makes the failing code unreachable"
+SKIPS = "no longer runs the statement that failed"
 REMOVES = "removes a statement"
 LITERAL = "changes a literal that was given"
 
@@ -35,25 +36,31 @@ def weak_ways(
     """In which of these ways, in words, an edit may only hide a failure; () for none.
 
     ``traces``: runs of ``before``; the frames of those that failed say which statements raised, and
-    what led there. ``ran``: runs of ``after``; they say what is not reached any more. () where one of
-    the sources does not parse.
+    what led there. ``ran``: runs of ``after``; they say what is not reached any more. () where one
+    of the sources does not parse.
     """
     found = changes(before, after)
     if found is None:
         return ()
     failing = [trace for trace in traces if not trace.passed and trace.frames]
     calls = _at(found, (line for trace in failing for line in trace.frames[:-1]))
+    raised = _at(found, (trace.frames[-1] for trace in failing))
     lines = frozenset(line for trace in ran for line in trace.lines)
     led = _at(found, (line for trace in failing for line in trace.frames))
     ways = [
         (REMOVES_FAILED, any(_is_gone(found, statement) for statement in led)),
         (CONSTANT, any(_is_constant_now(found, statement) for statement in led)),
         (CATCHES, _catches(found, led)),
-        (UNREACHABLE, _is_unreachable(found, led) or _is_not_reached(found, calls, lines)),
+        (UNREACHABLE, _is_unreachable(found, led) or _has_other_guard(found)),
+        (UNREACHABLE, _is_not_reached(found, calls, lines)),
+        (SKIPS, _is_not_reached(found, raised, lines)),
         (REMOVES, _removes(found, led)),
         (LITERAL, _changes_literal(found)),
     ]
-    return tuple(words for words, holds in ways if holds)
+    said = dict.fromkeys(words for words, holds in ways if holds)
+    if len(said) > 1:  # it follows from the others
+        said.pop(SKIPS, None)
+    return tuple(said)
 
 
 def _at(found: Changes, lines: Iterator[int]) -> list[Statement]:
@@ -170,15 +177,14 @@ def _is_unreachable(found: Changes, led: Sequence[Statement]) -> bool:
     )
 
 
-def _is_not_reached(found: Changes, calls: Sequence[Statement], ran: frozenset[int]) -> bool:
-    """Whether a call that led to the failure does not run any more, or the program's guard is other
-    than it was. That the statement that failed does not run may be right: of nothing there is no
-    first.
-    """
-    for statement in calls:
-        now = found.became[statement]
-        if now is not None and ran and not ran.intersection(_head(now.node)):
-            return True
+def _is_not_reached(found: Changes, some: Sequence[Statement], ran: frozenset[int]) -> bool:
+    """Whether one of the statements is still there, and does not run any more."""
+    places = (now for statement in some if (now := found.became[statement]) is not None)
+    return bool(ran) and any(not ran.intersection(_head(now.node)) for now in places)
+
+
+def _has_other_guard(found: Changes) -> bool:
+    """Whether ``if __name__ == ...`` is other than it was."""
     guards = (old for old in found.old if isinstance(old.node, ast.If) and "__name__" in old.own)
     return any((now := found.became[old]) is None or now.own != old.own for old in guards)
 

@@ -181,7 +181,9 @@ def test_a_call_that_does_not_run_any_more_is_no_repair() -> None:
     assert weak_ways(TOTAL, after, failed(8, 4), ran) == (weak.UNREACHABLE,)
     guarded = edited("    result = 0\n", "    if not rows:\n        return 0\n    result = 0\n")
     whole = (SuiteTrace("run", True, frozenset([0, 1, 2, 9])),)
-    assert weak_ways(TOTAL, guarded, failed(8, 4), whole) == ()
+    assert weak_ways(TOTAL, guarded, failed(8, 4), whole) == (weak.SKIPS,)
+    again = (SuiteTrace("run", True, frozenset([0, 1, 2, 3, 4, 5, 9])),)
+    assert weak_ways(TOTAL, guarded, failed(8, 4), again) == ()
 
 
 def test_without_a_trace_what_is_seen_in_the_text_is_still_said() -> None:
