@@ -15,8 +15,8 @@ from pathlib import Path
 from editloop.budget import Budget, Stop, cores
 from editloop.checks.static import StaticChecker
 from editloop.cli import CliError
-from editloop.cli.evidence import Wanted, gathered
 from editloop.engine.policy import load_policy
+from editloop.evidence import Wanted, gathered
 from editloop.fix import Request, Tools, fix
 from editloop.models import find_model
 from editloop.outcome import Outcome

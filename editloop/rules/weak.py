@@ -159,22 +159,20 @@ def _has_new_handler(found: Changes) -> bool:
 
 
 def _is_unreachable(found: Changes, led: Sequence[Statement]) -> bool:
-    """Whether a new jump stands before it, or a condition that never holds around it."""
-    new = {id(statement) for statement in found.new}
-    places = [now for statement in led if (now := found.became[statement]) is not None]
-    if not led:
-        places = [now for now in found.became.values() if now is not None]
-    blocks = {(s.block, s.index) for now in places for s in (*now.above, now)}
-    for jump in (statement for statement in found.now if statement.jumps):
-        was_jump = any(now is jump and old.jumps for old, now in found.became.items())
-        behind = any(block == jump.block and index > jump.index for block, index in blocks)
-        if behind and not was_jump:
-            return True
+    """Whether one of the statements, or of all where none is known, cannot run any more."""
+    pairs = ((old, found.became[old]) for old in led or found.old)
     return any(
-        _never(above.node) and (id(above) in new or not _never_was(found, above))
-        for now in places
-        for above in now.above
+        now is not None and _is_dead(now, found.now) and not _is_dead(old, found.old)
+        for old, now in pairs
     )
+
+
+def _is_dead(statement: Statement, among: Sequence[Statement]) -> bool:
+    """Whether it stands behind a jump, or below a condition that never holds."""
+    chain = (*statement.above, statement)
+    places = {one.block: one.index for one in chain}
+    behind = any(s.jumps and places.get(s.block, -1) > s.index for s in among)
+    return behind or any(_never(above.node) for above in statement.above)
 
 
 def _is_not_reached(found: Changes, some: Sequence[Statement], ran: frozenset[int]) -> bool:
@@ -199,10 +197,6 @@ def _head(node: ast.stmt) -> range:
 def _never(node: ast.stmt) -> bool:
     test = getattr(node, "test", None)
     return isinstance(test, ast.Constant) and not test.value
-
-
-def _never_was(found: Changes, now: Statement) -> bool:
-    return any(other is now and _never(old.node) for old, other in found.became.items())
 
 
 def _removes(found: Changes, led: Sequence[Statement]) -> bool:

@@ -134,6 +134,12 @@ PAIRS = [
         (weak.UNREACHABLE, weak.LITERAL),
     ),
     ("a = [1]\nprint(a[len(a)])\n", "a = [1]\nprint(a[-1])\n", 2, ()),
+    (
+        "def f():\n    return 1\nf()\nraise KeyError(0)\n",
+        "def f():\n    return 1\n    raise KeyError(0)\nf()\n",
+        4,
+        (weak.UNREACHABLE,),
+    ),
     ("f()\nraise KeyError(0)\n", "f()\nKeyError(0)\n", 2, (weak.REMOVES_FAILED,)),
     ("assert f(1) == 2\n", "f(1) == 2\n", 1, (weak.REMOVES_FAILED,)),
     (
