@@ -3,8 +3,8 @@
     python benchmarks/pytest_speed.py [--seconds 5] [MODULE:TEST_FILE ...]
 
 Both ways take turns in one run, so that a busy machine slows both. The small suites and the larger
-one are made here; further ones can be named. What a process costs to start and to have the imports at hand,
-about two fresh runs, is not counted.
+one are made here; further ones can be named. What a process costs to start and to have the imports
+at hand, about two fresh runs, is not counted.
 """
 
 from __future__ import annotations

@@ -117,6 +117,13 @@ def _refuse_too_long(request: Request) -> None:
         )
 
 
+def _certain(verdict: Verdict) -> Verdict:
+    """A verdict without what may have failed for being cut off."""
+    static = ("syntax", "static")
+    kept = tuple(check for check in verdict.checks if check.passed or check.name in static)
+    return Verdict(kept, complete=False)
+
+
 def _given_up(request: Request, cancel: threading.Event | None) -> Repair:
     """Where not even the checks came to an end."""
     asked = cancel is not None and cancel.is_set()
@@ -158,7 +165,7 @@ def _fix(
         if before.passed:
             return Repair("nothing wrong", before, None)
         if stop.is_set():
-            return replace(_given_up(request, cancel), before=before)
+            return replace(_given_up(request, cancel), before=_certain(before))
         return repair(
             EditState.open(document, _without_docstrings(document, view, line)),
             loaded(),

@@ -121,7 +121,7 @@ class _Search:
                     self._try(entry)
                     self.frontier.push(self._next_edge(entry.node, entry.rest, entry.rank + 1))
             except Cancelled:
-                return self._stop() or "cancelled"
+                return self._stop() or ("fixed" if self.solutions else "out of time")
 
     def _try(self, edge: Edge) -> None:
         """Verify the state after an edge, unless it is impossible or was seen."""

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, reduce
 
+from editloop.budget import raise_if_set
 from editloop.checks.syntax import check_syntax, is_unreadable
 from editloop.commands import Command, CommandError, Step
 from editloop.moves import moves_in, renames, resorts_in
@@ -21,7 +22,7 @@ from editloop.moves.lexer import shape
 from editloop.moves.missing import definitions
 from editloop.moves.scope import bound_names
 from editloop.moves.tables import COMMON_METHODS
-from editloop.policy import Cancelled, Policy
+from editloop.policy import Policy
 from editloop.state import EditState, apply
 from editloop.transcript import Finding, Transcript
 
@@ -66,7 +67,7 @@ def promising(
     that nothing binds. None where the findings say neither. Raises Cancelled."""
     if any(is_syntax_finding(finding) for finding in findings):
         return helpful(state, options, cancel)
-    return settling(state, findings, options)
+    return settling(state, findings, options, cancel)
 
 
 def helpful(
@@ -84,8 +85,7 @@ def helpful(
         return []
     found: list[Step] = []
     for step, _ in zip(options, range(MAX_CHARS // size), strict=False):
-        if cancel is not None and cancel.is_set():
-            raise Cancelled
+        raise_if_set(cancel)
         try:
             after = reduce(apply, step, state)
         except CommandError:
@@ -95,11 +95,16 @@ def helpful(
     return found
 
 
-def settling(state: EditState, findings: Sequence[Finding], options: Iterable[Step]) -> list[Step]:
+def settling(
+    state: EditState,
+    findings: Sequence[Finding],
+    options: Iterable[Step],
+    cancel: threading.Event | None = None,
+) -> list[Step]:
     """The steps after which what nothing here binds is used less often, or is bound.
 
     Empty where no finding calls a name unknown, or the window binds it, or it may well be an
-    attribute of something: then what is wrong may be elsewhere.
+    attribute of something: then what is wrong may be elsewhere. Raises Cancelled.
     """
     told = [finding for finding in findings if "'NoneType' object" not in finding.text]
     names = undefined_names(told) - COMMON_METHODS
@@ -119,6 +124,7 @@ def settling(state: EditState, findings: Sequence[Finding], options: Iterable[St
     before = sum(map(lacks, state.window))
     found = []
     for step in options:
+        raise_if_set(cancel)
         try:
             after = reduce(apply, step, state)
         except CommandError:

@@ -19,6 +19,7 @@ from editloop.checks.warmruns import Suite, WarmRuns
 from editloop.sandbox import Level
 from editloop.sandbox.errors import SandboxError
 from editloop.sandbox.interpreters import interpreters
+from editloop.sandbox.paths import holds_home
 from editloop.sandbox.warmsuite import available
 from editloop.transcript import Finding
 from editloop.verdict import CheckResult
@@ -34,13 +35,12 @@ _CANCELLED = PytestReport("cancelled", (), (), "cancelled")
 def project_root(path: Path) -> Path:
     """The nearest folder above a file that looks like a project's, else the file's own.
 
-    Never a home folder or one around it, whatever lies there: all of it would be shown to the
-    tests.
+    Never the home folder or one above it, even where it is under version control, unless the file
+    lies right there.
     """
-    home = Path.home().resolve()
     folders = list(path.resolve().parents)[:_LEVELS]
     for folder in folders:
-        if home.is_relative_to(folder):
+        if holds_home(folder):
             break
         if any((folder / mark).exists() for mark in _ROOT_MARKS):
             return folder
@@ -76,8 +76,8 @@ def suite_check(path: Path, suites: Sequence[Path], level: Level) -> tuple[Suite
     if level not in (Level.A, Level.B):
         return None, f"tests were found, but pytest is not run at sandbox level {level.name}"
     root = project_root(path)
-    if Path.home().resolve().is_relative_to(root):
-        return None, f"tests were found, but {root} is shown to none: move them into a folder"
+    if holds_home(root):
+        return None, "tests beside a file in the home folder are not run: they would see all of it"
     python = find_python(root)
     if python is None:
         return None, "tests were found, but no interpreter with pytest: pip install pytest"

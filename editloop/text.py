@@ -14,9 +14,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
+_TELLING = 1000
+"""Lines by which a text's terminator is told; asked for every candidate."""
 _PYTHON_NAMES = {"utf-8": "utf-8", "utf-8-sig": "utf-8"}
 
 
@@ -99,6 +102,6 @@ def join(lines: Iterable[Line]) -> str:
 
 
 def common_newline(lines: Iterable[Line]) -> str:
-    """The terminator that most lines have, ``\\n`` where there is none."""
-    counts = Counter(line.end for line in lines if line.end)
+    """The terminator that most of the first lines have, ``\\n`` where there is none."""
+    counts = Counter(line.end for line in islice(lines, _TELLING) if line.end)
     return counts.most_common(1)[0][0] if counts else "\n"

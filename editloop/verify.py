@@ -21,7 +21,9 @@ from typing import Literal, Protocol
 from editloop.budget import raise_if_set
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.plans import TestPlan
+from editloop.checks.plantraces import trace_plan
 from editloop.checks.static import StaticChecker
+from editloop.checks.suitetrace import SuiteTrace
 from editloop.checks.syntax import check_syntax
 from editloop.checks.testoutcome import TestOutcome, short
 from editloop.checks.testruns import run_plan
@@ -109,6 +111,10 @@ class TestCheck:
             self.patience.waited += 1
         good = sum(outcome.status == "pass" for outcome in outcomes)
         return CheckResult(self.name, good, len(outcomes), outcome_findings(outcomes))
+
+    def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]:
+        """Each test's way through the module, by one run more. Raises SandboxError."""
+        return trace_plan(self.pool, source, self.plan, prelude=self.prelude, cancel=cancel)
 
     def _run(
         self, source: str, cancel: threading.Event | None, *, warm: bool
@@ -246,7 +252,7 @@ def outcome_findings(outcomes: Sequence[TestOutcome]) -> tuple[Finding, ...]:
         text = f"{outcome.call} -> {got}" if outcome.call else f"{outcome.name}: {got}"
         if outcome.status == "fail" and not (outcome.call and outcome.expected):
             # Of an expression that is more than one call, the call alone says little.
-            text = f"{short(outcome.name)} is not true: {text}" if outcome.call else outcome.name
+            text = f"{short(outcome.name)} is not true" + (f": {text}" if outcome.call else "")
         elif outcome.expected:
             text += f", expected {outcome.expected}"
         findings.append(Finding(text, None if outcome.line is None else outcome.line - 1))

@@ -70,13 +70,12 @@ def reason(repair: Repair, lines: int, asked: Asked) -> str:
     )
     if result.reason == "out of time":
         why += f" after {asked.seconds:g} s"
-    where = _places(repair.view, lines)
     if not result.candidates:
-        tried = "no candidate was tried"
-    else:
-        rate = result.candidates / max(result.seconds, 0.001)
-        shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
-        tried = f"{_count(result.candidates, 'candidate')}, {shown} a second"
+        return f"{why}, before any edit was tried"
+    where = _places(repair.view, lines)
+    rate = result.candidates / max(result.seconds, 0.001)
+    shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+    tried = f"{_count(result.candidates, 'candidate')}, {shown} a second"
     return "; ".join(part for part in (why, where, tried) if part)
 
 
@@ -89,7 +88,11 @@ def next_step(repair: Repair, lines: int, asked: Asked) -> str:
         return "" if _is_called(result.solutions[0].verdict) else _to_run(asked)
     if result.reason == "cancelled":
         return ""
-    if repair.view and len(repair.view) < lines and not asked.place:
+    more = f"{'editloop.budget' if asked.editor else '--budget'} {2 * asked.seconds:g}"
+    if not result.candidates:
+        return f"give it more seconds: {more}"
+    told = any(finding.line is not None for finding in repair.before.findings)
+    if len(repair.view) < lines and not (asked.place or told):
         if asked.editor:
             return "put the cursor into the function that is wrong and fix that one"
         return "name the function that is wrong: --function NAME"
@@ -97,9 +100,7 @@ def next_step(repair: Repair, lines: int, asked: Asked) -> str:
     if slow and any(check.name == "pytest" for check in repair.before.checks) and not asked.editor:
         return "say in one line what should hold, which is checked faster: --tests 'f(2) == 3'"
     if result.reason == "out of time":
-        more = f"{2 * asked.seconds:g}"
-        option = "editloop.budget" if asked.editor else "--budget"
-        return f"give it more seconds: {option} {more}"
+        return f"give it more seconds: {more}"
     if asked.editor:
         return "choose another model"
     return "another model may write what is missing: --model FILE (see `editloop models list`)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
@@ -85,7 +86,7 @@ async def train(ls: EditloopServer, argument: Argument, token: Token) -> dict[st
     except TrainingError as error:
         ls.show(f"editloop: {error}", types.MessageType.Error)
         raise JsonRpcInvalidParams(str(error)) from error
-    return await run_training(ls, argv, token)
+    return await run_training(ls, argv, token, Path(argument["folder"]))
 
 
 async def debug_information(ls: EditloopServer, argument: Argument, _: Token) -> dict[str, str]:

@@ -209,7 +209,7 @@ def _result(
         notes=(*row["notes"], *([missing] if missing else [])),
         alternatives=max(len(found) - 1, 0),
         verified=str(row["verified"]),
-        next=str(row["next"]),
+        next="" if missing and status != "not found" else str(row["next"]),
     )
     fixes = tuple(_fix(one, report) for one in found)
     return FixResult(target, text, report, fixes)

@@ -56,10 +56,10 @@ class Report:
         """One line for a person."""
         if self.status == "fixed":
             return f"{self.name}: fixed: {self.verified} ({self.seconds:.1f} s)"
+        hint = f"; {self.next}" if self.next else ""
         if self.status == "nothing wrong":
-            return f"{self.name}: nothing wrong found: {self.reason}"
+            return f"{self.name}: nothing wrong found: {self.reason}{hint}"
         if self.status == "not found":
-            hint = f"; {self.next}" if self.next else ""
             return f"{self.name}: not fixed: {self.reason}{hint}"
         if self.status == "stale":
             return f"{self.name}: the fix was not applied: {self.reason}"

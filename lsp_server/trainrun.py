@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -19,9 +20,16 @@ KEY = "editloop:training"
 
 
 async def run_training(
-    server: EditloopServer, argv: Sequence[str], token: types.ProgressToken | None
+    server: EditloopServer, argv: Sequence[str], token: types.ProgressToken | None, folder: Path
 ) -> dict[str, Any]:
-    """The command's result: ``{"exit", "summary", "reason"}``; exit is -1 where it was stopped."""
+    """The command's result: ``{"exit", "summary", "reason"}``; exit is -1 where it was stopped.
+
+    It runs what it learns from, so it needs the same consent as a fix that runs tests.
+    """
+    uri = folder.resolve().as_uri()
+    level, why = await server.trust.level(uri, await server.configuration.of(uri))
+    if level is None:
+        return _told(server, Ended(-1, {}, why))
 
     async def work(job: Job) -> Ended:
         progress = WorkDone(server, token)
@@ -42,6 +50,10 @@ async def run_training(
         ended = await server.jobs.run(KEY, (KEY, *argv), work)
     except JobCancelled as cancelled:
         ended = Ended(-1, {}, f"{cancelled}; the same command resumes it")
+    return _told(server, ended)
+
+
+def _told(server: EditloopServer, ended: Ended) -> dict[str, Any]:
     kind = types.MessageType.Info if ended.summary else types.MessageType.Warning
     server.show(_line(ended), kind)
     return {"exit": ended.exit, "summary": ended.summary, "reason": ended.error}

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable
 from typing import IO, Any
 
+from editloop.sandbox import scratch
 from lsp_server.wire import ChangeJob, CheckJob, FixJob, SuspectsJob, TestsJob
 from lsp_server.workbench import Workbench
 
@@ -106,9 +108,11 @@ def main() -> None:
     """Stdout is for messages alone: what else is printed goes to stderr."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         Worker(out).serve(sys.stdin.buffer)
     finally:
+        scratch.clear()
         os._exit(0)  # jobs still run in threads, and nobody wants their answers
 
 

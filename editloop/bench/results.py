@@ -66,8 +66,12 @@ def result_of(row: Any) -> TaskResult:
 
 def read_results(path: Path) -> dict[str, TaskResult]:
     """The results of a file by id. Raises BenchError on a line that is none, OSError."""
+    return _results(path, path.read_bytes())
+
+
+def _results(path: Path, data: bytes) -> dict[str, TaskResult]:
     results: dict[str, TaskResult] = {}
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+    for number, line in enumerate(data.split(b"\n"), 1):
         if not line.strip():
             continue
         try:
@@ -138,6 +142,18 @@ def write_json(path: Path, value: Any) -> None:
     os.replace(part, path)
 
 
+def refuse_other_summary(path: Path) -> None:
+    """Raises BenchError for a file that is there and no summary of a run."""
+    if not path.exists():
+        return
+    try:
+        there = json.loads(path.read_bytes()) if path.is_file() else None
+    except ValueError:
+        there = None
+    if not (isinstance(there, dict) and {"tasks", "solved"} <= there.keys()):
+        raise BenchError(f"{path} is no summary of a benchmark: choose another --summary")
+
+
 def _refuse_other(path: Path) -> None:
     """Raises BenchError for what is no result file: nothing of it may be cut off or appended to.
 
@@ -148,20 +164,10 @@ def _refuse_other(path: Path) -> None:
         return
     if not path.is_file():
         raise BenchError(f"{path} is no regular file: choose another --out")
-    data = path.read_bytes()
-    head, _, tail = data.rpartition(b"\n")
-    begun = _BEGIN[: len(tail)] == tail[: len(_BEGIN)]
-    if not begun or (head and not _holds_results(head)):
+    head, _, tail = path.read_bytes().rpartition(b"\n")
+    _results(path, head)
+    if not tail.startswith(_BEGIN) and not _BEGIN.startswith(tail):
         raise BenchError(f"{path} is no result file: choose another --out")
-
-
-def _holds_results(data: bytes) -> bool:
-    try:
-        for line in filter(bytes.strip, data.split(b"\n")):
-            result_of(json.loads(line))
-    except (ValueError, TypeError):
-        return False
-    return True
 
 
 def _repair_last_line(path: Path) -> None:

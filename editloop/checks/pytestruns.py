@@ -163,6 +163,8 @@ def _problem(expected: tuple[str, ...], told: Told, run: SuiteRun) -> str:
         return _broken(told)
     if told.stopped:
         return "what failed before fails"
+    if told.code == 5:
+        return "no tests were collected"
     if told.code != 0 or run.status != 0:
         return f"pytest ended with exit code {told.code if told.code is not None else run.status}"
     if missing:

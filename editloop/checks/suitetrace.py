@@ -65,7 +65,7 @@ class Told:
         if "broken" in line:
             self.broken.append(str(line["broken"]))
         if "ran" in line:
-            self._lines[str(line["ran"])] = frozenset(_numbers(line.get("lines")))
+            self._lines[str(line["ran"])] = frozenset(numbers(line.get("lines")))
         if "raised" in line:
             self._raised.setdefault(str(line["raised"]), line)
             if line.get("own") is True:
@@ -95,7 +95,7 @@ class Told:
             name,
             passed,
             self._lines.get(name, frozenset()),
-            tuple(_numbers(raised.get("frames"))),
+            tuple(numbers(raised.get("frames"))),
             "" if passed else self.error(name) or "failed",
             tuple(_pairs(pairs)),
         )
@@ -109,7 +109,8 @@ def heard(lines: Iterable[Any]) -> Told:
     return told
 
 
-def _numbers(value: Any) -> Iterable[int]:
+def numbers(value: Any) -> Iterable[int]:
+    """The line numbers in what was told, nothing where it is no list of them."""
     for number in value if isinstance(value, list) else ():
         if type(number) is int and 0 <= number < _LAST_LINE:
             yield number

@@ -5,6 +5,7 @@ Importing it loads typer alone; a subcommand's module is imported when the subco
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -104,6 +105,9 @@ def _root(
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; what nobody expected propagates."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may hold anything
     command = typer.main.get_command(app)
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -119,7 +123,9 @@ def run(argv: Sequence[str] | None = None) -> int:
             raise
         message, code = told
         if message:
-            print(f"editloop: {message}", file=sys.stderr)
+            from editloop.cli.terminal import visible
+
+            print(f"editloop: {visible(message)}", file=sys.stderr)
         return code
     return code if isinstance(code, int) else 0
 

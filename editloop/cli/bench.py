@@ -56,11 +56,15 @@ def bench(
     usage or input, 130: interrupted; the same command then goes on.
     """
     from editloop.bench import BenchSettings, ResultFile
+    from editloop.bench.results import refuse_other_summary
     from editloop.tasks import read_tasks
 
     chosen = list(read_tasks(tasks))[:limit]
     if not chosen:
         raise CliError(f"{tasks} holds no task")
+    told = summary or (_beside(out) if out else None)
+    if told is not None:
+        refuse_other_summary(told)
     path = _model_path(model) if policy in (PolicyChoice.model, PolicyChoice.greedy) else None
     settings = BenchSettings(
         policy=policy.value,
@@ -76,7 +80,7 @@ def bench(
         stop = stack.enter_context(_interruptible())
         run = _Run(chosen, settings, jobs, file, console)
         run.work(stop)
-    _report(run, described, summary or (_beside(out) if out else None))
+    _report(run, described, told)
     if stop.is_set():
         left = len(chosen) - len(run.results)
         hint = "; the same command goes on from here" if out else ""

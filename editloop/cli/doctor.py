@@ -142,7 +142,9 @@ def probe_sandbox() -> Iterator[Finding]:
     if level.name == "A":
         yield Finding(OK, "sandbox", text)
     elif level.name == "B":
-        yield Finding(OK, "sandbox", f"{text}; for level A install bubblewrap and allow namespaces")
+        told = "a candidate can find out which files exist, not what is in them"
+        advice = "for level A install bubblewrap and allow namespaces"
+        yield Finding(OK, "sandbox", f"{text}; {told}; {advice}")
     else:
         advice = "without level A, B or C no tests are run; on Linux install bubblewrap"
         yield Finding(MISSING, "sandbox", f"{text}; {advice}")

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.syntax import Syntax
 
 from editloop.cli import CliError
+from editloop.cli.terminal import Terminal, echo
 
 NOT_FIXED = 1
 
@@ -91,9 +92,9 @@ def fix(
         outcome = run_fix(options, cancel=cancel, on_progress=on_progress)
     seconds = time.monotonic() - started
     if as_json:
-        typer.echo(json.dumps(outcome.row(seconds), ensure_ascii=False))
+        echo(json.dumps(outcome.row(seconds), ensure_ascii=False))
     elif diff:
-        typer.echo(outcome.diff, nl=False)
+        echo(outcome.diff, end="")
     else:
         _report(outcome, seconds)
     if write and outcome.best is not None:
@@ -170,14 +171,24 @@ def _keep_owner(path: Path, before: os.stat_result, name: str) -> None:
 
 @contextlib.contextmanager
 def _interruptible(cancel: threading.Event) -> Iterator[None]:
-    """Ctrl-C ends the search and not the program, so that workers are cleaned up."""
+    """Ctrl-C ends the search and not the program, so that workers are cleaned up; SIGTERM the
+    program after that."""
     import signal
 
-    before = signal.signal(signal.SIGINT, lambda *_: cancel.set())
+    told: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        told.append(number)
+        cancel.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if signal.SIGTERM in told:
+        raise SystemExit(128 + signal.SIGTERM)
 
 
 @contextlib.contextmanager
@@ -198,15 +209,14 @@ def _progress(budget: float, quiet: bool) -> Iterator[Any]:
 
 def _report(outcome: Any, seconds: float) -> None:
     """What a person wants to know, the diff first."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(highlight=False, soft_wrap=True)
     for note in outcome.notes:
         console.print(f"note: {note}", markup=False)
     best = outcome.best
     if best is not None and console.is_terminal:
         console.print(Syntax(outcome.diff, "diff", background_color="default"))
     elif best is not None:
-        typer.echo(outcome.diff, nl=False)
-        typer.echo()
+        echo(outcome.diff)
     console.print(outcome.line, markup=False)
     rows = [("next", outcome.next)] if outcome.next else []
     if outcome.repair.status != "nothing wrong":

@@ -18,7 +18,19 @@ from editloop.sandbox import process
 from editloop.sandbox.inner import wire
 
 _MODULES = frozenset(
-    ["wire", "encode", "decode", "load", "show", "calls", "player", "remote", "judge", "child"]
+    [
+        "wire",
+        "encode",
+        "decode",
+        "load",
+        "show",
+        "tracing",
+        "calls",
+        "player",
+        "remote",
+        "judge",
+        "child",
+    ]
 )
 _BOOTSTRAP = (
     """

@@ -55,7 +55,8 @@ def interpreter(program: str | Path) -> Interpreter | None:
     else:
         return None
     folders = _packages(environment, libraries[0].name) if config else []
-    if not config or config.get("include-system-site-packages", "").lower() == "true":
+    # Where it does not say so, Python takes it for true.
+    if not config or config.get("include-system-site-packages", "true").lower() == "true":
         folders += _packages(base, libraries[0].name)
     folders += [other for folder in folders for other in _linked(folder)]
     readable = [*hops, real, *map(str, _library_places(base, libraries)), *map(str, folders)]

@@ -55,20 +55,24 @@ def _inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
+def holds_home(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder is the user's home, or one above it: to show it would show all."""
+    home = os.path.expanduser("~")
+    # Who has no home keeps the mark itself, which would stand for a folder here.
+    return os.path.isabs(home) and _inside(os.path.realpath(home), os.path.realpath(folder))
+
+
 def readable(site: Iterable[str] = ()) -> list[str]:
     """Folders and files to show read-only.
 
     Raises ValueError for a site folder that would show a whole home or root.
     """
-    home = os.path.expanduser("~")
     asked = [os.path.abspath(path) for path in site]
     for path in asked:
-        if _inside(home, os.path.realpath(path)):
+        if holds_home(path):
             raise ValueError(f"{path} would show the whole home folder to the sandbox")
     # A link such as /lib -> usr/lib is shown under both names, since library paths are
     # recorded either way.
     wanted = [*_SYSTEM, interpreter(), *_library_folders(), *asked]
-    libraries = [
-        path for path in wanted if not _inside(home, os.path.realpath(path)) or path in asked
-    ]
+    libraries = [path for path in wanted if not holds_home(path) or path in asked]
     return _outermost([*libraries, *(os.path.realpath(path) for path in libraries)])

@@ -32,6 +32,7 @@ _MODULES = (
     "load",
     "show",
     "confine",
+    "tracing",
     "calls",
     "player",
     "remote",

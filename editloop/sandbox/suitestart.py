@@ -24,7 +24,7 @@ from editloop.sandbox.level import Level
 from editloop.sandbox.process import LAUNCHER, LOAD, environment
 from editloop.sandbox.scratch import scratch_folder
 
-_OUTER = ("landlock", "seccomp", "confine", "supervise", "suite")
+_OUTER = ("landlock", "seccomp", "confine", "metadata", "supervise", "suite")
 _INNER = ("landlock", "recorder", "warm", "pytests")
 _BOOTSTRAP = (
     """
@@ -164,7 +164,12 @@ class Place:
 
 @contextlib.contextmanager
 def placed(root: Path, changed: dict[Path, str], level: Level) -> Iterator[Place]:
-    """Where a suite runs, and the candidate's text on disk."""
+    """Where a suite runs, and the candidate's text on disk.
+
+    Raises SandboxUnavailable for a root that holds the home folder.
+    """
+    if paths.holds_home(root):
+        raise SandboxUnavailable(f"{root} holds the whole home folder, which no suite may see")
     with scratch_folder() as folder:
         if level is Level.A:
             files = []

@@ -117,8 +117,10 @@ class WarmSuite:
 
         The tests `first` run ahead, and the others only where one of these passes. `scout`: also
         what `settle` needs. Afterwards it may be closed: after a cancel, or where a fork took the
-        process with it.
+        process with it. Raises SandboxError where it is closed.
         """
+        if not self.alive:
+            raise SandboxError("the process for pytest has ended")
         # In place: at level A it is this file that is mounted.
         self._file.write_bytes(source.encode())
         # No bytecode of another text may pass for this one's.
@@ -137,6 +139,8 @@ class WarmSuite:
             return SuiteRun((), end, 1, "")
         if answer.get("left"):
             self._clear()
+        if answer.get("dirty"):  # its folder is the next one's
+            self.close()
         lines = tuple(read_lines(str(answer.get("out", "")).encode()))
         end = answer["end"] if answer.get("end") in ("exit", "wall", "flood") else "exit"
         status, cpu = answer.get("status"), answer.get("cpu")

@@ -21,7 +21,7 @@ from editloop.bench import (
     WorkerPool,
     summarize,
 )
-from editloop.bench.results import read_results
+from editloop.bench.results import read_results, refuse_other_summary
 from editloop.bench.summary import median_p90
 from editloop.policy import Policy, ScriptedPolicy
 from editloop.tasks import Task, parse_task
@@ -201,3 +201,23 @@ def test_compare(tmp_path: Path) -> None:
     assert found["solved by the first alone, by this one alone, p"] == ["", "1, 0, 1"]
     assert found["median candidates, 2 tasks that all solve"] == ["3.5", "15"]
     assert found["median of candidates / the second's"] == ["0.300", ""]
+
+
+@pytest.mark.parametrize("text", ["notes", "a\nb", '{"name": 1}', '{"id": "a"}\nnotes of mine'])
+def test_what_is_no_result_file_is_left_as_it_is(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text(text)
+    with pytest.raises(BenchError):
+        ResultFile(path, {})
+    assert path.read_text() == text
+    assert os.listdir(tmp_path) == ["notes.txt"]
+
+
+def test_a_summary_replaces_nothing_but_a_summary(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("notes")
+    with pytest.raises(BenchError, match="no summary"):
+        refuse_other_summary(path)
+    path.write_text('{"tasks": 3, "solved": 1}')
+    refuse_other_summary(path)
+    refuse_other_summary(tmp_path / "new.json")

@@ -25,6 +25,20 @@ async def test_what_is_ipythons_own_is_no_python() -> None:
     assert as_python("%%bash\nls\n") is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = (a\n     % b)\n",
+        "x = a \\\n    % b\n",
+        "x = '''\n%d\n!important\nwhat?\n'''\n",
+        'x = f(\n    """a\n%s""",\n    [\n%b\n])\n',
+    ],
+)
+async def test_a_statement_goes_on_where_no_magic_can_begin(text: str) -> None:
+    assert as_python(text) == text
+    assert as_python(f"{text}%time x\n!it's (\n") == f"{text}pass\npass\n"
+
+
 async def test_cells_of_a_notebook(editor: Editor, script: Script) -> None:
     cells = [
         cell("a", "import os\n"),

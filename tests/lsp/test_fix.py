@@ -35,12 +35,12 @@ async def test_quick_fix_is_lazy_then_verified_and_preferred(
     assert change["edits"] == [
         {"range": span(5, 13, 14), "newText": "+", "annotationId": "editloop"}
     ]
-    label = "editloop: syntax, static, doctests 1/1 passed"
+    label = "editloop: 1 example passes"
     assert resolved["edit"]["changeAnnotations"]["editloop"]["label"] == label
     [again, *_] = await editor.menu(uri, span(5, 8), [broken])
     assert again["isPreferred"]
     assert again["edit"] == resolved["edit"]
-    assert again["title"] == "Fix: add(2, 3) -> -1 (editloop): syntax, static, doctests 1/1 passed"
+    assert again["title"] == "Fix: add(2, 3) -> -1 (editloop): 1 example passes"
     editor.apply(again["edit"])
     assert editor.texts[uri] == ADD.replace("a - b", "a + b")
 
@@ -95,7 +95,7 @@ async def test_every_kind_of_target(
     assert done["status"] == "fixed"
     assert done["applied"]
     assert editor.texts[uri] == ADD.replace("a - b", "a + b")
-    assert editor.undo[-1] == "editloop: syntax, static, doctests 1/1 passed"
+    assert editor.undo[-1] == "editloop: 1 example passes"
 
 
 async def test_the_report_says_what_was_checked(
@@ -126,7 +126,7 @@ async def test_alternatives_can_be_chosen(editor: Editor, script: Script, place:
     done = await editor.fix(uri, apply=False)
     assert done["alternatives"], "removing `+ 1` is not the only way"
     other = done["alternatives"][0]
-    assert other["label"] == "editloop: syntax, static, doctests 1/1 passed"
+    assert other["label"] == "editloop: 1 example passes"
     assert other["diff"] != done["report"]["diff"]
     missing = await editor.command("editloop.applyAlternative", {"uri": uri, "index": 99})
     assert missing == {"applied": False, "reason": "there is no such alternative"}
@@ -163,12 +163,15 @@ async def test_nothing_wrong_is_said_in_one_line(
     uri = editor.open(place(), ADD.replace("-", "+"))
     done = await editor.fix(uri)
     assert (done["status"], done["applied"]) == ("nothing wrong", False)
-    assert editor.messages()[-1] == "sample.py: nothing to fix: every check passes"
+    assert (
+        editor.messages()[-1]
+        == "sample.py: nothing wrong found: it parses, no findings, 1 example passes"
+    )
     foreign = {"range": span(5, 4, 9), "message": "Type mismatch", "source": "Pyright"}
     [action, *_] = await editor.menu(uri, span(5, 4), [foreign])
     assert "edit" not in await editor.request("codeAction/resolve", action)
     assert editor.messages()[-1] == (
-        "sample.py: nothing to fix: every check of editloop passes; it cannot check this "
+        "sample.py: nothing wrong found: every check of editloop passes; it cannot check this "
         "diagnostic itself"
     )
 
@@ -192,7 +195,8 @@ async def test_no_fix_within_the_budget(editor: Editor, script: Script, place: P
     done = await editor.fix(uri)
     editor.configure(runCode="always")
     assert (done["status"], done["applied"]) == ("not found", False)
-    assert editor.messages()[-1].startswith("sample.py: no fix found: out of time after ")
+    assert editor.messages()[-1].startswith("sample.py: not fixed: out of time after 0.3 s")
+    assert editor.messages()[-1].endswith("; give it more seconds: editloop.budget 0.6")
 
 
 @pytest.mark.parametrize(

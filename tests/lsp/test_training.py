@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lsp_server.training import Ended, TrainingError, run, train_argv
+from lsp_server.trust import AGREE, REFUSE
 
 from .editor import Editor, ServerError
 
@@ -100,3 +102,42 @@ async def test_a_wrong_folder_is_an_error_reply(editor: Editor) -> None:
         await editor.command("editloop.train", {"folder": "/no/such/folder"})
     assert error.value.code == -32602
     assert editor.messages()[-1] == "editloop: there is no folder '/no/such/folder' to train on"
+
+
+Start = Callable[..., Awaitable[Editor]]
+
+
+async def test_training_needs_the_consent_that_running_code_needs(
+    start: Start, tmp_path: Path
+) -> None:
+    # Where it may start, this name ends the command before it does anything.
+    argument = {"folder": str(tmp_path), "name": "not/a name"}
+    editor = await start()
+    editor.settings = {"runCode": "always"}
+    await editor.initialize("visual_studio_code", [tmp_path], trusted=False)
+    done = await editor.command("editloop.train", argument)
+    assert (done["exit"], done["summary"]) == (-1, {})
+    assert "the workspace is not trusted" in done["reason"]
+    assert editor.messages()[-1] == f"editloop: no model was trained: {done['reason']}"
+    editor.notify("editloop/didChangeTrust", {"trusted": True})
+    assert (await editor.command("editloop.train", argument))["exit"] == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "answer", "told", "asked"),
+    [
+        ("never", AGREE, "editloop.runCode is never", 0),
+        ("ask", REFUSE, "you did not agree", 1),
+        ("ask", AGREE, "name", 1),
+    ],
+)
+async def test_training_goes_by_run_code(
+    start: Start, tmp_path: Path, setting: str, answer: str, told: str, asked: int
+) -> None:
+    editor = await start()
+    editor.settings, editor.answer = {"runCode": setting}, answer
+    await editor.initialize("visual_studio_code", [tmp_path], trusted=True)
+    done = await editor.command("editloop.train", {"folder": str(tmp_path), "name": "not/a name"})
+    assert done["exit"] == (2 if told == "name" else -1)
+    assert told in done["reason"]
+    assert [m for m, _ in editor.asked].count("window/showMessageRequest") == asked

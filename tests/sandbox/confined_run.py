@@ -2,7 +2,10 @@
 
 Prints what worked as JSON. Run as a program by the tests.
 
-python confined_run.py KIND ABI     (KIND: candidate or suite)
+python confined_run.py KIND ABI
+
+KIND: candidate; suite; alone, a suite on a system that listens to system calls itself, so that none
+of its own can be handed over; bomb, the same suite with 300 processes.
 
 The kernel takes the ruleset of any version up to its own, so the ruleset that an older one gets is
 enforced here just as there.
@@ -80,11 +83,23 @@ def worked(attack):
     except OSError:
         return False
 """
+BOMB = """
+def bomb():
+    import time
+    for _ in range(300):
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+    time.sleep(60)
+"""
 _CONFINE = """
 import json, sys
-from editloop.sandbox.inner import landlock, suite
+from editloop.sandbox.inner import confine, landlock, seccomp, suite, supervise
 config = json.load(sys.stdin)
 landlock.abi = lambda: config["abi"]
+if config["alone"]:
+    confine.no_new_privileges()
+    supervise._listen(seccomp.assemble([(6, 0, 0, 0x7FFF0000)]))
 suite.prepare(config)
 scope = {}
 exec(config["source"], scope)
@@ -134,12 +149,13 @@ def candidate(abi: int, source: str, shown: Path) -> list[str]:
     return [name for name, told in zip(NAMES, frames, strict=True) if told["ret"]["r"]]
 
 
-def suite(abi: int, source: str, shown: Path, scratch: Path) -> list[str]:
+def suite(kind: str, abi: int, source: str, shown: Path, scratch: Path) -> list[str]:
     """What worked for a test suite."""
     config = {
         "abi": abi,
         "source": source,
-        "names": NAMES,
+        "names": ["bomb"] if kind == "bomb" else NAMES,
+        "alone": kind in ("alone", "bomb"),
         "readable": [*paths.readable(), *paths.DEVICES, str(shown.parent)],
         "writable": [str(scratch), "/dev/null"],
         "memory_mb": 2048,
@@ -151,12 +167,12 @@ def suite(abi: int, source: str, shown: Path, scratch: Path) -> list[str]:
         input=json.dumps(config),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         start_new_session=True,
     )
     assert done.stdout, done.stderr[-2000:]
-    told: list[str] = json.loads(done.stdout)
-    return told
+    told: list[str] | dict[str, str] = json.loads(done.stdout.split("\n")[0])
+    return told if isinstance(told, list) else [told["text"]]
 
 
 def main(kind: str, abi: int) -> None:
@@ -164,13 +180,13 @@ def main(kind: str, abi: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         hidden, shown, scratch = make_files(Path(name))
         before = state(hidden, shown)
-        inside = str(scratch) if kind == "suite" else ""
+        inside = "" if kind == "candidate" else str(scratch)
         source = f"CANARY, SHOWN, SCRATCH = {str(hidden)!r}, {str(shown)!r}, {inside!r}\n"
-        source += ATTACKS + _TRY
+        source += ATTACKS + BOMB + _TRY
         worked = (
             candidate(abi, source, shown)
             if kind == "candidate"
-            else suite(abi, source, shown, scratch)
+            else suite(kind, abi, source, shown, scratch)
         )
         changed = state(hidden, shown) != before
     print(json.dumps({"uid": os.getuid(), "worked": worked, "changed": changed}))

@@ -100,7 +100,8 @@ def test_a_suite_that_is_ended_by_sigterm_leaves_nothing(temp: Path, tmp_path: P
     project = tmp_path / "project"
     project.mkdir()
     (project / "test_m.py").write_text(
-        "import time\ndef test(tmp_path):\n    (tmp_path / 'a').write_text('x')\n    time.sleep(60)\n"
+        "import time\ndef test(tmp_path):\n"
+        "    (tmp_path / 'a').write_text('x')\n    time.sleep(60)\n"
     )
     program = (
         "from pathlib import Path\n"

@@ -30,7 +30,7 @@ def outside() -> Iterator[Path]:
         yield path
 
 
-def run(pool: SandboxPool, folder: Path, body: str, wall: float = 30.0) -> PytestReport:
+def run(pool: SandboxPool, folder: Path, body: str, wall: float = 120.0) -> PytestReport:
     """A suite with one test."""
     (folder / "mod.py").write_text("")
     test = "import os, sys, time\ndef test(tmp_path):\n" + textwrap.indent(
@@ -179,7 +179,7 @@ def test_many_processes_one_after_the_other(pool: SandboxPool, tmp_path: Path) -
             [sys.executable, "-S", "-I", "-c", ""], {}), 0)[1] == 0
     assert subprocess.run([sys.executable, "-I", "-c", "print(1)"], capture_output=True).stdout
     """
-    report = run(pool, tmp_path, body, wall=60)
+    report = run(pool, tmp_path, body)
     assert report.status == "pass", report
 
 
@@ -216,9 +216,9 @@ def test_files_are_bounded(pool: SandboxPool, tmp_path: Path, hidden: bool) -> N
         os.posix_fallocate(kept[-1].fileno(), 0, 60 << 20)
         if {hidden}:
             path.unlink()
-    time.sleep(20)
+    time.sleep(55)
     """
-    report = run(pool, tmp_path, body, wall=15)
+    report = run(pool, tmp_path, body, wall=60)
     assert report.status in ("fail", "error"), report
     said = "No space left" if pool.level is Level.A else "the tests wrote more than 256 MB"
     assert said in report.text

@@ -23,14 +23,12 @@ SHADOWS = ["pytest", "random", "json", "threading", "conftest", "sitecustomize",
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project whose every file writes ``tmp_path/ran`` where it runs outside."""
+    """A project with a module and its tests."""
     root = tmp_path / "project"
     root.mkdir()
     (root / "pyproject.toml").write_text("")
     (root / "area.py").write_text(MODULE)
     (root / "test_area.py").write_text(SUITE)
-    for name in SHADOWS:
-        (root / f"{name}.py").write_text(harm(tmp_path / "ran"))
     return root
 
 
@@ -66,6 +64,8 @@ def start(root: Path, *more: str) -> subprocess.Popen[str]:
 @pytest.mark.parametrize("kind", ["none", "script", "link", "copy"])
 def test_nothing_of_it_runs_outside(project: Path, kind: str) -> None:
     canary = project.parent / "ran"
+    for name in SHADOWS:
+        (project / f"{name}.py").write_text(harm(canary))
     if kind != "none":
         program = environment(project, harm(canary))
         if kind == "script":

@@ -84,13 +84,18 @@ function modelItem(model: Model): ModelItem {
     model.base_model && `from ${model.base_model}`,
     model.source,
   ];
-  const scores = Object.entries(model.eval).map(
-    ([name, score]) => `${name} ${typeof score === "number" ? +score.toPrecision(3) : score}`,
-  );
   return {
     model,
     label: `${model.default ? "$(star-full) " : ""}${model.name}`,
     description: facts.filter(Boolean).join(" · "),
-    detail: model.error ? `$(error) ${model.error}` : scores.join(", ") || "no scores in the file",
+    detail: model.error ? `$(error) ${model.error}` : repairs(model.eval),
   };
+}
+
+/** What a model's file says that it repairs, in words; undefined where it says nothing. */
+function repairs(scores: Model["eval"]): string | undefined {
+  const share = scores["pass@1"];
+  return typeof share === "number"
+    ? `repairs ${Math.round(100 * share)} of 100 held-out mistakes at its first try`
+    : undefined;
 }

@@ -28,9 +28,9 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
       await window.status("Restricted Mode").waitFor();
       await window.open("median.py");
       await page.keyboard.press("Control+B");
-      await window.status(/· [A-F]$/).waitFor();
+      await window.status(/editloop$/).waitFor();
       await window.command("editloop: Fix File");
-      await window.notification(/nothing to fix/).waitFor();
+      await window.notification(/nothing wrong found/).waitFor();
     },
 
     "trust is passed on, and running code is asked for": async () => {
@@ -111,7 +111,7 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
       const progress = window.notification("Fix this file");
       await progress.locator(BUTTON, { hasText: "Cancel" }).click();
       await progress.waitFor({ state: "hidden" });
-      await window.status(/· [A-F]$/).waitFor();
+      await window.status(/editloop$/).waitFor();
       assert.equal(await page.locator(".tab.dirty").count(), 0);
       assert.equal(await read("hard.py"), before);
     },
@@ -131,7 +131,7 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
       await progress.waitFor();
       await progress.locator(BUTTON, { hasText: "Cancel" }).click();
       await window.notification(/Training stopped/).waitFor();
-      await window.status(/· [A-F]$/).waitFor();
+      await window.status(/editloop$/).waitFor();
     },
 
     "walkthrough where no server is found": async () => {

@@ -10,14 +10,14 @@ import sys
 import traceback
 from typing import Any
 
-from editloop.sandbox.inner import decode, encode, load, wire
+from editloop.sandbox.inner import decode, encode, load, tracing, wire
 
 OUTPUT_CAP = 100_000
 
 
 def _answer(fd: int, frame: dict[str, Any]) -> None:
     try:
-        wire.send(fd, frame)
+        wire.send(fd, {**frame, **tracing.taken()})
     except wire.FrameTooLarge:
         wire.send(fd, {"n": frame["n"], "exc": _too_large()})
     except OSError:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from editloop.sandbox.inner import calls, judge, player, wire
+from editloop.sandbox.inner import calls, judge, load, player, tracing, wire
 
 KINDS: dict[str, Callable[[int, dict[str, Any]], None]] = {
     "calls": calls.run_calls,
@@ -30,6 +30,8 @@ def run_job(fd: int) -> None:
             # Forked children would share one state, and verdicts should not depend on luck.
             random.seed(0)
             sys.setrecursionlimit(depth)
+            if job.get("traced"):
+                tracing.begin(load.CANDIDATE)
             KINDS[job["kind"]](fd, job)
             if "number" not in job:
                 os._exit(0)

@@ -21,7 +21,7 @@ import struct
 import time
 from collections.abc import Iterator, Sequence
 
-from editloop.sandbox.inner import confine, landlock, seccomp
+from editloop.sandbox.inner import confine, landlock, metadata, seccomp
 
 PROCESSES, TASKS = 64, 256
 """The most processes, and threads of all of them, that a suite has at a time."""
@@ -35,11 +35,9 @@ _ANSWER = struct.Struct("<QqiI")
 _CONTINUE = 1
 _SET_FILTER, _NEW_LISTENER = 1, 8
 _SUBREAPER = 36
-_TICK, _WATCH_SHARE = 0.25, 20
+_TICK, _WATCH_SHARE, _END_TRIES = 0.25, 20, 40
 _SETTLED = 0.05
 """Seconds after which a granted process is surely counted by looking."""
-_PATH_CAP, _PAGE = 4096, 4096
-_NOFOLLOW = 0x100
 
 
 def begin(writable: Sequence[str], out: int) -> socket.socket:
@@ -170,7 +168,7 @@ class _Supervisor:
                 made = self._room(name == "clone" and bool(args[0] & 0x10000))
                 answer = (0, 0, _CONTINUE) if made else (0, -errno.EAGAIN, 0)
             else:
-                answer = (0, -self._change(name, pid, args, ident), 0)
+                answer = (0, -self._changed(name, pid, args, ident), 0)
             fcntl.ioctl(listener, _SEND, _ANSWER.pack(ident, *answer))
         except OSError:
             return  # who asked was killed meanwhile
@@ -204,48 +202,15 @@ class _Supervisor:
                 if int(fields[3]) == self.session:
                     yield int(name), max(1, int(fields[17]))
 
-    def _change(self, name: str, pid: int, args: Sequence[int], ident: int) -> int:
-        """Change a mode or times where the suite may write; an errno, 0 for done."""
+    def _changed(self, name: str, pid: int, args: Sequence[int], ident: int) -> int:
+        """An errno, 0 for done."""
         try:
-            fd, rest = self._target(name, pid, args)
-            try:
-                there = f"/proc/self/fd/{fd}"
-                place = os.readlink(there)
-                if not any(place.startswith(folder.rstrip("/") + "/") for folder in self.folders):
-                    return errno.EPERM
-                times = name == "utimensat" and bool(rest[0])
-                data = _read(pid, rest[0], 32) if times else None
-                fcntl.ioctl(self.listener or 0, _VALID, struct.pack("<Q", ident))
-                if name == "utimensat":
-                    return _set_times(there, data)
-                if rest[0] & 0o6000:
-                    return errno.EPERM
-                os.chmod(there, rest[0] & 0o1777)
-                return 0
-            finally:
-                os.close(fd)
+            change = metadata.asked(name, pid, args)
         except OSError as error:
             return error.errno or errno.EPERM
-
-    def _target(self, name: str, pid: int, args: Sequence[int]) -> tuple[int, Sequence[int]]:
-        """A descriptor of the file that a call names, and the arguments behind the name."""
-        if name == "fchmod" or (name == "utimensat" and not args[1]):
-            rest = args[1:] if name == "fchmod" else args[2:]
-            return os.open(f"/proc/{pid}/fd/{_signed(args[0])}", os.O_PATH), rest
-        base, (at, *rest) = (-100, args) if name == "chmod" else (_signed(args[0]), args[1:])
-        flags = rest[1] if name == "utimensat" else 0
-        if flags & ~_NOFOLLOW:
-            raise OSError(errno.EINVAL, "unknown flags")
-        path = _read(pid, at, _PATH_CAP).split(b"\0")[0]
-        place = f"/proc/{pid}/cwd" if base == -100 else f"/proc/{pid}/fd/{base}"
-        if not path:
-            raise FileNotFoundError(errno.ENOENT, "no name")
-        folder = os.open("/" if path[:1] == b"/" else place, os.O_PATH | os.O_DIRECTORY)
-        try:
-            follow = os.O_NOFOLLOW if flags & _NOFOLLOW else 0
-            return os.open(path, os.O_PATH | follow, dir_fd=folder), rest
-        finally:
-            os.close(folder)
+        with change:
+            fcntl.ioctl(self.listener or 0, _VALID, struct.pack("<Q", ident))
+            return change.make(self.folders)
 
     def _problem(self) -> str:
         """Why the suite has to end, "" where it may go on."""
@@ -265,64 +230,31 @@ class _Supervisor:
         return ""
 
     def _end(self, problem: str) -> int:
-        os.write(self.out, json.dumps({"text": problem}).encode() + b"\n")
-        while left := [pid for pid, _ in self._tasks()]:
+        with contextlib.suppress(OSError):
+            os.write(self.out, json.dumps({"text": problem}).encode() + b"\n")
+        for _ in range(_END_TRIES):
+            left = [pid for pid, _ in self._tasks()]
+            if not left:
+                break
             for pid in left:
-                try:
+                with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
-                except OSError:
-                    continue
-            time.sleep(0.005)
+            time.sleep(_TICK / 10)
             self._reap()
         return 1
 
 
-def _signed(value: int) -> int:
-    return ctypes.c_int32(value & 0xFFFFFFFF).value
-
-
-def _read(pid: int, address: int, size: int) -> bytes:
-    """Another process's memory, up to the end of what is mapped; raises OSError (EFAULT) for none.
-
-    A page at a time: a string may end right before memory that is not there.
-    """
-    out = b""
-    while len(out) < size:
-        here = address + len(out)
-        part = ctypes.create_string_buffer(min(size - len(out), _PAGE - here % _PAGE))
-        vector = ctypes.c_size_t * 2
-        local = vector(ctypes.addressof(part), len(part))
-        count = landlock.libc.process_vm_readv(
-            pid, ctypes.byref(local), 1, ctypes.byref(vector(here, len(part))), 1, 0
-        )
-        if count <= 0:
-            break
-        out += part.raw[:count]
-        if size == _PATH_CAP and b"\0" in out:
-            break
-    if not out:
-        raise OSError(errno.EFAULT, "no such memory")
-    return out
-
-
-def _set_times(path: str, data: bytes | None) -> int:
-    """utimensat(2) with the caller's own two times, None for now; an errno, 0 for done."""
-    if landlock.libc.utimensat(-100, path.encode(), data, 0) == 0:
-        return 0
-    return ctypes.get_errno()
-
-
 def _sizes(folder: str, device: int) -> Iterator[int]:
     """Bytes on the disk of all below a folder; a small file costs a block, as an entry does."""
-    for entry in _entries(folder):
-        try:
-            info = entry.stat(follow_symlinks=False)
-            if info.st_dev == device:
-                yield max(info.st_blocks * 512, 4096)
-                if entry.is_dir(follow_symlinks=False):
-                    yield from _sizes(entry.path, device)
-        except OSError:
-            continue
+    waiting = [folder]
+    while waiting:
+        for entry in _entries(waiting.pop()):
+            with contextlib.suppress(OSError):
+                info = entry.stat(follow_symlinks=False)
+                if info.st_dev == device:
+                    yield max(info.st_blocks * 512, 4096)
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

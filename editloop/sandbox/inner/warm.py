@@ -132,6 +132,7 @@ class Server:
             "status": status,
             "cpu": self.cpu,
             "left": left_over,
+            "dirty": not self._emptied(self.config["slot"]),
         }
 
     status = gone = 0
@@ -162,7 +163,7 @@ class Server:
             self._reap(0)
         else:
             left = not self._reap(os.WNOHANG)
-        return not self._emptied(self.config["slot"]) or left
+        return left
 
     def _reap(self, options: int) -> bool:
         """Whether no child is left."""
@@ -174,22 +175,22 @@ class Server:
                 return True
 
     def _emptied(self, slot: str) -> bool:
-        """Whether nothing is left of what a fork wrote."""
-
-        def opened(function: Any, path: str, error: Any) -> None:
-            try:
-                os.chmod(os.path.dirname(path), stat.S_IRWXU)
-                os.chmod(path, stat.S_IRWXU)
-                function(path)
-            except OSError:
-                pass
-
-        for entry in os.scandir(slot):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, onerror=opened)
-            else:
-                os.unlink(entry.path)
-        return not os.listdir(slot)
+        """Whether nothing is left of what a fork wrote, whatever it did to its folder."""
+        try:
+            os.chmod(slot, stat.S_IRWXU)
+            for folder, names, _ in os.walk(slot):  # a folder is opened before it is entered
+                for name in names:
+                    path = os.path.join(folder, name)
+                    if not os.path.islink(path):
+                        os.chmod(path, stat.S_IRWXU)
+            for entry in list(os.scandir(slot)):
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path)
+                else:
+                    os.unlink(entry.path)
+        except (OSError, RecursionError):
+            return False
+        return True
 
     # Requests and answers.
 
