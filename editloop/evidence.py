@@ -59,14 +59,25 @@ class Evidence:
 
 @contextmanager
 def gathered(
-    wanted: Wanted, path: Path, document: Snapshot, level: Level, cancel: threading.Event
+    wanted: Wanted,
+    path: Path,
+    document: Snapshot,
+    level: Level,
+    cancel: threading.Event,
+    *,
+    tested: bool = False,
 ) -> Iterator[Evidence]:
-    """The evidence that was handed over, or that the file itself gives. Raises EvidenceError."""
+    """The evidence that was handed over, or that the file itself gives: whether it can be imported,
+    unless it is ``tested``, which shows that too. Raises EvidenceError.
+    """
     given = wanted.traceback is not None
     place = _place(wanted.traceback, path, document) if wanted.traceback is not None else None
     check = _command(wanted, path, level, place) if wanted.run is not None else None
     if check is None and level in (Level.A, Level.B):
-        check = _itself(place, path, level) if given else _import(path, document, level)
+        if given:
+            check = _itself(place, path, level)
+        elif not tested:
+            check = _import(path, document, level)
     try:
         yield _evidence(wanted, place, check, document, cancel)
     finally:

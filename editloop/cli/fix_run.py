@@ -76,11 +76,12 @@ def run_fix(
     sandboxed = level.level not in (Level.D, Level.F)
     seconds = math.inf if options.budget.seconds is None else options.budget.seconds
     stop = Stop(cancel, options.started + seconds / 2)
+    tested = bool(suites or expressions) or ">>>" in document.text
     with (
         StaticChecker() as static,
         SandboxPool(workers, level.level) if sandboxed else contextlib.nullcontext() as pool,
         contextlib.ExitStack() as stack,
-        gathered(options.wanted, path, document, level.level, stop) as evidence,
+        gathered(options.wanted, path, document, level.level, stop, tested=tested) as evidence,
     ):
         request = Request(
             document,

@@ -245,7 +245,7 @@ def test_a_traceback_of_other_files(shop: Path) -> None:
     text = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nValueError: x\n'
     done = fix(shop, "shop.py", "--traceback", "-", text=text)
     assert done.returncode == 2
-    assert "no line of it is in shop.py (it names a.py)" in done.stderr
+    assert "no line of the traceback is in shop.py (it names a.py)" in done.stderr
 
 
 def test_the_projects_own_environment_is_used(tmp_path: Path) -> None:
