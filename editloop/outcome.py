@@ -64,7 +64,8 @@ class Outcome:
     def line(self) -> str:
         """One line for a person."""
         status = self.repair.status
-        word = {"nothing wrong": "nothing wrong found"}.get(status, status)
+        fixed = "possible fix, unproven" if self.evidence else "fixed"
+        word = {"nothing wrong": "nothing wrong found", "fixed": fixed}.get(status, status)
         return f"{self.name}: {word}: {self.reason}"
 
     @property

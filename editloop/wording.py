@@ -128,8 +128,8 @@ def _to_run(asked: Asked) -> str:
     if asked.editor:
         return "a doctest, or a test file named for the module, would have the code run"
     return (
-        "to have the code run: --run 'python FILE', --tests 'f(2) == 3', a doctest, or a file "
-        "test_NAME.py"
+        "to have the code run: --run 'python FILE', --tests 'f(2) == 3', a doctest, "
+        "or a file test_NAME.py"
     )
 
 

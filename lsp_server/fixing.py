@@ -178,6 +178,8 @@ def title(target: Target) -> str:
             return "Fix all verified (editloop)"
         case "tests":
             return "Fix until the tests pass (editloop)"
+        case "run":
+            return "Fix the error of the last run (editloop)"
         case _:
             return f"Fix this code: {target.kind} (editloop)"
 

@@ -47,9 +47,11 @@ def fix_job(
         alternatives=settings.alternatives + 1,
         model=settings.model,
         static=settings.check_static and not text.cell,
-        tests=settings.check_tests or target.kind == "tests",
+        tests=(settings.check_tests and target.kind != "run") or target.kind == "tests",
         tests_may_fail=target.kind == "diagnostic" and target.code not in TEST_CODES,
         level=None if text.cell else level,
+        traceback=target.traceback,
+        run=target.command,
     )
 
 

@@ -10,7 +10,7 @@ from lsprotocol import types
 
 Place = tuple[int, int, int, int]
 """Start line and character, end line and character, in the client's units."""
-Kind = Literal["diagnostic", "selection", "function", "file", "all", "tests"]
+Kind = Literal["diagnostic", "selection", "function", "file", "all", "tests", "run"]
 
 
 class TargetError(ValueError):
@@ -28,11 +28,16 @@ class Target:
     message: str = ""
     """Of the diagnostic, its first line."""
     code: str = ""
+    traceback: str = ""
+    """For "run": what the last run printed."""
+    command: str = ""
+    """For "run": what was run, "" where nobody knows."""
 
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for the same wish at the same version."""
-        return (self.uri, self.version, self.kind, self.place, self.message)
+        told = self.message, self.traceback, self.command
+        return (self.uri, self.version, self.kind, self.place, *told)
 
     @property
     def lines(self) -> tuple[int, int]:
@@ -54,6 +59,7 @@ class Target:
                 "end": {"line": end_line, "character": end_character},
             },
             "diagnostic": diagnostic if self.kind == "diagnostic" else None,
+            **({"traceback": self.traceback, "run": self.command} if self.kind == "run" else {}),
         }
 
 
@@ -68,6 +74,11 @@ def parse(data: object) -> Target:
         raise TargetError(f"kind has to be one of {', '.join(get_args(Kind))}")
     if version is not None and not isinstance(version, int):
         raise TargetError("version has to be a number")
+    traceback, command = data.get("traceback") or "", data.get("run") or ""
+    if not isinstance(traceback, str) or not isinstance(command, str):
+        raise TargetError("traceback and run have to be texts")
+    if kind == "run" and not traceback and not command:
+        raise TargetError("a run needs its traceback or its command")
     diagnostic = data.get("diagnostic")
     diagnostic = diagnostic if isinstance(diagnostic, Mapping) else {}
     place = data.get("range")
@@ -78,6 +89,8 @@ def parse(data: object) -> Target:
         (0, 0, 0, 0) if place is None else _place(place),
         first_line(str(diagnostic.get("message", ""))),
         str(diagnostic.get("code") or ""),
+        traceback,
+        command,
     )
 
 

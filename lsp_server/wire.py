@@ -33,6 +33,10 @@ class FixJob:
     """Whether tests that failed before may fail: the fix is not about them."""
     level: str | None = None
     """The sandbox's level; None where no code may be run."""
+    traceback: str = ""
+    """What a run printed, "" for none."""
+    run: str = ""
+    """A command that fails, "" for none; it is typed in the folder of the project."""
 
 
 @dataclass(frozen=True, slots=True)

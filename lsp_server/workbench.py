@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from editloop.checks.static import StaticChecker
 from editloop.definitions import Definition, definitions
 from editloop.doctests import docstrings
 from editloop.edits import unified_diff
+from editloop.evidence import Evidence, Wanted, gathered
 from editloop.fix import Request, Tools, fix, suspects
 from editloop.model.choose import Chosen
 from editloop.outcome import Outcome, edit_rows
@@ -25,7 +27,7 @@ from editloop.policy import ScriptedPolicy
 from editloop.region import MAX_LINES
 from editloop.sandbox import Level, LevelReport, SandboxPool, detect_level
 from editloop.solutions import Progress
-from editloop.suites import Regression
+from editloop.suites import Regression, project_root
 from editloop.text import Snapshot
 from editloop.verify import Check
 from editloop.wording import Asked
@@ -61,16 +63,6 @@ class Workbench:
         level = _level(job.level)
         checks, notes = self._checks(job, level, cancel)
         line, lines = _place(document, job)
-        request = Request(
-            document,
-            line,
-            budget=Budget(seconds=job.budget),
-            alternatives=job.alternatives,
-            lines=lines,
-            narrow=job.narrow,
-            asked=job.asked,
-            started=started,
-        )
         chosen = self._chosen(job.model)
         static = self._static if job.static else None
         tools = Tools(static, self._pool(level), WORKERS, chosen.model)
@@ -79,22 +71,39 @@ class Workbench:
             on_progress({"turn": now.turn, "candidates": now.candidates, "best": now.best})
 
         try:
-            done = fix(
-                request,
-                lambda: chosen.policy,
-                tools,
-                suites=checks,
-                cancel=cancel,
-                on_progress=show,
-            )
+            with _evidence(job, document, level, cancel) as evidence:
+                request = Request(
+                    document,
+                    evidence.line if line is None else line,
+                    budget=Budget(seconds=job.budget),
+                    alternatives=job.alternatives,
+                    lines=lines,
+                    narrow=job.narrow,
+                    asked=job.asked,
+                    started=started,
+                )
+                done = fix(
+                    request,
+                    lambda: chosen.policy,
+                    tools,
+                    suites=[*evidence.checks, *checks],
+                    cancel=cancel,
+                    on_progress=show,
+                )
         finally:
             self._suites.rest()
         if done.problem:
             notes.append(without_model(done.problem))
+        notes += evidence.notes
+        if evidence.words:
+            notes.append(f"{evidence.words}: nothing proves this fix")
+        if done.result and done.result.solutions:
+            notes += [f"the fix {words}" for words in done.result.solutions[0].verdict.hides]
         place = job.line is not None or job.lines is not None
         asked = Asked(editor=True, place=place, seconds=job.budget)
         report = LevelReport(level, level.value)
-        outcome = Outcome(job.name, document, done, report, tuple(notes), asked)
+        words = evidence.words
+        outcome = Outcome(job.name, document, done, report, tuple(notes), asked, words)
         row = _row(outcome, time.monotonic() - started)
         row["text"] = outcome.best.state.text if outcome.best else job.text
         return row
@@ -193,6 +202,19 @@ class Workbench:
         if kept.passed:
             return [kept], [f"tests that passed before have to pass; {note}"]
         return [], ["no test passed before, so tests did not count"]
+
+
+def _evidence(
+    job: FixJob, document: Snapshot, level: Level, cancel: threading.Event
+) -> AbstractContextManager[Evidence]:
+    """What was handed over with the job; nothing where that is nothing."""
+    if not job.traceback and not job.run:
+        return nullcontext(Evidence())
+    path = Path(job.path or job.name)
+    if job.path is None:
+        level = Level.F  # a file that was never saved is in no project
+    wanted = Wanted(job.run or None, traceback=job.traceback or None, folder=project_root(path))
+    return gathered(wanted, path, document, level, cancel)
 
 
 def _level(name: str | None) -> Level:

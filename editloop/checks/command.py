@@ -150,7 +150,9 @@ class CommandCheck:
                 self._runner = None
 
     def _hides(self, source: str) -> tuple[str, ...]:
-        return weak_ways(self.original, source, self.known) if source != self.original else ()
+        if source == self.original:
+            return ()
+        return weak_ways(self.original, source, self.known, self.traces(source, None))
 
     def _goes_on(self, outcome: CommandOutcome) -> bool:
         """Whether it fails for what the sandbox lacks alone, which it did not get to before."""
@@ -204,8 +206,7 @@ class CommandCheck:
         return CommandOutcome(False, got, expected, line, what)
 
     def _repeated(self, run: Run) -> str:
-        """An exception that did not end the program: of a thread, or the one that was asked
-        about."""
+        """An exception that did not end the program: of a thread, or the one asked about."""
         for one in traceback.read(run.errors):
             if one.error == self.error or _UNSEEN.search(run.errors):
                 return one.error

@@ -214,10 +214,17 @@ def place(found: Sequence[Traceback], path: Path, document: Snapshot) -> Place |
     inside = [pair for pair in near if group is not None and pair[0].depth > group]
     one, frames = inside[0] if inside else near[-1]
     lines = [_line(frame, document) for frame in reversed(frames)]
-    last = frames[-1]
+    last, function = frames[-1], _function(frames)
     sure = _text(document, lines[0]) == last.text if last.text else last.line == lines[0]
     program = one.frames[0] is frames[0] and frames[0].function in ("<module>", "")
-    return Place(lines[0], last.function, one.error, sure, tuple(dict.fromkeys(lines)), program)
+    return Place(lines[0], function, one.error, sure, tuple(dict.fromkeys(lines)), program)
+
+
+def _function(frames: Sequence[Frame]) -> str:
+    """The innermost one with a name: a comprehension or a lambda is part of what is around it."""
+    names = [frame.function for frame in frames]
+    inner = ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>", "<lambda>")
+    return next((name for name in reversed(names) if name not in inner), names[-1])
 
 
 def files(found: Sequence[Traceback]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -73,7 +74,6 @@ def fix(
     if function is not None and line is not None:
         raise CliError("choose one of --function and --line")
     from editloop.budget import Budget
-    from editloop.cli.evidence import Wanted
     from editloop.cli.fix_run import Options, run_fix
 
     started = time.monotonic()
@@ -91,7 +91,7 @@ def fix(
         alternatives=alternatives,
         seed=seed,
         started=started,
-        wanted=Wanted(run, stdin, expect, exit_code, traceback),
+        wanted=_wanted(run, stdin, expect, exit_code, traceback),
     )
     cancel = threading.Event()
     with _interruptible(cancel), _progress(budget, quiet) as on_progress:
@@ -114,6 +114,31 @@ def refuse_unwritable(path: Path) -> None:
     """Raises CliError for a file that is read-only, also where who runs this may write it."""
     if path.is_file() and not (path.stat().st_mode & 0o222 and os.access(path, os.W_OK)):
         raise CliError(f"{path} is read-only: nothing is written to it")
+
+
+def _wanted(
+    run: str | None,
+    stdin: Path | None,
+    expect: Path | None,
+    exit_code: int | None,
+    traceback: Path | None,
+) -> Any:
+    """The evidence of the options, with the texts of their files. Raises CliError, OSError."""
+    from editloop.evidence import Wanted
+
+    options = {"stdin": stdin, "expect": expect, "exit-code": exit_code}
+    for name, value in options.items():
+        if run is None and value is not None:
+            raise CliError(f"--{name} needs --run")
+    texts = [None if path is None else _read(path) for path in (expect, traceback)]
+    return Wanted(run, stdin, texts[0], exit_code, texts[1], Path.cwd())
+
+
+def _read(path: Path) -> str:
+    """The text of a file, or of standard input for -."""
+    if str(path) == "-":
+        return sys.stdin.read()
+    return path.read_bytes().decode("utf-8", "replace")
 
 
 def write_atomically(path: Path, expected: bytes, data: bytes) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from editloop.budget import Budget, Stop, cores
 from editloop.checks.static import StaticChecker
 from editloop.cli import CliError
-from editloop.cli.evidence import Wanted, gathered
 from editloop.cli.server import open_server
+from editloop.evidence import Wanted, gathered
 from editloop.fix import Request, Tools, fix
 from editloop.model.choose import Chosen, choose
 from editloop.outcome import Outcome
@@ -79,12 +79,13 @@ def run_fix(
     sandboxed = level.level not in (Level.D, Level.F)
     seconds = math.inf if options.budget.seconds is None else options.budget.seconds
     stop = Stop(cancel, options.started + seconds / 2)
+    tested = bool(suites or expressions) or ">>>" in document.text
     with (
         StaticChecker() as static,
         SandboxPool(workers, level.level) if sandboxed else contextlib.nullcontext() as pool,
         contextlib.closing(chosen.model) if chosen.model else contextlib.nullcontext(),
         contextlib.ExitStack() as stack,
-        gathered(options.wanted, path, document, level.level, stop) as evidence,
+        gathered(options.wanted, path, document, level.level, stop, tested=tested) as evidence,
     ):
         request = Request(
             document,

@@ -18,6 +18,7 @@ REMOVES_FAILED = "removes the statement that failed"
 CONSTANT = "replaces what failed with a constant"
 CATCHES = "catches the exception that was raised"
 UNREACHABLE = "makes the failing code unreachable"
+SKIPS = "no longer runs the statement that failed"
 REMOVES = "removes a statement"
 LITERAL = "changes a literal that was given"
 
@@ -26,26 +27,40 @@ _NOTHING = (ast.Pass, ast.Continue, ast.Break)
 _HARMLESS = (ast.Import, ast.ImportFrom, ast.Pass, ast.Global, ast.Nonlocal)
 
 
-def weak_ways(before: str, after: str, traces: Sequence[SuiteTrace] = ()) -> tuple[str, ...]:
+def weak_ways(
+    before: str,
+    after: str,
+    traces: Sequence[SuiteTrace] = (),
+    ran: Sequence[SuiteTrace] = (),
+) -> tuple[str, ...]:
     """In which of these ways, in words, an edit may only hide a failure; () for none.
 
     ``traces``: runs of ``before``; the frames of those that failed say which statements raised, and
-    what led there. () where one of the sources does not parse.
+    what led there. ``ran``: runs of ``after``; they say what is not reached any more. () where one
+    of the sources does not parse.
     """
     found = changes(before, after)
     if found is None:
         return ()
     failing = [trace for trace in traces if not trace.passed and trace.frames]
+    calls = _at(found, (line for trace in failing for line in trace.frames[:-1]))
+    raised = _at(found, (trace.frames[-1] for trace in failing))
+    lines = frozenset(line for trace in ran for line in trace.lines)
     led = _at(found, (line for trace in failing for line in trace.frames))
     ways = [
         (REMOVES_FAILED, any(_is_gone(found, statement) for statement in led)),
         (CONSTANT, any(_is_constant_now(found, statement) for statement in led)),
         (CATCHES, _catches(found, led)),
-        (UNREACHABLE, _is_unreachable(found, led)),
+        (UNREACHABLE, _is_unreachable(found, led) or _has_other_guard(found)),
+        (UNREACHABLE, _is_not_reached(found, calls, lines)),
+        (SKIPS, _is_not_reached(found, raised, lines)),
         (REMOVES, _removes(found, led)),
         (LITERAL, _changes_literal(found)),
     ]
-    return tuple(words for words, holds in ways if holds)
+    said = dict.fromkeys(words for words, holds in ways if holds)
+    if len(said) > 1:  # it follows from the others
+        said.pop(SKIPS, None)
+    return tuple(said)
 
 
 def _at(found: Changes, lines: Iterator[int]) -> list[Statement]:
@@ -57,6 +72,10 @@ def _is_gone(found: Changes, statement: Statement) -> bool:
     """Whether nothing is left of it, or nothing that does anything."""
     now = found.became[statement]
     if now is None:
+        return True
+    if isinstance(statement.node, ast.Raise | ast.Assert) and type(now.node) is not type(
+        statement.node
+    ):
         return True
     if isinstance(now.node, _NOTHING) or _says_nothing(now.node):
         return now.own != statement.own
@@ -140,31 +159,44 @@ def _has_new_handler(found: Changes) -> bool:
 
 
 def _is_unreachable(found: Changes, led: Sequence[Statement]) -> bool:
-    """Whether a new jump stands before it, or a condition that never holds around it."""
-    new = {id(statement) for statement in found.new}
-    places = [now for statement in led if (now := found.became[statement]) is not None]
-    if not led:
-        places = [now for now in found.became.values() if now is not None]
-    blocks = {(s.block, s.index) for now in places for s in (*now.above, now)}
-    for jump in (statement for statement in found.now if statement.jumps):
-        was_jump = any(now is jump and old.jumps for old, now in found.became.items())
-        behind = any(block == jump.block and index > jump.index for block, index in blocks)
-        if behind and not was_jump:
-            return True
+    """Whether one of the statements, or of all where none is known, cannot run any more."""
+    pairs = ((old, found.became[old]) for old in led or found.old)
     return any(
-        _never(above.node) and (id(above) in new or not _never_was(found, above))
-        for now in places
-        for above in now.above
+        now is not None and _is_dead(now, found.now) and not _is_dead(old, found.old)
+        for old, now in pairs
     )
+
+
+def _is_dead(statement: Statement, among: Sequence[Statement]) -> bool:
+    """Whether it stands behind a jump, or below a condition that never holds."""
+    chain = (*statement.above, statement)
+    places = {one.block: one.index for one in chain}
+    behind = any(s.jumps and places.get(s.block, -1) > s.index for s in among)
+    return behind or any(_never(above.node) for above in statement.above)
+
+
+def _is_not_reached(found: Changes, some: Sequence[Statement], ran: frozenset[int]) -> bool:
+    """Whether one of the statements is still there, and does not run any more."""
+    places = (now for statement in some if (now := found.became[statement]) is not None)
+    return bool(ran) and any(not ran.intersection(_head(now.node)) for now in places)
+
+
+def _has_other_guard(found: Changes) -> bool:
+    """Whether ``if __name__ == ...`` is other than it was."""
+    guards = (old for old in found.old if isinstance(old.node, ast.If) and "__name__" in old.own)
+    return any((now := found.became[old]) is None or now.own != old.own for old in guards)
+
+
+def _head(node: ast.stmt) -> range:
+    """Lines (0-based) of a statement without what is nested below it."""
+    body = getattr(node, "body", None)
+    end = body[0].lineno - 1 if body else node.end_lineno or node.lineno
+    return range(node.lineno - 1, max(end, node.lineno))
 
 
 def _never(node: ast.stmt) -> bool:
     test = getattr(node, "test", None)
     return isinstance(test, ast.Constant) and not test.value
-
-
-def _never_was(found: Changes, now: Statement) -> bool:
-    return any(other is now and _never(old.node) for old, other in found.became.items())
 
 
 def _removes(found: Changes, led: Sequence[Statement]) -> bool:

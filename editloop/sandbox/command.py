@@ -30,7 +30,16 @@ from editloop.sandbox.projectcopy import ProjectCopy
 
 How = Literal["file", "module", "import", "exec"]
 
-_MODULES = ("wire", "landlock", "seccomp", "confine", "supervise", "program", "command")
+_MODULES = (
+    "wire",
+    "landlock",
+    "seccomp",
+    "confine",
+    "metadata",
+    "supervise",
+    "program",
+    "command",
+)
 _BOOTSTRAP = (
     """
 import json, os, sys, types

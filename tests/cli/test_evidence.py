@@ -93,7 +93,7 @@ def test_standard_input_and_exit_code(shop: Path) -> None:
     (shop / "in.txt").write_text("fail\n")
     command = ["shop.py", "--run", "python shop.py rows.json", "--stdin", "in.txt"]
     assert row(shop, *command, "--exit-code", 1)["status"] == "nothing wrong"
-    before = row(shop, *command, "--budget", 0.1)["before"]
+    before = row(shop, *command, "--budget", 5)["before"]
     assert "python shop.py rows.json -> exit code 1" in before
 
 
@@ -151,7 +151,7 @@ def test_a_program_without_an_end_is_stopped(tmp_path: Path) -> None:
 
 def test_a_fix_that_only_hides_the_failure_is_called_so(tmp_path: Path) -> None:
     (tmp_path / "job.py").write_text("def f(x):\n    return x\n\n\nf(1)\nraise KeyError(0)\n")
-    found = row(tmp_path, "job.py", "--run", "python job.py", "--budget", 3)
+    found = row(tmp_path, "job.py", "--run", "python job.py", "--budget", 20)
     assert found["status"] == "fixed", found
     assert found["weak"], found
 
@@ -203,11 +203,11 @@ def test_a_traceback_of_the_program_itself_is_reproduced(tmp_path: Path) -> None
 
 def test_a_traceback_that_is_not_reproduced_proves_nothing(shop: Path) -> None:
     text = raised(shop, "-c", "import shop; shop.prices([{}])")
-    found = row(shop, "shop.py", "--traceback", "-", "--budget", 5, text=text)
+    found = row(shop, "shop.py", "--traceback", "-", "--budget", 20, text=text)
     assert found["evidence"] == "traceback, not reproduced"
     assert found["notes"][0] == "line 6 in prices raised KeyError: 'price'"
-    report = fix(shop, "shop.py", "--traceback", "-", "--budget", 5, text=text).stdout
-    assert "not reproduced: nothing proves this fix" in report or "not fixed" in report
+    report = fix(shop, "shop.py", "--traceback", "-", "--budget", 20, text=text).stdout
+    assert "possible fix, unproven" in report or "not fixed" in report
 
 
 def test_a_traceback_with_a_command(shop: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_traceback_of_other_files(shop: Path) -> None:
     text = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nValueError: x\n'
     done = fix(shop, "shop.py", "--traceback", "-", text=text)
     assert done.returncode == 2
-    assert "no line of it is in shop.py (it names a.py)" in done.stderr
+    assert "no line of the traceback is in shop.py (it names a.py)" in done.stderr
 
 
 def test_the_projects_own_environment_is_used(tmp_path: Path) -> None:

@@ -15,7 +15,28 @@ def failed(*lines: int) -> tuple[SuiteTrace, ...]:
     return (SuiteTrace("run", False, frames=frames, error="KeyError: 'x'"),)
 
 
-TOTAL = "def total(rows):\n    result = 0\n    for row in rows:\n        result += row['x']\n    return result\n\n\nprint(total([{}]))\n"
+TOTAL = """\
+def total(rows):
+    result = 0
+    for row in rows:
+        result += row['x']
+    return result
+
+
+print(total([{}]))
+"""
+RAISES_ON = """\
+        try:
+            result += row['x']
+        except KeyError as e:
+            raise ValueError('x') from e
+"""
+CAUGHT = """\
+        try:
+            result += row['x']
+        except KeyError:
+            pass
+"""
 
 
 def edited(old: str, new: str) -> str:
@@ -38,7 +59,7 @@ HIDING = [
     ("print(total([{}]))", "print(0)", weak.CONSTANT),
     (
         "        result += row['x']\n",
-        "        try:\n            result += row['x']\n        except KeyError:\n            pass\n",
+        CAUGHT,
         weak.CATCHES,
     ),
     (
@@ -81,7 +102,7 @@ HONEST = [
     ("row['x']", "row['result']"),
     (
         "        result += row['x']\n",
-        "        try:\n            result += row['x']\n        except KeyError as e:\n            raise ValueError('x') from e\n",
+        RAISES_ON,
     ),
 ]
 
@@ -110,9 +131,23 @@ PAIRS = [
         "if __name__ == '__main__':\n    f()\n",
         "if __name__ == 'main':\n    f()\n",
         2,
-        (weak.LITERAL,),
+        (weak.UNREACHABLE, weak.LITERAL),
     ),
     ("a = [1]\nprint(a[len(a)])\n", "a = [1]\nprint(a[-1])\n", 2, ()),
+    (
+        "def f():\n    return 1\nf()\nraise KeyError(0)\n",
+        "def f():\n    return 1\n    raise KeyError(0)\nf()\n",
+        4,
+        (weak.UNREACHABLE,),
+    ),
+    ("f()\nraise KeyError(0)\n", "f()\nKeyError(0)\n", 2, (weak.REMOVES_FAILED,)),
+    ("assert f(1) == 2\n", "f(1) == 2\n", 1, (weak.REMOVES_FAILED,)),
+    (
+        "if __name__ == '__main__':\n    f()\n",
+        "if x == '__main__':\n    f()\n",
+        2,
+        (weak.UNREACHABLE,),
+    ),
     ("import nothing\nf()\n", "f()\n", 1, (weak.REMOVES_FAILED,)),
     ("assert f(1) == 2\ng()\n", "g()\n", 2, (weak.REMOVES,)),
     ("a = 1\nb = 2\nc = a.x\n", "b = 2\na = 1\nc = a.real\n", 3, ()),
@@ -144,6 +179,17 @@ PAIRS = [
 @pytest.mark.parametrize(("before", "after", "line", "words"), PAIRS)
 def test_pairs(before: str, after: str, line: int, words: tuple[str, ...]) -> None:
     assert weak_ways(before, after, failed(line)) == words
+
+
+def test_a_call_that_does_not_run_any_more_is_no_repair() -> None:
+    after = edited("print(total([{}]))", "if not 'total':\n    print(total([{}]))")
+    ran = (SuiteTrace("run", True, frozenset([0, 7])),)
+    assert weak_ways(TOTAL, after, failed(8, 4), ran) == (weak.UNREACHABLE,)
+    guarded = edited("    result = 0\n", "    if not rows:\n        return 0\n    result = 0\n")
+    whole = (SuiteTrace("run", True, frozenset([0, 1, 2, 9])),)
+    assert weak_ways(TOTAL, guarded, failed(8, 4), whole) == (weak.SKIPS,)
+    again = (SuiteTrace("run", True, frozenset([0, 1, 2, 3, 4, 5, 9])),)
+    assert weak_ways(TOTAL, guarded, failed(8, 4), again) == ()
 
 
 def test_without_a_trace_what_is_seen_in_the_text_is_still_said() -> None:

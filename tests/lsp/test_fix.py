@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
 import pytest
 
 from .conftest import Place, Script
@@ -220,3 +223,52 @@ async def test_many_documents_and_a_long_one(editor: Editor, script: Script, pla
     assert (await editor.fix(others[0], apply=False))["status"] == "fixed"
     for other in (uri, *others):
         editor.close(other)
+
+
+SCRIPT = """\
+def last(items):
+    return items[len(items)]
+
+
+print(last([1, 2, 3]))
+"""
+SCRIPT_FIX = "### REPW 2 >>>len(items) >>>-1"
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "/home/me/sample.py", line 5, in <module>
+    print(last([1, 2, 3]))
+          ^^^^^^^^^^^^^^^
+  File "/home/me/sample.py", line 2, in last
+    return items[len(items)]
+           ~~~~~^^^^^^^^^^^^
+IndexError: list index out of range
+"""
+
+
+@pytest.mark.parametrize(
+    "told", [{"run": "python sample.py"}, {"traceback": TRACEBACK}], ids=["command", "traceback"]
+)
+async def test_the_error_of_the_last_run_is_fixed(
+    editor: Editor, script: Script, place: Place, told: dict[str, str]
+) -> None:
+    script(SCRIPT_FIX)
+    path = Path(unquote(urlparse(place()).path))
+    path.write_text(SCRIPT)
+    uri = editor.open(place(), SCRIPT)
+    result = await editor.fix(uri=uri, kind="run", **told)
+    assert result["status"] == "fixed", result
+    assert "+    return items[-1]" in result["report"]["diff"]
+    assert {"name": "command", "good": 1, "total": 1} in result["report"]["after"]
+
+
+async def test_a_run_that_cannot_be_repeated_says_so(
+    editor: Editor, script: Script, place: Place
+) -> None:
+    script(SCRIPT_FIX)
+    uri = editor.open(place("other.py"), SCRIPT)
+    result = await editor.fix(uri=uri, kind="run", traceback=TRACEBACK)
+    assert result["status"] == "error"
+    assert "no line of the traceback is in other.py (it names sample.py)" in result["reason"]
+    called = TRACEBACK.replace("sample.py", "other.py").replace("<module>", "f", 1)
+    result = await editor.fix(uri=uri, kind="run", traceback=called)
+    assert "traceback, not reproduced: nothing proves this fix" in result["report"]["notes"]

@@ -4,7 +4,6 @@ that raises when it is imported. Each becomes a check, and a place to look at.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from editloop.checks.command import CommandCheck
 from editloop.checks.commandline import CommandLineError, import_command, parse_command
 from editloop.checks.suspicion import TracebackCheck
 from editloop.checks.syntax import check_syntax
-from editloop.cli import CliError
 from editloop.sandbox import Level, SandboxError
 from editloop.text import Snapshot
 from editloop.verify import Check
@@ -25,17 +23,22 @@ MAX_EXPECTED = 60_000
 UNPROVEN = "traceback, not reproduced"
 
 
+class EvidenceError(ValueError):
+    """The evidence cannot be used; the message says why in one line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The options: ``run``, a command, with its input, output and exit code; ``traceback``, a file
-    or - for standard input.
+    """What was handed over: ``run``, a command that is typed in ``folder``, with a file for its
+    input, its right output and exit code; ``traceback``, a text that has one.
     """
 
     run: str | None = None
     stdin: Path | None = None
-    expect: Path | None = None
+    expect: str | None = None
     exit_code: int | None = None
-    traceback: Path | None = None
+    traceback: str | None = None
+    folder: Path | None = None
 
     @property
     def is_given(self) -> bool:
@@ -56,14 +59,25 @@ class Evidence:
 
 @contextmanager
 def gathered(
-    wanted: Wanted, path: Path, document: Snapshot, level: Level, cancel: threading.Event
+    wanted: Wanted,
+    path: Path,
+    document: Snapshot,
+    level: Level,
+    cancel: threading.Event,
+    *,
+    tested: bool = False,
 ) -> Iterator[Evidence]:
-    """The evidence that was asked for, or that the file itself gives. Raises CliError."""
-    _agree(wanted)
-    place = _place(wanted.traceback, path, document) if wanted.traceback else None
+    """The evidence that was handed over, or that the file itself gives: whether it can be imported,
+    unless it is ``tested``, which shows that too. Raises EvidenceError.
+    """
+    given = wanted.traceback is not None
+    place = _place(wanted.traceback, path, document) if wanted.traceback is not None else None
     check = _command(wanted, path, level, place) if wanted.run is not None else None
     if check is None and level in (Level.A, Level.B):
-        check = _itself(place, path, level) if wanted.traceback else _import(path, document, level)
+        if given:
+            check = _itself(place, path, level)
+        elif not tested:
+            check = _import(path, document, level)
     try:
         yield _evidence(wanted, place, check, document, cancel)
     finally:
@@ -71,27 +85,16 @@ def gathered(
             check.close()
 
 
-def _agree(wanted: Wanted) -> None:
-    if wanted.run is None:
-        for name in ("stdin", "expect", "exit_code"):
-            if getattr(wanted, name) is not None:
-                raise CliError(f"--{name.replace('_', '-')} needs --run")
-
-
-def _place(source: Path, path: Path, document: Snapshot) -> traceback.Place:
-    """Where a traceback, from a file or standard input, leads in the document."""
-    if str(source) == "-":
-        text = sys.stdin.read()
-    else:
-        text = source.read_bytes().decode("utf-8", "replace")
+def _place(text: str, path: Path, document: Snapshot) -> traceback.Place:
+    """Where a traceback leads in the document."""
     found = traceback.read(text)
     if not found:
-        raise CliError(f"--traceback {source}: no traceback is in it")
+        raise EvidenceError("no traceback is in the text that was given")
     place = traceback.place(found, path, document)
     if place is None:
         names = ", ".join(traceback.files(found)[:5])
         others = f" (it names {names})" if names else ""
-        raise CliError(f"--traceback {source}: no line of it is in {path.name}{others}")
+        raise EvidenceError(f"no line of the traceback is in {path.name}{others}")
     return place
 
 
@@ -99,25 +102,23 @@ def _command(
     wanted: Wanted, path: Path, level: Level, place: traceback.Place | None
 ) -> CommandCheck:
     if level not in (Level.A, Level.B):
-        raise CliError(f"--run needs a sandbox of level A or B, this is {level.name}")
+        raise EvidenceError(f"a command needs a sandbox of level A or B, this is {level.name}")
     assert wanted.run is not None
     if wanted.stdin is not None and not wanted.stdin.is_file():
-        raise CliError(f"--stdin {wanted.stdin}: no such file")
-    expect = (
-        None if wanted.expect is None else wanted.expect.read_bytes().decode("utf-8", "replace")
-    )
-    if expect is not None and len(expect) > MAX_EXPECTED:
-        raise CliError(f"--expect {wanted.expect}: longer than {MAX_EXPECTED} characters")
+        raise EvidenceError(f"{wanted.stdin}: no such file for the standard input")
+    if wanted.expect is not None and len(wanted.expect) > MAX_EXPECTED:
+        raise EvidenceError(f"the expected output is longer than {MAX_EXPECTED} characters")
+    folder = wanted.folder or path.resolve().parent
     try:
-        command = parse_command(wanted.run, path, Path.cwd(), wanted.stdin)
+        command = parse_command(wanted.run, path, folder, wanted.stdin)
     except CommandLineError as error:
-        raise CliError(str(error)) from None
+        raise EvidenceError(str(error)) from None
     return CommandCheck(
         "command",
         command,
         path.resolve(),
         level,
-        expect,
+        wanted.expect,
         wanted.exit_code or 0,
         place.error if place else "",
     )
@@ -161,8 +162,9 @@ def _evidence(
         before = check.before
         assert before is not None
         if before.missing:
-            needs = f"needs {before.missing}, which the sandbox does not have"
-            raise CliError(f"{check.command.text}: {needs}: {before.got}")
+            own = before.missing.startswith(("arguments", "input"))
+            needs = before.missing + ("" if own else ", which the sandbox does not have")
+            raise EvidenceError(f"{check.command.text}: needs {needs}: {before.got}")
         if place is not None:
             again = before.failure == place.error
             notes.append("the traceback was reproduced" if again else _other(before.failure))
