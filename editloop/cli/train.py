@@ -13,6 +13,8 @@ COMMANDS = {
     "tasks": "trainer.cli_data",
     "validate": "trainer.cli_data",
     "benchset": "trainer.cli_data",
+    "faulty": "trainer.cli_faulty",
+    "base": "export.cli_base",
     "tokenizer": "trainer.cli_model",
     "rows": "trainer.cli_model",
     "scratch": "trainer.cli_model",
