@@ -1,4 +1,4 @@
-"""A base for training out of a GGUF: unpacked, and compared with what llama.cpp does with the file."""
+"""A base for training out of a GGUF: unpacked, and compared with what llama.cpp makes of it."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def make_base(path: Path, folder: Path, tell: Callable[[str], None]) -> BaseRepo
         logits = _compared(draft, path)
         if logits is not None and logits.agreement < _LEAST:
             raise ExportError(
-                f"{path}: the weights are read wrongly, only {logits.agreement:.0%} of the likeliest "
-                "tokens are those of llama.cpp"
+                f"{path}: the weights are read wrongly, only {logits.agreement:.0%} of the "
+                "likeliest tokens are those of llama.cpp"
             )
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(draft, folder)

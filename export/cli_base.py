@@ -1,4 +1,4 @@
-"""``editloop train base``: a pretrained model's GGUF as a folder that the training commands take."""
+"""``editloop train base``: a GGUF as a folder that the training commands take."""
 
 from __future__ import annotations
 

@@ -175,13 +175,9 @@ def _special_id(info: ModelInfo, name: str) -> int | None:
 def _write_settings(folder: Path, reader: gguf.GGUFReader, info: ModelInfo) -> None:
     """What stands beside tokenizer.json: special tokens by their texts, and the chat template."""
     tokens = reader.fields["tokenizer.ggml.tokens"]
-    ids = {name: _special_id(info, name) for name in _SPECIAL}
+    ids = {f"{name}_token": _special_id(info, name) for name in _SPECIAL}
     settings: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast"}
-    settings |= {
-        f"{name}_token": tokens.contents(number)
-        for name, number in ids.items()
-        if number is not None
-    }
+    settings |= {name: tokens.contents(i) for name, i in ids.items() if i is not None}
     settings["model_max_length"] = info.context_length
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
     template = info.metadata.get("tokenizer.chat_template")

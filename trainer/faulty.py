@@ -3,7 +3,6 @@ they parse and fail its tests, with MBPP's reference as what they should have be
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 from collections import Counter
@@ -129,7 +128,8 @@ class _Writer:
 
     def _chosen(self, problem: Problem, replies: Sequence[Reply], model: str) -> Task | None:
         """Of the programs that fail the one whose kind of failure is rarest so far."""
-        reference = digest(ast.parse(problem.reference))
+        reference = parse(problem.reference)
+        same = digest(reference) if reference is not None else ""
         sources = {}
         for reply in replies:
             source = tidy(reply.text)
@@ -139,7 +139,7 @@ class _Writer:
         fresh = [
             source
             for key, source in sources.items()
-            if key != reference and (problem.number, key) not in self._seen
+            if key != same and (problem.number, key) not in self._seen
         ]
         judged = [judge(problem, source, self._grader) for source in fresh]
         faulty = [one for one in judged if one is not None and not self._too_many(one.kind)]
@@ -164,7 +164,9 @@ class _Writer:
 
 def _key(task: Task) -> tuple[int, str]:
     """What makes two programs for one problem the same."""
-    return int(task.id.split("/")[1]), digest(ast.parse(task.buggy))
+    tree = parse(task.buggy)
+    assert tree is not None, "what does not parse is not kept"
+    return int(task.id.split("/")[1]), digest(tree)
 
 
 def judge(problem: Problem, source: str, grader: Grader) -> _Judged | None:

@@ -1,4 +1,4 @@
-"""MBPP's problems as something to ask a model for: text, tests, a reference, and a 3-shot prompt."""
+"""MBPP's problems as questions to a model: text, tests, a reference, and a 3-shot prompt."""
 
 from __future__ import annotations
 

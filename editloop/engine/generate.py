@@ -130,6 +130,8 @@ class Generator:
         """The branches with the logits after their last id."""
         if branches:
             plans = [Plan(branch.row, branch.ids[-1:]) for branch in branches]
-            for branch, found in zip(branches, self._pool.extend(plans, self._cancel), strict=True):
+            for branch, found in zip(
+                branches, self._pool.extend(plans, self._cancel), strict=True
+            ):
                 branch.logits = found[-1]
         return branches

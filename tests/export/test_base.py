@@ -1,4 +1,4 @@
-"""A base for training out of a GGUF: it behaves like the file, and loads where training loads it."""
+"""A base for training out of a GGUF: behaves like the file, and loads where training loads it."""
 
 from __future__ import annotations
 
