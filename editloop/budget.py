@@ -1,11 +1,16 @@
-"""How long a search may go on, and when it has to stop."""
+"""How long a fix may take, and when it has to stop."""
 
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from dataclasses import dataclass, replace
+
+
+class Cancelled(Exception):
+    """What was going on was asked to stop, or its time was up; no fault of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,11 @@ class Stop(threading.Event):
         super().__init__()
         self._cancel, self._at = cancel, at
 
+    @property
+    def left(self) -> float | None:
+        """Seconds until that moment, at least 0; None where there is none."""
+        return None if self._at == math.inf else max(0.0, self._at - time.monotonic())
+
     def is_set(self) -> bool:
         asked = self._cancel is not None and self._cancel.is_set()
         return asked or super().is_set() or time.monotonic() >= self._at
@@ -43,3 +53,16 @@ class Stop(threading.Event):
         while not self.is_set() and (left := end - time.monotonic()) > 0:
             super().wait(min(left, 0.05))  # what sets ``cancel`` does not wake this one
         return self.is_set()
+
+
+def raise_if_set(stop: threading.Event | None) -> None:
+    """Raises Cancelled where ``stop`` is set; between the parts of what may take long."""
+    if stop is not None and stop.is_set():
+        raise Cancelled
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import io
+import logging
 import os
 import pickle
 import signal
@@ -30,6 +31,8 @@ from editloop.solutions import SearchResult
 from editloop.state import EditState
 from editloop.verdict import Verdict
 from editloop.verify import Verifier
+
+log = logging.getLogger(__name__)
 
 Order = Literal["prior", "uniform"]
 IDLE_SECONDS = 300.0
@@ -194,7 +197,8 @@ def _run(errand: Errand, stop: threading.Event, answers: IO[bytes]) -> None:
             cancel=stop,
             first_verdict=errand.first_verdict,
         )
-    except Exception:  # noqa: BLE001 - the search that a person asked for says what is wrong
+    except Exception as error:  # noqa: BLE001 - the person's search goes on, with a line in the log
+        log.warning("the second search failed: %s: %s", type(error).__name__, error)
         found = None
     pickle.dump(found, answers)
     answers.flush()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import threading
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from editloop.budget import raise_if_set
 from editloop.checks.plans import TestPlan, plan_doctests
 from editloop.checks.syntax import check_syntax
 from editloop.checks.testdoc import DocGroup
+from editloop.checks.testoutcome import NOT_RUN
+from editloop.checks.testruns import run_plan
 from editloop.definitions import Definition, definitions
 from editloop.sandbox import SandboxPool
 from editloop.text import Snapshot
@@ -27,45 +32,113 @@ class Examples:
     unknown: tuple[Check, ...] = ()
 
 
-def doctest_checks(document: Snapshot, view: set[int], pool: SandboxPool | None) -> Examples:
-    """Those of a window (line indices); none without a sandbox."""
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """The examples of one docstring; ``definition`` is None for the module's own."""
+
+    definition: Definition | None
+    group: DocGroup
+    passes: bool
+
+    @property
+    def line(self) -> int:
+        """Where it is (0-based): the definition's header, else its first example."""
+        return self.definition.header if self.definition else self.group[0].line - 1
+
+    def is_shown(self, view: set[int], line: int | None) -> bool:
+        """Whether a window, made around ``line``, shows the code that the examples are about."""
+        found = self.definition
+        if found is None or found.header not in view:
+            return False
+        return found.stop - 1 in view or (line is not None and found.start <= line < found.stop)
+
+
+def doctest_checks(
+    document: Snapshot,
+    view: set[int],
+    pool: SandboxPool | None,
+    stop: threading.Event | None = None,
+    line: int | None = None,
+) -> Examples:
+    """The examples of a window (line indices, made around ``line``), and of what is around it; none
+    without a sandbox. Raises Cancelled.
+    """
     if pool is None:
         return Examples()
     if view.issuperset(range(len(document.lines))):
         plan = plan_doctests(_doctest_source(document))
         whole = TestCheck("doctests", plan, pool) if plan else None
-        return Examples((whole.calibrated(document.text),) if whole else ())
+        return Examples((whole.calibrated(document.text, stop),) if whole else ())
     parses = check_syntax(document.text) is None
     inside: list[Check] = []
     others: list[DocGroup] = []
-    for definition, check in documented(document, pool):
-        shown = definition is not None and {definition.header, definition.stop - 1} <= view
-        if shown:
-            inside.append(check.calibrated(document.text))
-        elif not parses or check.run(document.text, None).passed:
-            others += check.plan.groups
+    for found in documented(document, pool, stop):
+        if found.is_shown(view, line):
+            own = TestCheck("doctests", TestPlan("doctests", groups=(found.group,)), pool)
+            inside.append(own.calibrated(document.text, stop))
+        elif not parses or found.passes:
+            others.append(found.group)
     if not others:
         return Examples(tuple(inside))
     plan = TestPlan("doctests", groups=tuple(others))
     rest = TestCheck("doctests", plan, pool, limits=_ALL_OTHERS)
     if not parses:
         return Examples(tuple(inside), (rest,))
-    return Examples((*inside, rest.calibrated(document.text)))
+    return Examples((*inside, rest.calibrated(document.text, stop)))
 
 
 def documented(
-    document: Snapshot, pool: SandboxPool | None
-) -> Iterator[tuple[Definition | None, TestCheck]]:
-    """Functions and classes whose own docstring has examples; None stands for the module."""
-    plan = plan_doctests(_doctest_source(document)) if pool else None
+    document: Snapshot, pool: SandboxPool | None, stop: threading.Event | None = None
+) -> Iterator[Documented]:
+    """The docstrings with examples, in order; none without a sandbox. Raises Cancelled."""
+    source = _doctest_source(document) if pool else ""
+    raise_if_set(stop)
+    plan = plan_doctests(source)
     if plan is None or pool is None:
         return
+    parses = check_syntax(document.text) is None
+    passing = _passing(document.text, plan.groups, pool, stop) if parses else set()
+    raise_if_set(stop)
     found = definitions(document)
-    for group in plan.groups:
+    starts = [definition.start for definition in found]
+    for number, group in enumerate(plan.groups):
         line = group[0].line - 1
-        around = [d for d in found if d.start <= line < d.stop]
-        own = TestPlan("doctests", groups=(group,))
-        yield max(around, key=lambda d: d.start, default=None), TestCheck("doctests", own, pool)
+        # Nothing is defined between a header and its docstring.
+        at = bisect_right(starts, line) - 1
+        around = found[at] if at >= 0 and line < found[at].stop else None
+        yield Documented(around, group, number in passing)
+
+
+def _passing(
+    source: str, groups: Sequence[DocGroup], pool: SandboxPool, stop: threading.Event | None
+) -> set[int]:
+    """Numbers of the docstrings whose examples all pass; one child runs them all, and another what
+    comes after one that ends or outlasts it. Raises Cancelled."""
+    passing: set[int] = set()
+    first = 0
+    while first < len(groups):
+        begin = first
+        plan = TestPlan("doctests", groups=tuple(groups[first:]))
+        limits = _ALL_OTHERS
+        outcomes = iter(
+            run_plan(
+                pool,
+                source,
+                plan,
+                cpu_seconds=limits.cpu_seconds,
+                wall_seconds=limits.wall_seconds,
+                cancel=stop,
+            )
+        )
+        raise_if_set(stop)
+        for number in range(first, len(groups)):
+            told = [next(outcomes) for _ in groups[number]]
+            if told[0].got == NOT_RUN and number > begin:
+                break
+            if all(outcome.status == "pass" for outcome in told):
+                passing.add(number)
+            first = number + 1
+    return passing
 
 
 def _doctest_source(document: Snapshot) -> str:
@@ -109,8 +182,10 @@ def _docstring(texts: Sequence[str], definition: Definition) -> range | None:
     quote = _QUOTE.match(texts[start]) if start < definition.stop else None
     if quote is None:
         return None
+    quotes = 0
     for stop in range(start + 1, definition.stop + 1):
-        body = "\n".join(texts[start:stop]).strip()
-        if body.count(quote[1]) == 2 and body.endswith(quote[1]):
-            return range(start, stop)
+        quotes += texts[stop - 1].count(quote[1])
+        if quotes > 1:
+            ends = quotes == 2 and texts[stop - 1].rstrip().endswith(quote[1])
+            return range(start, stop) if ends else None
     return None

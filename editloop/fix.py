@@ -4,24 +4,31 @@ server both come through here; nothing is written.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
-from editloop.budget import Budget
-from editloop.checks.plans import plan_asserts
+from editloop.budget import Budget, Cancelled, Stop, raise_if_set
+from editloop.checks.plans import TestPlan, plan_asserts
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
 from editloop.doctests import docstrings, doctest_checks, documented
+from editloop.engine.errors import ContextTooSmall
 from editloop.policy import Policy
-from editloop.region import opener, window
+from editloop.region import narrowed, opener, window
 from editloop.repair import Repair, repair
 from editloop.sandbox import SandboxPool
-from editloop.solutions import Progress
+from editloop.solutions import Progress, SearchResult
 from editloop.state import EditState
 from editloop.text import Snapshot
+from editloop.verdict import Verdict
 from editloop.verify import Check, TestCheck, Verifier
+
+CHARACTERS_A_SECOND = 500_000
+"""That are parsed, linted and split into functions; measured on one core of two busy ones."""
 
 
 class RequestError(ValueError):
@@ -45,6 +52,13 @@ class Request:
     """Look at one function alone, even in a small file: what fails elsewhere is tolerated."""
     asked: str = ""
     """The code of a hint of ruff on ``line`` that has to be gone, such as F841."""
+    started: float = field(default_factory=time.monotonic)
+    """The moment of ``time.monotonic`` from which on the budget runs."""
+
+    def stop(self, cancel: threading.Event | None) -> Stop:
+        """Set when ``cancel`` is, and from the end of the budget on."""
+        seconds = math.inf if self.budget.seconds is None else self.budget.seconds
+        return Stop(cancel, self.started + seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +86,78 @@ def fix(
     ``suites`` are checks that cost more than all others (a person's own test suite). Raises
     RequestError, RegionError, EngineError, SandboxError, StaticCheckError.
     """
+    _refuse_too_long(request)
+    stop = request.stop(cancel)
+    line, view = request.line, tuple[int, ...]()
+    try:
+        line = _line_to_fix(request, tools, stop)
+        raise_if_set(stop)
+        view = _view(request, line, tools, stop)
+        while True:
+            try:
+                done = _fix(request, policy, tools, suites, cancel, on_progress, line, view, stop)
+                return replace(done, view=view)
+            except ContextTooSmall:
+                if len(view) < 2:
+                    raise
+                view = narrowed(view, line)
+    except Cancelled:
+        return replace(_given_up(request, cancel), view=view)
+
+
+def _refuse_too_long(request: Request) -> None:
+    """A parse cannot be stopped, so what takes longer than the budget is not begun."""
+    characters = sum(len(line.text) + 1 for line in request.document.lines)
+    needed = characters / CHARACTERS_A_SECOND
+    if request.budget.seconds is not None and needed > request.budget.seconds:
+        raise RequestError(
+            f"to read {characters / 1e6:.1f} million characters takes longer than the budget of "
+            f"{request.budget.seconds:g} seconds: give {math.ceil(needed)} or more"
+        )
+
+
+def _given_up(request: Request, cancel: threading.Event | None) -> Repair:
+    """Where not even the checks came to an end."""
+    asked = cancel is not None and cancel.is_set()
+    seconds = time.monotonic() - request.started
+    result = SearchResult((), 0, 0, seconds, "cancelled" if asked else "out of time")
+    return Repair("not fixed", Verdict((), complete=False), result)
+
+
+def _fix(
+    request: Request,
+    policy: Callable[[], Policy],
+    tools: Tools,
+    suites: Sequence[Check],
+    cancel: threading.Event | None,
+    on_progress: Callable[[Progress], None] | None,
+    line: int | None,
+    view: Sequence[int],
+    stop: Stop,
+) -> Repair:
+    """The fix within the lines of ``view``. Raises Cancelled."""
     document = request.document
-    asserts = _assert_checks(request.tests, document.text, tools)
-    line = _line_to_fix(request, tools)
-    view = _view(request, line, tools)
+    asserts = _assert_checks(request.tests, document.text, tools, stop)
     inside = set(view)
-    examples = doctest_checks(document, inside, tools.pool)
+    raise_if_set(stop)
+    examples = doctest_checks(document, inside, tools.pool, stop, line)
     verifying = partial(
         Verifier,
         document.text,
         static=tools.static,
         tolerated=[i for i in range(len(document.lines)) if i not in inside],
-        asked=_asked(request, tools),
+        asked=_asked(request, tools, stop),
+        cancel=stop,
     )
     loaded = cache(policy)
 
     def attempt(checks: Sequence[Check], budget: Budget) -> Repair:
         verifier = verifying(checks=checks)
-        before = verifier.verify(document.text, cancel)
+        before = verifier.verify(document.text, stop)
         if before.passed:
             return Repair("nothing wrong", before, None)
+        if stop.is_set():
+            return replace(_given_up(request, cancel), before=before)
         return repair(
             EditState.open(document, _without_docstrings(document, view, line)),
             loaded(),
@@ -106,24 +172,25 @@ def fix(
         )
 
     checks = [*examples.known, *asserts, *suites]
+    left = replace(request.budget, seconds=stop.left)
     if not examples.unknown:
-        return attempt(checks, request.budget)
+        return attempt(checks, left)
     # Nobody knows which examples elsewhere passed before the document was broken. A fix that all
     # of them confirm is best; without that only a single edit is believed.
-    half = request.budget.half()
-    done = attempt([*checks, *examples.unknown], half)
-    stopped = cancel is not None and cancel.is_set()
-    return done if done.status == "fixed" or stopped else attempt(checks, replace(half, turns=1))
+    done = attempt([*checks, *examples.unknown], left.half())
+    if done.status == "fixed" or stop.is_set():
+        return done
+    return attempt(checks, replace(left.half(), seconds=stop.left, turns=1))
 
 
-def _line_to_fix(request: Request, tools: Tools) -> int | None:
+def _line_to_fix(request: Request, tools: Tools, stop: Stop) -> int | None:
     """The line that was asked for; where nothing was, that of the first suspect."""
     if request.line is None and request.function is None and request.lines is None:
-        return next((suspect.line for suspect in suspects(request.document, tools)), None)
+        return next((suspect.line for suspect in suspects(request.document, tools, stop)), None)
     return request.line
 
 
-def _view(request: Request, line: int | None, tools: Tools) -> tuple[int, ...]:
+def _view(request: Request, line: int | None, tools: Tools, stop: Stop) -> tuple[int, ...]:
     """The window's lines, and the one above that opens the block of a wrong indentation."""
     document = request.document
     view = window(
@@ -132,7 +199,7 @@ def _view(request: Request, line: int | None, tools: Tools) -> tuple[int, ...]:
         function=request.function,
         lines=request.lines,
         narrow=request.narrow,
-        imports=_lacks_name(document, tools),
+        imports=_lacks_name(document, tools, stop),
     )
     broken = check_syntax(document.text)
     if broken is not None and broken.line is not None and "unindent" in broken.text:
@@ -149,16 +216,27 @@ def _without_docstrings(
     return tuple(i for i in view if i not in hidden)
 
 
-def _assert_checks(tests: Sequence[str], source: str, tools: Tools) -> list[Check]:
+def _assert_checks(tests: Sequence[str], source: str, tools: Tools, stop: Stop) -> list[Check]:
     if not tests:
         return []
     if tools.pool is None:
         raise RequestError("tests need a sandbox, and this machine has none (see editloop doctor)")
     try:
-        check = TestCheck("tests", plan_asserts(tests), tools.pool)
+        check = TestCheck("tests", _plan(tests), tools.pool)
     except SyntaxError as error:
         raise RequestError(f"neither a file nor a Python expression: {error.text}") from error
-    return [check.calibrated(source)]
+    except (ValueError, RecursionError, MemoryError) as error:
+        told = str(error) or "too deeply nested"
+        raise RequestError(f"no Python expression: {told}") from error
+    return [check.calibrated(source, stop)]
+
+
+def _plan(tests: Sequence[str]) -> TestPlan:
+    """The plan of a person's expressions, each under its own text. Raises what a parser does."""
+    different = tuple(dict.fromkeys(test.strip() for test in tests))
+    plan = plan_asserts(different)
+    named = zip(plan.tests, different, strict=True)
+    return replace(plan, tests=tuple(replace(test, name=text) for test, text in named))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,36 +247,40 @@ class Suspect:
     text: str
 
 
-def suspects(document: Snapshot, tools: Tools) -> Iterator[Suspect]:
-    """Where to look when nobody said: a syntax error, or static errors and failing doctests."""
+def suspects(
+    document: Snapshot, tools: Tools, stop: threading.Event | None = None
+) -> Iterator[Suspect]:
+    """Where to look when nobody said: a syntax error, or static errors and failing doctests.
+
+    Raises Cancelled.
+    """
     broken = check_syntax(document.text)
     if broken is not None:
         last = len(document.lines) - 1
         yield Suspect(None if broken.line is None else min(broken.line, last), broken.text)
         return
-    for diagnostic in tools.static.check(document.text) if tools.static else ():
+    for diagnostic in tools.static.check(document.text, stop) if tools.static else ():
         if diagnostic.is_error:
             yield Suspect(diagnostic.line, f"{diagnostic.code} {diagnostic.message}")
-    for definition, check in documented(document, tools.pool):
-        if not check.run(document.text, None).passed:
-            name = definition.name if definition else "the module"
-            line = definition.header if definition else check.plan.groups[0][0].line - 1
-            yield Suspect(line, f"a doctest of {name} fails")
+    for found in documented(document, tools.pool, stop):
+        if not found.passes:
+            name = found.definition.name if found.definition else "the module"
+            yield Suspect(found.line, f"a doctest of {name} fails")
 
 
-def _lacks_name(document: Snapshot, tools: Tools) -> bool:
+def _lacks_name(document: Snapshot, tools: Tools, stop: Stop) -> bool:
     """Whether something is used that nothing binds, so that an import may be missing."""
     parses = check_syntax(document.text) is None
-    found = tools.static.check(document.text) if tools.static and parses else ()
+    found = tools.static.check(document.text, stop) if tools.static and parses else ()
     return any(diagnostic.code == "F821" for diagnostic in found)
 
 
-def _asked(request: Request, tools: Tools) -> list[tuple[str, str]]:
+def _asked(request: Request, tools: Tools, stop: Stop) -> list[tuple[str, str]]:
     """Code and message of the hints that were asked about."""
     if not request.asked or tools.static is None:
         return []
     return [
         (found.code, found.message)
-        for found in tools.static.check(request.document.text)
+        for found in tools.static.check(request.document.text, stop)
         if found.code == request.asked and found.line == request.line
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from editloop.edits import minimal_hunks, unified_diff
@@ -11,6 +11,7 @@ from editloop.sandbox import LevelReport
 from editloop.solutions import Solution
 from editloop.text import Snapshot
 from editloop.verdict import Verdict
+from editloop.wording import Asked, checked, next_step, reason, verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Outcome:
     repair: Repair
     level: LevelReport
     notes: tuple[str, ...] = ()
+    asked: Asked = field(default_factory=Asked)
 
     @property
     def solutions(self) -> tuple[Solution, ...]:
@@ -45,6 +47,23 @@ class Outcome:
         return describe(self.best.verdict) if self.best else ""
 
     @property
+    def reason(self) -> str:
+        """How it came out, in one sentence that follows the status."""
+        return reason(self.repair, len(self.document.lines), self.asked)
+
+    @property
+    def next(self) -> str:
+        """What to do next, "" where there is nothing to do."""
+        return next_step(self.repair, len(self.document.lines), self.asked)
+
+    @property
+    def line(self) -> str:
+        """One line for a person."""
+        status = self.repair.status
+        word = {"nothing wrong": "nothing wrong found"}.get(status, status)
+        return f"{self.name}: {word}: {self.reason}"
+
+    @property
     def sandbox(self) -> str:
         return f"level {self.level.level.name}, {self.level.level.value}"
 
@@ -55,7 +74,7 @@ class Outcome:
         """The JSON object; an alternative has the keys of the best fix."""
         result = self.repair.result
         found = [self._fix_row(solution) for solution in self.solutions]
-        nothing = {"diff": "", "edits": [], "verified_by": [], "commands": []}
+        nothing = {"diff": "", "edits": [], "verified": "", "verified_by": [], "commands": []}
         return {
             "status": self.repair.status,
             **(found[0] if found else nothing),
@@ -64,7 +83,8 @@ class Outcome:
             "seconds": round(seconds, 3),
             "sandbox": self.level.level.name,
             "alternatives": found[1:],
-            "reason": self.repair.reason,
+            "reason": self.reason,
+            "next": self.next,
             "before": self.before_line,
             "notes": list(self.notes),
         }
@@ -73,6 +93,7 @@ class Outcome:
         return {
             "diff": self.diff_of(solution),
             "edits": edit_rows(self.document, solution.state.document),
+            "verified": verified(solution.verdict),
             "verified_by": [check.summary for check in solution.verdict.checks],
             "commands": [str(command) for command in solution.commands],
         }
@@ -91,8 +112,8 @@ def edit_rows(before: Snapshot, after: Snapshot) -> list[dict[str, Any]]:
 
 
 def describe(verdict: Verdict) -> str:
-    """``syntax 1/1, static 2/2, doctests 1/2``, and the first finding of what failed."""
-    text = ", ".join(check.summary for check in verdict.checks)
+    """``it parses, no findings, 1 of 2 examples passes``, and the first finding of what failed."""
+    text = checked(verdict)
     first = next((f for f in verdict.findings), None)
     if first is None:
         return text

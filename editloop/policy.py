@@ -11,12 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from editloop.budget import Cancelled as Cancelled
 from editloop.commands import EXIT, Command, parse, render
 from editloop.transcript import Transcript
-
-
-class Cancelled(Exception):
-    """A policy stopped because it was asked to; no fault of its own."""
 
 
 @dataclass(frozen=True, slots=True)

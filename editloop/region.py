@@ -15,6 +15,8 @@ from editloop.state import MAX_VIEW_LINES
 from editloop.text import Snapshot
 
 MAX_LINES = 80
+MAX_CHARACTERS = 2000
+"""Of a line that is shown: longer ones are data that no person writes."""
 _ROOM = 20
 """Line numbers kept free in a window, for insertions."""
 _IMPORT = re.compile(r"(?:from|import)\b")
@@ -37,6 +39,7 @@ def window(
 ) -> tuple[int, ...]:
     """The view on a line, a function (``f``, ``Class.method``) or given lines. Raises RegionError.
 
+    Lines of more than MAX_CHARACTERS are left out.
     A file of at most ``max_lines`` is shown whole, unless ``narrow``. A longer region shrinks to
     the lines around ``line``; imports and signatures may add up to half of ``max_lines``.
     ``imports``: also where another import would go.
@@ -50,14 +53,22 @@ def window(
         raise RegionError(
             f"there are no lines {lines.start + 1} to {lines.stop}, the last is {count}"
         )
+    short = [len(text) <= MAX_CHARACTERS for text in texts]
+    if count and not any(short if line is None else [short[line]]):
+        characters = len(texts[line or 0])
+        raise RegionError(
+            f"line {(line or 0) + 1} has {characters:,} characters: lines of more than "
+            f"{MAX_CHARACTERS:,} are not repaired"
+        )
+    whole = tuple(i for i in range(count) if short[i])
     if function is None and count <= max_lines and not narrow:
-        return tuple(range(count))
+        return whole
     found = definitions(document)
     chosen: Definition | None = None
     if function is not None:
         chosen = _named(found, function)
         if count <= max_lines and not narrow:
-            return tuple(range(count))
+            return whole
         region = range(chosen.start, chosen.stop)
     elif lines is not None:
         region = lines
@@ -76,7 +87,14 @@ def window(
         if len(new) <= budget and len(view) + len(new) <= MAX_VIEW_LINES - _ROOM:
             view |= new
             budget -= len(new)
-    return tuple(sorted(view))
+    return tuple(sorted(i for i in view if short[i]))
+
+
+def narrowed(view: Sequence[int], line: int | None) -> tuple[int, ...]:
+    """Half of a window's lines, at least one: those next to ``line``, or to its middle."""
+    middle = view[len(view) // 2] if line is None else line
+    near = sorted(view, key=lambda i: abs(i - middle))
+    return tuple(sorted(near[: max(1, len(near) // 2)]))
 
 
 def opener(document: Snapshot, line: int) -> int | None:

@@ -6,23 +6,28 @@ shown to a person and never a reward in training.
 
 from __future__ import annotations
 
-import functools
 import os
 import re
-import shutil
-import subprocess
-import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from editloop.checks.pytestruns import PytestReport, collect_pytest, run_pytest
+from editloop.checks.pytestruns import PytestReport, SuiteTrace, collect_pytest, run_pytest
+from editloop.checks.warmruns import Suite, WarmRuns
 from editloop.sandbox import Level
+from editloop.sandbox.errors import SandboxError
+from editloop.sandbox.interpreters import interpreters
+from editloop.sandbox.warmsuite import available
 from editloop.transcript import Finding
 from editloop.verdict import CheckResult
 
 _ROOT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini", ".git")
 _LEVELS = 6
+_FIRST = 16
+"""At most so many of the tests that fail decide whether the others are run."""
+_POLL_SECONDS = 0.05
+_CANCELLED = PytestReport("cancelled", (), (), "cancelled")
 
 
 def project_root(path: Path) -> Path:
@@ -51,19 +56,11 @@ def find_suites(path: Path) -> list[Path]:
 
 
 def find_python(root: Path) -> str | None:
-    """An interpreter that has pytest: the project's, the active environment's, this one's."""
-    folders = [root / ".venv", root / "venv", Path(os.environ.get("VIRTUAL_ENV", root / ".venv"))]
-    places = [str(f / "bin" / "python") for f in folders]
-    for python in [*places, sys.executable, shutil.which("python3") or sys.executable]:
-        if Path(python).is_file() and _has_pytest(python):
-            return python
-    return None
+    """An interpreter that has pytest: the project's, the active environment's, this one's.
 
-
-@functools.cache
-def _has_pytest(python: str) -> bool:
-    probe = [python, "-c", "import pytest"]
-    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    Nothing is started: files are looked at.
+    """
+    return next((found.program for found in interpreters(root) if found.has("pytest")), None)
 
 
 def suite_check(path: Path, suites: Sequence[Path], level: Level) -> tuple[SuiteCheck | None, str]:
@@ -79,7 +76,11 @@ def suite_check(path: Path, suites: Sequence[Path], level: Level) -> tuple[Suite
 
 
 class SuiteCheck:
-    """A Check: the suite in ``paths`` with the candidate in place of ``module``."""
+    """A Check: the suite in ``paths`` with the candidate in place of ``module``.
+
+    A process that stays runs the candidates, and confirms none: a pass is that of a fresh process.
+    Thread-safe. To be closed; it starts again when it is asked.
+    """
 
     def __init__(
         self,
@@ -90,38 +91,149 @@ class SuiteCheck:
         python: str,
         seconds: float = 30.0,
     ) -> None:
-        self._module, self._level, self._python = module, level, python
-        self._root = project_root(module)
-        self._paths = [os.path.relpath(path, self._root) for path in paths]
+        self._made = (module, tuple(paths), level, python, seconds)
+        root = project_root(module)
+        names = tuple(os.path.relpath(path, root) for path in paths)
+        self._suite = Suite(names, module, root, level, python)
         self._seconds = seconds
         self._expected: tuple[str, ...] | None = None
+        self._warm = WarmRuns(self._suite) if available(level) else None
+        self._lock = threading.Lock()
+        self._before: PytestReport | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process has a process of its own."""
+        return _again, self._made
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
-        report = self.report(source, cancel)
+        """How many tests pass. Those that failed in the first text are run first, and the others
+        count as they did in that where none of these passes."""
+        report = self._quick(source, cancel, self._failing())
+        if self._before is None and report.status != "cancelled":
+            self._before = report
+        if report.status == "pass":
+            report = self.report(source, cancel)
         if report.status == "pass":
             return CheckResult("pytest", len(report.expected), len(report.expected))
-        good = sum(outcome == "passed" for _, outcome in report.outcomes)
+        outcomes = self._before if report.stopped and self._before else report
+        good = sum(outcome == "passed" for _, outcome in outcomes.outcomes)
         total = max(len(report.expected), good + 1)
-        return CheckResult("pytest", good, total, _findings(report, self._module.name))
+        return CheckResult("pytest", good, total, _findings(report, self._suite.module.name))
+
+    def _failing(self) -> tuple[str, ...]:
+        """What to run first: tests that failed in the first text, or never ended."""
+        before = self._before
+        if before is None or before.status == "pass":
+            return ()
+        outcomes = dict(before.outcomes)
+        failed = [name for name in before.expected if outcomes.get(name) == "failed"]
+        hung = [name for name in before.expected if name not in outcomes]
+        return tuple([*failed, *(hung[:1] if before.status == "timeout" else ())][:_FIRST])
 
     def report(self, source: str, cancel: threading.Event | None) -> PytestReport:
-        """How every test went."""
+        """How every test went, in a fresh process."""
+        return self._fresh(source, cancel)
+
+    def outcomes(self, source: str, cancel: threading.Event | None) -> PytestReport:
+        """How every test went, from the process that stays: not to be believed where it matters."""
+        return self._quick(source, cancel, ())
+
+    def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]:
+        """Each test's way through the module, by one run more: lines, and where it fails.
+
+        A file of tests that cannot be collected has one as well.
+        """
+        return self._quick(source, cancel, (), traced=True).traces
+
+    def refused(self, cancel: threading.Event | None) -> str:
+        """Why no test of the person's own version can be run, one line with the error itself.
+
+        "" where some can, or where the module's own fault is what keeps them from it: that is to be
+        repaired.
+        """
+        own = self._own(cancel)
+        if own.own or own.status == "cancelled":
+            return ""
+        if own.broken:
+            return own.broken
+        names = ", ".join(self._suite.paths)
+        return "" if own.expected or own.status == "timeout" else f"{names}: {own.problem}"
+
+    def close(self) -> None:
+        """End the process that stays."""
+        with self._lock:
+            if self._warm is not None:
+                self._warm.close()
+
+    def _own(self, cancel: threading.Event | None) -> PytestReport:
+        """On the person's own version."""
+        report = self._from_warm(lambda warm: warm.own(cancel), cancel)
+        text = self._suite.module.read_text("utf-8", "replace")
+        return report or self._fresh(text, cancel)
+
+    def _quick(
+        self,
+        source: str,
+        cancel: threading.Event | None,
+        first: Sequence[str],
+        *,
+        traced: bool = False,
+    ) -> PytestReport:
+        def asked(warm: WarmRuns) -> PytestReport:
+            return warm.report(source, cancel, first=first, traced=traced)
+
+        return self._from_warm(asked, cancel) or self._fresh(source, cancel, traced=traced)
+
+    def _from_warm(
+        self, asked: Callable[[WarmRuns], PytestReport], cancel: threading.Event | None
+    ) -> PytestReport | None:
+        """What the process that stays says; None where there cannot be one for this suite."""
+        while not self._lock.acquire(timeout=_POLL_SECONDS):
+            if cancel is not None and cancel.is_set():
+                return _CANCELLED
+        try:
+            if self._warm is None:
+                return None
+            report = asked(self._warm)
+            self._expected = self._expected or report.expected or None
+            return report
+        except SandboxError:
+            if cancel is not None and cancel.is_set():
+                return _CANCELLED
+            if self._warm is not None:
+                self._warm.close()
+            self._warm = None  # each candidate costs a start from now on
+            return None
+        finally:
+            self._lock.release()
+
+    def _fresh(
+        self, source: str, cancel: threading.Event | None, *, traced: bool = False
+    ) -> PytestReport:
+        suite = self._suite
         if self._expected is None:
             # Of the person's own version, before any candidate has run.
             self._expected = collect_pytest(
-                self._paths, self._root, level=self._level, python=self._python, cancel=cancel
+                suite.paths, suite.root, level=suite.level, python=suite.python, cancel=cancel
             )
         return run_pytest(
-            self._paths,
-            self._module,
+            suite.paths,
+            suite.module,
             source,
-            self._root,
-            level=self._level,
-            expected=self._expected or None,
-            python=self._python,
+            suite.root,
+            level=suite.level,
+            expected=self._expected,
+            python=suite.python,
             wall_seconds=self._seconds,
+            traced=traced,
             cancel=cancel,
         )
+
+
+def _again(
+    module: Path, paths: Sequence[Path], level: Level, python: str, seconds: float
+) -> SuiteCheck:
+    return SuiteCheck(module, paths, level, python=python, seconds=seconds)
 
 
 class Regression:
@@ -132,15 +244,18 @@ class Regression:
 
     def __init__(self, suite: SuiteCheck, original: str, cancel: threading.Event | None) -> None:
         self._suite = suite
-        outcomes = dict(suite.report(original, cancel).outcomes)
+        outcomes = dict(suite.outcomes(original, cancel).outcomes)
         self.passed = frozenset(name for name, told in outcomes.items() if told == "passed")
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
-        report = self._suite.report(source, cancel)
-        outcomes = dict(report.outcomes)
-        lost = sorted(name for name in self.passed if outcomes.get(name) != "passed")
+        lost = self._lost(self._suite.outcomes(source, cancel))
+        lost = lost or self._lost(self._suite.report(source, cancel))
         findings = tuple(Finding(f"{name} passed before") for name in lost)
         return CheckResult("pytest", len(self.passed) - len(lost), len(self.passed), findings)
+
+    def _lost(self, report: PytestReport) -> list[str]:
+        outcomes = dict(report.outcomes)
+        return sorted(name for name in self.passed if outcomes.get(name) != "passed")
 
 
 def raised_at(text: str, module: str) -> int | None:

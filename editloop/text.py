@@ -13,6 +13,7 @@ import tokenize
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
@@ -50,9 +51,15 @@ class Snapshot:
         try:
             encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
             encoding = _PYTHON_NAMES.get(encoding, encoding)
-            text = data[len(codecs.BOM_UTF8) * bom :].decode(encoding)
-        except (SyntaxError, UnicodeDecodeError, LookupError) as error:
+            body = data[len(codecs.BOM_UTF8) * bom :]
+            text = body.decode(encoding)
+            kept = _keeps_ascii(encoding) and text.encode(encoding) == body
+        except (SyntaxError, UnicodeError, LookupError) as error:
             raise TextError(f"cannot decode: {error}") from error
+        if not kept:
+            raise TextError(f"the encoding {encoding} is not supported: save the file as UTF-8")
+        if "\0" in text:
+            raise TextError("it holds null bytes, so it is no text")
         return cls(split_lines(text), encoding, bom)
 
     @classmethod
@@ -69,6 +76,14 @@ class Snapshot:
             return codecs.BOM_UTF8 * self.bom + self.text.encode(self.encoding)
         except UnicodeEncodeError as error:
             raise TextError(f"cannot encode as {self.encoding}: {error.reason}") from error
+
+
+@cache
+def _keeps_ascii(encoding: str) -> bool:
+    """Whether ASCII characters stand for themselves, without which a declared encoding cannot be
+    read in the first place."""
+    text = "".join(map(chr, range(128)))
+    return text.encode("ascii").decode(encoding) == text
 
 
 def split_lines(text: str) -> tuple[Line, ...]:

@@ -18,11 +18,12 @@ from importlib.util import find_spec
 from itertools import filterfalse
 from typing import Literal, Protocol
 
+from editloop.budget import raise_if_set
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.plans import TestPlan
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
-from editloop.checks.testoutcome import TestOutcome
+from editloop.checks.testoutcome import TestOutcome, short
 from editloop.checks.testruns import run_plan
 from editloop.sandbox import SandboxPool
 from editloop.transcript import Finding
@@ -38,6 +39,7 @@ class Limits:
 
 
 _IMPORT = re.compile(r"^[ \t]*(import|from)[ \t]+([\w., \t]+)", re.MULTILINE)
+_CODE = re.compile(r"^[ \t\f]*[^#\s]", re.MULTILINE)
 _HEADROOM = 4.0
 _LEAST_CPU = 0.1
 _NO_ANSWER = "no answer in time"
@@ -78,20 +80,21 @@ class TestCheck:
     limits: Limits = Limits()
     patience: _Patience | None = None
 
-    def calibrated(self, source: str) -> TestCheck:
+    def calibrated(self, source: str, cancel: threading.Event | None = None) -> TestCheck:
         """With limits that fit what this version of the module needs.
 
         A wrong loop condition is a common mistake and a common candidate: each endless candidate
-        costs the whole limit, so it has to be near what an honest one needs.
+        costs the whole limit, so it has to be near what an honest one needs. Raises Cancelled.
         """
         if check_syntax(source) is not None:
             cpu_seconds = min(_UNKNOWN_CPU, self.limits.cpu_seconds)
             limits = Limits(cpu_seconds, self.limits.wall_seconds)
             return replace(self, limits=limits, patience=_Patience())
-        self._run(source, None, warm=False)  # the first run of a sandbox starts it
+        self._run(source, cancel, warm=False)  # the first run of a sandbox starts it
         started = time.monotonic()
-        known = outcome_findings(self._run(source, None, warm=False))
+        known = outcome_findings(self._run(source, cancel, warm=False))
         took = time.monotonic() - started
+        raise_if_set(cancel)
         cpu_seconds = min(max(_HEADROOM * took, _LEAST_CPU), self.limits.cpu_seconds)
         if any(f"-> {_NO_ANSWER}" in finding.text for finding in known):
             cpu_seconds = _ENDLESS_CPU
@@ -139,16 +142,18 @@ class Verifier:
         prelude: str = "",
         tolerated: Sequence[int] = (),
         asked: Sequence[tuple[str, str]] = (),
+        cancel: threading.Event | None = None,
     ) -> None:
         """``tolerated``: line indices (0-based) whose errors cannot be fixed in this window;
         ``checks``: in order of cost; ``asked``: codes and messages of hints that have to be gone
-        as if they were errors."""
+        as if they were errors. Raises Cancelled where ``cancel`` is set meanwhile."""
         self._static = static
         self._checks = tuple(checks)
         self._prelude = prelude
         self._asked = frozenset(asked)
-        known = self._diagnose(original) if check_syntax(original) is None else None
+        known = self._diagnose(original, cancel) if check_syntax(original) is None else None
         outside = set(tolerated)
+        self._has_code = _CODE.search(original) is not None
         self._imported = _imports(prelude + original)
         self._tolerated = Counter(_key(d) for d in known or () if d.is_error and d.line in outside)
         # A text that did not parse had no hints to compare with, so all are allowed.
@@ -156,12 +161,15 @@ class Verifier:
         self._hints = None if hints is None else Counter(map(_key, hints))
 
     def verify(self, source: str, cancel: threading.Event | None = None) -> Verdict:
-        """Run the checks in order of cost; the first that fails ends it."""
+        """Run the checks in order of cost; the first that fails ends it. Raises Cancelled."""
         broken = check_syntax(source)
+        if broken is None and self._has_code and not _CODE.search(source):
+            broken = Finding("nothing is left of the code")
         checks = [CheckResult("syntax", int(broken is None), 1, (broken,) if broken else ())]
         hints: tuple[Finding, ...] = ()
         if broken is None and self._static is not None:
-            result, hints = self._check_static(source)
+            raise_if_set(cancel)
+            result, hints = self._check_static(source, cancel)
             checks.append(result)
         for check in self._checks:
             if not checks[-1].passed:
@@ -174,18 +182,20 @@ class Verifier:
         """Whether it has to be gone from a fix."""
         return diagnostic.is_error or _key(diagnostic) in self._asked
 
-    def _diagnose(self, source: str) -> tuple[Diagnostic, ...]:
+    def _diagnose(self, source: str, cancel: threading.Event | None) -> tuple[Diagnostic, ...]:
         if self._static is None:
             return ()
         shift = self._prelude.count("\n")
-        found = self._static.check(self._prelude + source)
+        found = self._static.check(self._prelude + source, cancel)
         return tuple(
             Diagnostic(d.code, d.message, d.line - shift) for d in found if d.line >= shift
         )
 
-    def _check_static(self, source: str) -> tuple[CheckResult, tuple[Finding, ...]]:
+    def _check_static(
+        self, source: str, cancel: threading.Event | None
+    ) -> tuple[CheckResult, tuple[Finding, ...]]:
         """An item for every error, at least one, and one for "no new hint"; hints come apart."""
-        found = self._diagnose(source)
+        found = self._diagnose(source, cancel)
         errors = [d for d in found if self._counts(d)]
         hints = [d for d in found if not self._counts(d)]
         allowed = Counter(self._tolerated)
@@ -233,8 +243,11 @@ def outcome_findings(outcomes: Sequence[TestOutcome]) -> tuple[Finding, ...]:
         if outcome.status == "pass":
             continue
         got = _NO_ANSWER if outcome.status == "timeout" else outcome.got
-        text = f"{outcome.call or outcome.name} -> {got}"
-        if outcome.expected:
+        text = f"{outcome.call} -> {got}" if outcome.call else f"{outcome.name}: {got}"
+        if outcome.status == "fail" and not (outcome.call and outcome.expected):
+            # Of an expression that is more than one call, the call alone says little.
+            text = f"{short(outcome.name)} is not true: {text}" if outcome.call else outcome.name
+        elif outcome.expected:
             text += f", expected {outcome.expected}"
         findings.append(Finding(text, None if outcome.line is None else outcome.line - 1))
     return tuple(dict.fromkeys(findings))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import attrs
 from lsprotocol import types
@@ -42,15 +42,23 @@ class Text:
     @property
     def name(self) -> str:
         """The file's name, for a person."""
-        return unquote(urlsplit(self.uri).path).rpartition("/")[2] or "untitled.py"
+        return unquote(_parts(self.uri).path).rpartition("/")[2] or "untitled.py"
 
     @property
     def path(self) -> Path | None:
         """The file on disk; None for untitled documents and notebook cells."""
-        if self.cell or urlsplit(self.uri).scheme != "file":
+        if self.cell or _parts(self.uri).scheme != "file":
             return None
         path = to_fs_path(self.uri)
-        return Path(path) if path else None
+        return Path(path) if path and "\0" not in path else None
+
+
+def _parts(uri: str) -> SplitResult:
+    """The parts of a uri; one whose host is none has no scheme either."""
+    try:
+        return urlsplit(uri)
+    except ValueError:
+        return SplitResult("", "", uri, "", "")
 
 
 @dataclass(slots=True)

@@ -64,12 +64,16 @@ async def _sum(order: FixJob, done: _Sum, checker: WorkerProcess) -> Row:
     elif missed:
         status, reason = "not fixed", str(done.rows[0]["reason"])
     else:
-        status, reason = "nothing wrong", "every check passes"
+        ran = "; no code was run" if order.level is None else ", no example fails"
+        status, reason = "nothing wrong", f"it parses, no findings{ran}"
     first = done.rows[0] if done.rows else {}
     return {
         **first,
         "status": status,
         "reason": reason,
+        "verified": "; ".join(dict.fromkeys(row["verified"] for row in fixed)),
+        "next": "" if fixed or not done.rows else done.rows[0]["next"],
+        "sandbox": first.get("sandbox", order.level or "F"),
         "edits": change["edits"],
         "region": change["region"],
         "diff": change["diff"],

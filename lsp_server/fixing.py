@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -206,10 +206,10 @@ def _result(
         model=server.model_name,
         notes=(*row["notes"], *([missing] if missing else [])),
         alternatives=max(len(found) - 1, 0),
+        verified=str(row["verified"]),
+        next=str(row["next"]),
     )
-    fixes = tuple(
-        _fix(one, checks, report) for one, checks in zip(found, row["checks"], strict=True)
-    )
+    fixes = tuple(_fix(one, report) for one in found)
     return FixResult(target, text, report, fixes)
 
 
@@ -224,8 +224,8 @@ def _reason(target: Target, row: Mapping[str, Any], missing: str) -> str:
     return reason
 
 
-def _fix(row: Mapping[str, Any], checks: Sequence[Mapping[str, Any]], report: Report) -> Fix:
-    label = replace(report, after=tuple(checks)).label
+def _fix(row: Mapping[str, Any], report: Report) -> Fix:
+    label = replace(report, verified=str(row["verified"])).label
     return Fix(tuple(row["edits"]), tuple(row["region"]), row["diff"], label)
 
 

@@ -33,6 +33,10 @@ class Report:
     model: str = ""
     notes: tuple[str, ...] = ()
     alternatives: int = 0
+    verified: str = ""
+    """By what the fix is verified, in words."""
+    next: str = ""
+    """What to do next, "" where there is nothing to do."""
 
     @property
     def proven(self) -> bool:
@@ -44,18 +48,19 @@ class Report:
 
     @property
     def label(self) -> str:
-        """For the undo list: what was checked."""
-        return f"editloop: {summary(self.after)} passed" if self.after else "editloop"
+        """For the undo list: by what the fix is verified."""
+        return f"editloop: {self.verified}" if self.verified else "editloop"
 
     @property
     def line(self) -> str:
         """One line for a person."""
         if self.status == "fixed":
-            return f"{self.name}: fixed; {summary(self.after)} passed ({self.seconds:.1f} s)"
+            return f"{self.name}: fixed: {self.verified} ({self.seconds:.1f} s)"
         if self.status == "nothing wrong":
-            return f"{self.name}: nothing to fix: {self.reason}"
+            return f"{self.name}: nothing wrong found: {self.reason}"
         if self.status == "not found":
-            return f"{self.name}: no fix found: {self.reason}"
+            hint = f"; {self.next}" if self.next else ""
+            return f"{self.name}: not fixed: {self.reason}{hint}"
         if self.status == "stale":
             return f"{self.name}: the fix was not applied: {self.reason}"
         return f"{self.name}: {self.reason}"
@@ -103,6 +108,7 @@ def markdown(report: Report) -> str:
         ("search", f"{report.candidates} candidates tried, depth {report.turns}"),
         ("alternatives", str(report.alternatives) if report.alternatives else ""),
         ("seconds", f"{report.seconds:.2f}"),
+        ("next", report.next),
         ("sandbox", report.sandbox),
         ("model", report.model),
         *(("note", note) for note in report.notes),

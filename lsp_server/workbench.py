@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from editloop.budget import Budget
+from editloop.budget import Budget, cores
 from editloop.checks.static import StaticChecker
 from editloop.definitions import Definition, definitions
 from editloop.doctests import docstrings
@@ -27,14 +27,15 @@ from editloop.solutions import Progress
 from editloop.suites import Regression
 from editloop.text import Snapshot
 from editloop.verify import Check
+from editloop.wording import Asked
 from lsp_server.lint import lint
 from lsp_server.loaded import LoadedModel
 from lsp_server.suitecache import SuiteCache
 from lsp_server.testing import doctest_failures, has_tests, suite_failures
 from lsp_server.wire import ChangeJob, CheckJob, FixJob, SuspectsJob, TestsJob
 
-WORKERS = 2
-"""Candidates verified at once."""
+WORKERS = min(2, cores())
+"""Searches of one fix."""
 
 
 class Workbench:
@@ -67,6 +68,7 @@ class Workbench:
             lines=lines,
             narrow=job.narrow,
             asked=job.asked,
+            started=started,
         )
         tools = Tools(self._static if job.static else None, self._pool(level), WORKERS)
 
@@ -81,7 +83,10 @@ class Workbench:
             cancel=cancel,
             on_progress=show,
         )
-        outcome = Outcome(job.name, document, done, LevelReport(level, level.value), tuple(notes))
+        place = job.line is not None or job.lines is not None
+        asked = Asked(editor=True, place=place, seconds=job.budget)
+        report = LevelReport(level, level.value)
+        outcome = Outcome(job.name, document, done, report, tuple(notes), asked)
         row = _row(outcome, time.monotonic() - started)
         row["text"] = outcome.best.state.text if outcome.best else job.text
         return row

@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+_BEGIN = b'{"id": '
+"""Of every line."""
+
 
 class BenchError(Exception):
     """The run cannot start or go on; lines written so far stay valid."""
@@ -85,6 +88,7 @@ class ResultFile:
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         self.path = path
         self.settings_path = path.with_name(path.name + ".settings.json")
+        _refuse_other(path)
         _repair_last_line(path)
         self.done = read_results(path) if path.exists() else {}
         self._check_settings(settings)
@@ -132,6 +136,32 @@ def write_json(path: Path, value: Any) -> None:
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(part, path)
+
+
+def _refuse_other(path: Path) -> None:
+    """Raises BenchError for what is no result file: nothing of it may be cut off or appended to.
+
+    Of a result file all lines but the last, which may not have been written to its end, are
+    results, and that one begins as all do.
+    """
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise BenchError(f"{path} is no regular file: choose another --out")
+    data = path.read_bytes()
+    head, _, tail = data.rpartition(b"\n")
+    begun = _BEGIN[: len(tail)] == tail[: len(_BEGIN)]
+    if not begun or (head and not _holds_results(head)):
+        raise BenchError(f"{path} is no result file: choose another --out")
+
+
+def _holds_results(data: bytes) -> bool:
+    try:
+        for line in filter(bytes.strip, data.split(b"\n")):
+            result_of(json.loads(line))
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _repair_last_line(path: Path) -> None:

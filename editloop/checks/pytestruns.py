@@ -12,17 +12,23 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from editloop.checks.suitetrace import SuiteTrace, Told, heard
 from editloop.sandbox.inner.show import CAP
 from editloop.sandbox.level import Level
 from editloop.sandbox.suite import SuiteRun, run_suite
+
+__all__ = ["PytestReport", "SuiteTrace", "collect_pytest", "judge", "run_pytest"]
 
 
 @dataclass(frozen=True, slots=True)
 class PytestReport:
     """How the suite went. `outcomes`: (test id, "passed", "failed" or "skipped"); `problem`: one
-    line, "" for a pass; `details`: (test id, pytest's own text) of tests that failed.
+    line, "" for a pass; `details`: (test id, pytest's own text) of tests that failed; `traces`: one
+    for each test, and for each file that cannot be collected; `broken`: why nothing was collected
+    from some file, one line, "" where there is no such file; `own`: that is the module's own fault;
+    `stopped`: the tests that were to come first failed, so the others were left out.
     """
 
     status: Literal["pass", "fail", "error", "timeout", "cancelled"]
@@ -32,6 +38,10 @@ class PytestReport:
     text: str = ""
     details: tuple[tuple[str, str], ...] = ()
     advisory: bool = True
+    traces: tuple[SuiteTrace, ...] = ()
+    broken: str = ""
+    own: bool = False
+    stopped: bool = False
 
 
 def collect_pytest(
@@ -55,7 +65,7 @@ def collect_pytest(
         wall_seconds=wall_seconds,
         cancel=cancel,
     )
-    return _ids(run)
+    return heard(run.lines).ids
 
 
 def run_pytest(
@@ -69,6 +79,7 @@ def run_pytest(
     python: str | None = None,
     site: tuple[str, ...] = (),
     wall_seconds: float = 60.0,
+    traced: bool = False,
     cancel: threading.Event | None = None,
 ) -> PytestReport:
     """Run the tests in `paths` (relative to the root) with the candidate in place of `module_path`.
@@ -91,8 +102,6 @@ def run_pytest(
             cancel=cancel,
         )
     wanted = tuple(expected)
-    if not wanted and not (cancel is not None and cancel.is_set()):
-        return PytestReport("error", (), (), "no tests were collected from the user's version")
     run = run_suite(
         list(paths),
         root,
@@ -101,59 +110,82 @@ def run_pytest(
         python=python,
         site=site,
         wall_seconds=wall_seconds,
+        module=module,
+        traced=traced,
         cancel=cancel,
     )
-    return judge(run, wanted)
+    return judge(run, wanted, paths)
 
 
-def judge(run: SuiteRun, expected: tuple[str, ...]) -> PytestReport:
-    """The report on one run; everything that it told is untrusted."""
-    outcomes: dict[str, str] = {}
-    details: dict[str, str] = {}
-    texts = []
-    code: Any = None
-    for line in run.lines:
-        if not isinstance(line, dict):
-            continue
-        code = line.get("exit", code)
-        texts += [str(line[key]) for key in ("text", "missing") if line.get(key)]
-        if "id" in line:
-            name, outcome = str(line["id"]), str(line.get("outcome"))
-            if outcomes.get(name) != "failed":
-                outcomes[name] = outcome
-            if outcome == "failed" and isinstance(line.get("text"), str):
-                details.setdefault(name, line["text"])
-    pairs = tuple(outcomes.items())
-    text = "\n".join(texts)[:4000]
+def judge(run: SuiteRun, expected: tuple[str, ...], files: Sequence[str] = ()) -> PytestReport:
+    """The report on one run; everything that it told is untrusted.
+
+    Where nobody knows what to expect, as the person's version cannot be imported, each of `files`
+    has to have a test.
+    """
+    told = heard(run.lines)
+    if not expected and all(any(_of(name, file) for name in told.ids) for file in files):
+        expected = told.ids
+    pairs = tuple(told.outcomes.items())
+    text = "\n".join(told.texts)[:4000]
+    traces = told.traces()
     if run.end == "cancelled":
         return PytestReport("cancelled", expected, pairs, "cancelled", text)
     if run.end in ("wall", "flood"):
         problem = "out of time" if run.end == "wall" else "too much output"
-        return PytestReport("timeout", expected, pairs, problem, text)
-    problem = _problem(expected, outcomes, code, run)
+        return PytestReport("timeout", expected, pairs, problem, text, traces=traces)
+    problem = _problem(expected, told, run)
     status: Literal["pass", "fail", "error"] = (
-        "pass" if not problem else "fail" if code == 1 else "error"
+        "pass" if not problem else "fail" if told.code == 1 else "error"
     )
     text = text or run.errors[-CAP:]
-    return PytestReport(status, expected, pairs, problem, text, tuple(details.items()))
+    return PytestReport(
+        status,
+        expected,
+        pairs,
+        problem,
+        text,
+        tuple(told.details.items()),
+        traces=traces,
+        broken=_broken(told),
+        own=bool(told.broken) and told.own >= set(told.broken),
+        stopped=told.stopped,
+    )
 
 
-def _problem(expected: tuple[str, ...], outcomes: dict[str, str], code: Any, run: SuiteRun) -> str:
+def _problem(expected: tuple[str, ...], told: Told, run: SuiteRun) -> str:
+    outcomes = told.outcomes
     failed = [name for name in expected if outcomes.get(name) == "failed"]
     missing = [name for name in expected if name not in outcomes]
     if failed:
         return f"{len(failed)} of {len(expected)} tests failed, first {failed[0]}"[:CAP]
-    if code != 0 or run.status != 0:
-        return f"pytest ended with exit code {code if code is not None else run.status}"
+    if _broken(told):
+        return _broken(told)
+    if told.stopped:
+        return "what failed before fails"
+    if told.code != 0 or run.status != 0:
+        return f"pytest ended with exit code {told.code if told.code is not None else run.status}"
     if missing:
         return f"{len(missing)} tests did not run, first {missing[0]}"[:CAP]
+    if not expected:
+        return "no tests were collected"
     if not any(outcomes[name] == "passed" for name in expected):
         return "every test was skipped"
     return ""
 
 
-def _ids(run: SuiteRun) -> tuple[str, ...]:
-    for line in run.lines:
-        if isinstance(line, dict) and isinstance(line.get("ids"), list):
-            return tuple(str(name) for name in line["ids"])
-    return ()
+def _of(name: str, file: str) -> bool:
+    """Whether a test is of a file, or below a folder."""
+    return name.startswith((f"{file}::", f"{file.rstrip('/')}/")) or file == "."
+
+
+def _broken(told: Told) -> str:
+    """Why something could not be collected, "" where everything could."""
+    if told.missing:
+        return told.missing
+    for name in told.broken:
+        at = told.at.get(name)
+        where = f"{name or 'the tests'} cannot be collected"
+        said = told.error(name).split("\n")[0] or "it raises"
+        return f"{where}: {said}{f' ({at})' if at else ''}"[:CAP]
+    return ""

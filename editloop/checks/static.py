@@ -11,16 +11,21 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from editloop.budget import Cancelled, Stop, raise_if_set
 from editloop.checks.diagnostic import ERROR_RULES, HINT_RULES, RUFF_ERRORS, Diagnostic
 from editloop.checks.uses import check_uses
 from editloop.stdlib import exports
 
+ANSWER_SECONDS = 30.0
+"""Of a file of 4 MiB it takes a few."""
+_POLL_SECONDS = 0.05
 _DOCUMENT = "file:///module.py"
 _UNSURE = "F405"
 """A name that nothing binds, unless ``from module import *`` does."""
@@ -53,21 +58,54 @@ class StaticChecker:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._id = 0
+        self._asking = threading.Event()
+        self._limit = Stop(None)
 
-    def check(self, source: str) -> tuple[Diagnostic, ...]:
-        """Diagnostics in order of line; a text that does not parse has none (see ``syntax``)."""
-        with self._lock:
-            try:
-                items = self._diagnose(source)
-            except (OSError, ValueError, EOFError):
-                self._stop()
-                try:
-                    items = self._diagnose(source)
-                except (OSError, ValueError, EOFError) as error:
-                    self._stop()
-                    raise StaticCheckError(f"ruff server does not answer: {error}") from error
-        found = [*_settled(map(_diagnostic, items), source), *check_uses(source)]
+    def check(self, source: str, stop: threading.Event | None = None) -> tuple[Diagnostic, ...]:
+        """Diagnostics in order of line; a text that does not parse has none (see ``syntax``).
+
+        Raises Cancelled soon after ``stop`` is set, StaticCheckError where ruff fails twice or has
+        no answer within ANSWER_SECONDS.
+        """
+        limit = Stop(stop, time.monotonic() + ANSWER_SECONDS)
+        while not self._lock.acquire(timeout=_POLL_SECONDS):
+            raise_if_set(stop)
+        try:
+            found = self._asked(source, limit)
+        except Cancelled:
+            raise_if_set(stop)
+            text = f"ruff server has no answer within {ANSWER_SECONDS:.0f} s"
+            raise StaticCheckError(text) from None
+        finally:
+            self._lock.release()
+        found += check_uses(source)
         return tuple(sorted(found, key=lambda d: (d.line, d.code, d.message)))
+
+    def _asked(self, source: str, limit: Stop) -> list[Diagnostic]:
+        """What ruff finds; one that fails is started again once. Raises Cancelled."""
+        self._limit = limit
+        self._asking.set()
+        try:
+            for last in (False, True):
+                try:
+                    return list(_settled(map(_diagnostic, self._diagnose(source)), source))
+                except (OSError, ValueError, EOFError, LookupError, TypeError) as error:
+                    self._stop()
+                    raise_if_set(limit)  # it was ended for that
+                    if last:
+                        text = f"ruff server does not answer: {error or type(error).__name__}"
+                        raise StaticCheckError(text) from error
+            raise AssertionError
+        finally:
+            self._asking.clear()
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """End a process whose answer comes too late: who reads its output then sees the end."""
+        while process.poll() is None:
+            self._asking.wait()
+            if self._limit.is_set():
+                process.kill()
+            time.sleep(_POLL_SECONDS)
 
     def close(self) -> None:
         with self._lock:
@@ -93,7 +131,8 @@ class StaticChecker:
             )
         result = self._request("textDocument/diagnostic", {"textDocument": {"uri": _DOCUMENT}})
         items = result["items"]
-        assert isinstance(items, list)
+        if not isinstance(items, list):
+            raise ValueError(f"{items!r} is no list of diagnostics")
         return items
 
     def _start(self, source: str) -> None:
@@ -103,6 +142,7 @@ class StaticChecker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
+        threading.Thread(target=self._watch, args=(self._process,), daemon=True).start()
         settings = {
             "configurationPreference": "editorOnly",
             # With a rule that it does not know ruff drops them all, and takes those of the folder.
@@ -134,10 +174,9 @@ class StaticChecker:
             if "method" in message and "id" in message:
                 self._send({"jsonrpc": "2.0", "id": message["id"], "result": None})
             elif message.get("id") == wanted:
-                if "result" not in message:
-                    raise ValueError(str(message.get("error")))
-                result = message["result"]
-                assert isinstance(result, dict)
+                result = message.get("result")
+                if not isinstance(result, dict):
+                    raise ValueError(str(message.get("error", f"{result!r} is no result")))
                 return result
 
     def _notify(self, method: str, params: dict[str, Any]) -> None:
@@ -161,7 +200,8 @@ class StaticChecker:
         if not length:
             raise EOFError("ruff server ended")
         message = json.loads(self._process.stdout.read(length))
-        assert isinstance(message, dict)
+        if not isinstance(message, dict):
+            raise ValueError(f"{message!r} is no message")
         return message
 
     def _stop(self) -> None:
@@ -170,6 +210,7 @@ class StaticChecker:
             return
         process.kill()
         process.wait()
+        self._asking.set()  # for the thread that watches it to see that
         for stream in (process.stdin, process.stdout):
             # Closing flushes what the dead process never read.
             with contextlib.suppress(OSError):

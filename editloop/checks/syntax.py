@@ -29,8 +29,10 @@ def check_syntax(source: str) -> Finding | None:
         kind = type(error).__name__
         line = None if error.lineno is None else max(error.lineno, 1) - 1
         return Finding(f"{kind}: {error.msg}", line)
-    except (ValueError, RecursionError, MemoryError) as error:
+    except ValueError as error:
         return Finding(f"SyntaxError: {error}")
+    except (RecursionError, MemoryError):
+        return Finding("SyntaxError: too deeply nested")
     return None
 
 

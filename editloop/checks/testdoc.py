@@ -52,6 +52,8 @@ def extract(source: str, names: Sequence[str] | None = None) -> tuple[DocGroup, 
     """Examples by docstring, in order; () when the source does not parse. `names`: top-level or
     dotted names to keep.
     """
+    if ">>>" not in source:
+        return ()
     try:
         tree = parse_quietly(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

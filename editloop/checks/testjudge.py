@@ -5,6 +5,7 @@ the test source.
 from __future__ import annotations
 
 import ast
+import builtins
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -174,9 +175,18 @@ def _names(tests: str) -> dict[str, str]:
 def _wanted(test: ast.expr) -> str:
     if isinstance(test, ast.Compare) and len(test.ops) == 1:
         left, right = test.left, test.comparators[0]
-        part = left if isinstance(left, ast.Constant) else right
+        part, other = (left, right) if isinstance(left, ast.Constant) else (right, left)
+        if not _is_answer(other):
+            return ""
     elif isinstance(test, ast.Call) and test.args:
         part = test.args[-1]  # a helper such as same(got, 30)
     else:
         return ""
     return short(ast.unparse(part))
+
+
+def _is_answer(node: ast.expr) -> bool:
+    """Whether what is compared is what a call answers, not something made of it."""
+    if isinstance(node, ast.Call):
+        return not (isinstance(node.func, ast.Name) and hasattr(builtins, node.func.id))
+    return isinstance(node, ast.Name)

@@ -82,7 +82,8 @@ def error_text(told: Any) -> tuple[str, int | None]:
 
 
 def short(text: str) -> str:
-    """At most CAP characters."""
+    """At most CAP characters, all of which can be written: a lone surrogate is shown escaped."""
+    text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= CAP else text[: CAP - 3] + "..."
 
 

@@ -14,13 +14,19 @@ from editloop.checks.members import missing_members
 from editloop.checks.syntax import parse_quietly
 from editloop.text import Line, split_lines
 
+MAX_CHARACTERS = 500_000
+"""Of a text that is looked through: a second and a half for every candidate."""
+
 
 @lru_cache(maxsize=4)
 def check_uses(source: str) -> tuple[Diagnostic, ...]:
-    """Diagnostics in order of place; none for a text that does not parse.
+    """Diagnostics in order of place; none for a text that does not parse, or is longer than
+    MAX_CHARACTERS.
 
     Remembered for the last texts: one repair asks several times about the document.
     """
+    if len(source) > MAX_CHARACTERS:
+        return ()
     try:
         tree = parse_quietly(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

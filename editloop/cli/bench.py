@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import hashlib
-import os
 import signal
 import threading
 import time
@@ -17,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from editloop.budget import cores
 from editloop.cli import CliError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def bench(
         budget=budget,
         seed=seed,
         model=str(path) if path else None,
-        threads=max(1, _cores() // jobs),
+        threads=max(1, cores() // jobs),
     )
     described = _describe(tasks, settings, jobs, path)
     console = Console(stderr=True)
@@ -134,7 +134,7 @@ def _report(run: _Run, settings: dict[str, Any], path: Path | None) -> None:
 
     results = [run.results[task.id] for task in run.tasks if task.id in run.results]
     made = summarize(results, len(run.tasks), settings)
-    made |= {"wall_seconds": round(run.seconds, 1), "cores": _cores(), **run.about}
+    made |= {"wall_seconds": round(run.seconds, 1), "cores": cores(), **run.about}
     console = Console(soft_wrap=True, highlight=False)
     console.print(summary_table(made))
     if path is not None:
@@ -180,12 +180,6 @@ def _model_path(model: str | None) -> Path:
 
 def _beside(out: Path) -> Path:
     return out.with_name(out.name.removesuffix(".jsonl") + ".summary.json")
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _progress(console: Console) -> Progress:

@@ -21,7 +21,6 @@ from rich.syntax import Syntax
 from editloop.cli import CliError
 
 NOT_FIXED = 1
-_WORKERS = 2
 
 
 def fix(
@@ -34,7 +33,7 @@ def fix(
         list[str] | None,
         typer.Option(help="A pytest file or folder, or an expression that has to be true."),
     ] = None,
-    budget: Annotated[float, typer.Option(min=0.1, help="Seconds for the search.")] = 10.0,
+    budget: Annotated[float, typer.Option(min=0.1, help="Seconds for all of it.")] = 10.0,
     model: Annotated[str | None, typer.Option(help="A GGUF file, or a name in the store.")] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Print the diff and nothing else.")] = False,
     write: Annotated[bool, typer.Option("--write", help="Change the file.")] = False,
@@ -54,6 +53,9 @@ def fix(
     from editloop.budget import Budget
     from editloop.cli.fix_run import Options, run_fix
 
+    started = time.monotonic()
+    if write:
+        refuse_unwritable(file)
     quiet = diff or as_json or not Console(stderr=True).is_terminal
     options = Options(
         path=file,
@@ -64,10 +66,9 @@ def fix(
         model=model,
         alternatives=alternatives,
         seed=seed,
-        workers=_WORKERS,
+        started=started,
     )
     cancel = threading.Event()
-    started = time.monotonic()
     with _interruptible(cancel), _progress(budget, quiet) as on_progress:
         outcome = run_fix(options, cancel=cancel, on_progress=on_progress)
     seconds = time.monotonic() - started
@@ -84,15 +85,24 @@ def fix(
         raise typer.Exit(NOT_FIXED)
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Raises CliError for a file that is read-only, also where who runs this may write it."""
+    if path.is_file() and not (path.stat().st_mode & 0o222 and os.access(path, os.W_OK)):
+        raise CliError(f"{path} is read-only: nothing is written to it")
+
+
 def write_atomically(path: Path, expected: bytes, data: bytes) -> None:
-    """Replace a file's content, keeping its mode. Raises CliError when it changed meanwhile."""
+    """Replace a file's content, keeping its owner and mode. Raises CliError where it changed
+    meanwhile, is read-only, or belongs to somebody else whose file this user cannot make."""
     target = path.resolve()
+    refuse_unwritable(target)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        _keep_owner(path, target.stat(), name)
         shutil.copymode(target, name)
         if target.read_bytes() != expected:
             raise CliError(f"{path} changed meanwhile, nothing was written")
@@ -100,6 +110,19 @@ def write_atomically(path: Path, expected: bytes, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _keep_owner(path: Path, before: os.stat_result, name: str) -> None:
+    now = os.stat(name)
+    if (now.st_uid, now.st_gid) == (before.st_uid, before.st_gid):
+        return
+    try:
+        os.chown(name, before.st_uid, before.st_gid)
+    except PermissionError:
+        raise CliError(
+            f"{path} belongs to another user or group, which writing it would change: "
+            "nothing was written"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -136,15 +159,15 @@ def _report(outcome: Any, seconds: float) -> None:
     for note in outcome.notes:
         console.print(f"note: {note}", markup=False)
     best = outcome.best
-    if best is None:
-        first = f"{outcome.name}: {outcome.repair.status}"
-        console.print(f"{first} ({outcome.repair.reason})", markup=False)
-    elif console.is_terminal:
+    if best is not None and console.is_terminal:
         console.print(Syntax(outcome.diff, "diff", background_color="default"))
-    else:
+    elif best is not None:
         typer.echo(outcome.diff, nl=False)
         typer.echo()
-    rows = [("before", outcome.before_line)]
+    console.print(outcome.line, markup=False)
+    rows = [("next", outcome.next)] if outcome.next else []
+    if outcome.repair.status != "nothing wrong":
+        rows.append(("before", outcome.before_line))
     if best is not None:
         result = outcome.repair.result
         rows += [

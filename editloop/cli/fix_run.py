@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
+import stat
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from editloop.budget import Budget
+from editloop.budget import Budget, cores
 from editloop.checks.static import StaticChecker
 from editloop.cli import CliError
 from editloop.engine.policy import load_policy
@@ -20,15 +22,18 @@ from editloop.policy import Policy
 from editloop.sandbox import Level, SandboxPool, detect_level
 from editloop.solutions import Progress
 from editloop.suites import find_suites, suite_check
-from editloop.text import Snapshot
+from editloop.text import Snapshot, TextError
 from editloop.verify import Check
+from editloop.wording import Asked
 
 MAX_FILE_BYTES = 4 << 20
+MOST_WORKERS = 2
+"""Searches of one fix: that of the policy, and one beside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command's options; ``line`` is 0-based."""
+    """The command's options; ``line`` is 0-based, ``started`` the moment when the budget began."""
 
     path: Path
     function: str | None
@@ -38,7 +43,7 @@ class Options:
     model: str | None
     alternatives: int
     seed: int
-    workers: int
+    started: float
 
 
 def run_fix(
@@ -49,14 +54,13 @@ def run_fix(
 ) -> Outcome:
     """Read, check, search. Raises CliError and the errors of the core; writes nothing."""
     path = options.path
-    if path.is_dir():
-        raise CliError(f"{path} is a folder: name a Python file")
-    original = path.read_bytes()
-    if len(original) > MAX_FILE_BYTES:
-        raise CliError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB")
-    document = Snapshot.from_bytes(original)
-    level = detect_level()
     suites, expressions = split_tests(options.tests)
+    try:
+        document = Snapshot.from_bytes(read_source(path))
+    except TextError as error:
+        raise CliError(f"{path}: {error}") from error
+    level = detect_level()
+    workers = min(MOST_WORKERS, cores())
     notes: list[str] = []
     if level.level is Level.F:
         notes.append(f"no code is run here, so doctests and tests do not count: {level.reason}")
@@ -69,9 +73,7 @@ def run_fix(
     sandboxed = level.level not in (Level.D, Level.F)
     with (
         StaticChecker() as static,
-        SandboxPool(options.workers, level.level)
-        if sandboxed
-        else contextlib.nullcontext() as pool,
+        SandboxPool(workers, level.level) if sandboxed else contextlib.nullcontext() as pool,
     ):
         checks: list[Check] = []
         if suites:
@@ -88,23 +90,75 @@ def run_fix(
             options.budget,
             options.alternatives,
             options.seed,
+            started=options.started,
         )
         done = fix(
             request,
             policy,
-            Tools(static, pool, options.workers),
+            Tools(static, pool, workers),
             suites=checks,
             cancel=cancel,
             on_progress=on_progress,
         )
-    return Outcome(path.name, document, done, level, tuple(notes))
+    asked = Asked(
+        place=options.line is not None or options.function is not None,
+        seconds=options.budget.seconds or 0.0,
+        no_code="" if sandboxed else level.reason,
+    )
+    return Outcome(path.name, document, done, level, tuple(notes), asked)
+
+
+def read_source(path: Path) -> bytes:
+    """A file's content. Raises CliError for what is no file of at most MAX_FILE_BYTES, OSError."""
+    kind = path.stat().st_mode
+    if stat.S_ISDIR(kind):
+        raise CliError(f"{path} is a folder: name a Python file")
+    if not stat.S_ISREG(kind):
+        raise CliError(f"{path} is no regular file: name a Python file")
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > MAX_FILE_BYTES:
+            raise CliError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MiB")
+        return file.read(size)
 
 
 def split_tests(tests: Sequence[str]) -> tuple[list[Path], tuple[str, ...]]:
-    """Test files and folders, and expressions. Raises CliError for a path that is not there."""
-    paths = [Path(text) for text in tests if Path(text).exists()]
-    expressions = tuple(text for text in tests if not Path(text).exists())
+    """Test files and folders, and expressions. Raises CliError for what is neither, or says nothing
+    of the code."""
+    paths = [Path(text) for text in tests if _is_there(text)]
+    expressions = tuple(text for text in tests if not _is_there(text))
     for text in expressions:
         if text.endswith(".py") or (os.sep in text and not any(c in text for c in " (=")):
             raise CliError(f"--tests {text}: no such file")
+        if not _asks(text):
+            told = text if len(text) < 60 else f"{text[:57]}..."
+            raise CliError(
+                f"--tests {told!r} says nothing of the code: give an expression that has to be "
+                "true, such as 'f(2) == 3'"
+            )
     return paths, expressions
+
+
+def _is_there(text: str) -> bool:
+    """Whether it is a path of something; neither is "", which would mean the current folder."""
+    try:
+        return bool(text.strip()) and Path(text).exists()
+    except (OSError, ValueError):  # longer than a name can be, or with a null byte
+        return False
+
+
+def _asks(text: str) -> bool:
+    """Whether it can be false: it asserts something, or is an expression with a name in it. What
+    does not parse is not judged here."""
+    try:
+        body = ast.parse(text.strip()).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    nodes = [node for statement in body for node in ast.walk(statement)]
+    asked = [n.test for n in nodes if isinstance(n, ast.Assert)]
+    asked += [n.value for n in body if isinstance(n, ast.Expr)]
+    always = (ast.Tuple, ast.Lambda, ast.GeneratorExp, ast.JoinedStr)
+    return any(
+        not isinstance(test, always) and any(isinstance(n, ast.Name) for n in ast.walk(test))
+        for test in asked
+    )

@@ -9,6 +9,7 @@ import pytest
 from editloop.sandbox.inner import landlock, seccomp
 
 ALLOW, EPERM, ENOSYS, KILL = 0x7FFF0000, 0x50001, 0x50026, 0x80000000
+EACCES, ENOTTY, NOTIFY = 0x5000D, 0x50019, 0x7FC00000
 PID = 4242
 CALLS = {  # x86_64, aarch64
     "read": (0, 63),
@@ -25,6 +26,17 @@ CALLS = {  # x86_64, aarch64
     "fcntl": (72, 25),
     "setresuid": (117, 147),
     "mmap": (9, 222),
+    "openat": (257, 56),
+    "openat2": (437, 437),
+    "ioctl": (16, 29),
+    "truncate": (76, 45),
+    "ftruncate": (77, 46),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "utimensat": (280, 88),
+    "fchownat": (260, 54),
+    "setxattr": (188, 5),
 }
 
 
@@ -73,6 +85,14 @@ def test_filters(machine: str) -> None:
     assert both("socketpair", 1, 2) == EPERM
     assert both("fcntl", 0, 1) == ALLOW
     assert both("fcntl", 0, 8) == EPERM
+    assert both("fcntl", 0, 1024) == EPERM
+    for name in ("truncate", "ftruncate", "fchmod", "fchmodat", "utimensat", "fchownat"):
+        assert both(name) == EPERM
+    assert both("openat2") == both("fchmodat2") == ENOSYS
+    assert both("openat", 0, 0, 0o2000000) == both("openat", 0, 0, 0o1101) == ALLOW
+    assert both("openat", 0, 0, 3) == both("openat", 0, 0, 0o1000) == EACCES
+    assert both("ioctl", 0, 0x5401) == ALLOW
+    assert both("ioctl", 0, 0x40086602) == ENOTTY
     assert run(child, arch, 5000) == ENOSYS
     assert run(child, arch ^ 1, 0) == KILL
     if machine == "x86_64":
@@ -87,12 +107,26 @@ def test_suite_filter(machine: str) -> None:
     column = ("x86_64", "aarch64").index(machine)
     arch = seccomp.AUDIT_ARCH[machine]
     suite = seccomp.build_suite(machine)
-    assert run(suite, arch, CALLS["execve"][column]) == ALLOW
-    assert run(suite, arch, CALLS["clone"][column], 0x11) == ALLOW
-    assert run(suite, arch, CALLS["clone"][column], 0x10000000) == EPERM
-    assert run(suite, arch, CALLS["socket"][column]) == EPERM
-    guarded = seccomp.build_suite(machine, PID)
-    assert run(guarded, arch, CALLS["kill"][column], 1) == EPERM
+
+    def told(program: list[seccomp.Instruction], name: str, *args: int) -> int:
+        return run(program, arch, CALLS[name][column], *args)
+
+    assert told(suite, "execve") == ALLOW
+    assert told(suite, "clone", 0x11) == told(suite, "clone", 0x10F00) == NOTIFY
+    assert told(suite, "clone", 0x10000000) == told(suite, "socket") == EPERM
+    assert told(suite, "fchmod") == told(suite, "fchmodat") == told(suite, "utimensat") == NOTIFY
+    assert told(suite, "fchmodat2") == told(suite, "openat2") == ENOSYS
+    assert told(suite, "fchownat") == told(suite, "setxattr") == EPERM
+    assert told(suite, "openat", 0, 0, 0o1101) == ALLOW
+    assert told(suite, "openat", 0, 0, 0o1003) == EACCES
+    assert told(suite, "truncate") == told(suite, "ftruncate") == ALLOW
+    assert told(seccomp.build_suite(machine, PID), "kill", 1) == EPERM
+    assert told(seccomp.build_suite(machine, abi=2), "truncate") == EPERM
+    alone = seccomp.build_suite(machine, judged=False)
+    assert told(alone, "clone", 0x11) == ALLOW
+    assert told(alone, "fchmod") == told(alone, "utimensat") == EPERM
+    names = seccomp.judged(machine)
+    assert {names[CALLS[name][column]] for name in ("clone", "fchmod")} == {"clone", "fchmod"}
 
 
 def test_assembly_and_template() -> None:

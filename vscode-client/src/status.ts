@@ -1,4 +1,4 @@
-/** The status bar item: model and level of isolation; what is tried while a fix is searched, and a click to cancel. */
+/** The status bar item: whether all is well; model and sandbox on hover; what is tried while a fix is searched, and a click to cancel. */
 import * as vscode from "vscode";
 import type { Session } from "./session";
 
@@ -43,9 +43,13 @@ function view({ phase, status }: Session): View {
   if (phase === "starting" || !status) {
     return { text: "$(loading~spin) editloop", tooltip: "The server starts.", command: "editloop.showLogs" };
   }
+  const runsCode = !["", "D", "F"].includes(status.sandbox);
+  const model = !status.model || status.model === "default" ? "the default one" : status.model;
   const about = [
-    `Model: ${status.model} (${status.modelState})`,
-    `Sandbox: level ${status.sandbox}, ${status.sandboxText}`,
+    `Model: ${model} (${status.modelState})`,
+    runsCode
+      ? `Your code is run to verify fixes, in a sandbox: ${status.sandboxText}`
+      : `Your code is not run: ${status.sandboxText}`,
   ].join("\n\n");
   if (status.busy) {
     const { message = "working", candidates = 0 } = status.job ?? {};
@@ -55,10 +59,11 @@ function view({ phase, status }: Session): View {
       command: "editloop.cancelFixes",
     };
   }
+  const problem = ["missing", "failed"].find((state) => state === status.modelState);
   return {
-    text: `$(wrench) ${status.model || "editloop"}${status.sandbox && ` · ${status.sandbox}`}`,
+    text: `$(wrench) editloop${problem ? `: model ${problem}` : ""}`,
     tooltip: about,
     command: "editloop.showMenu",
-    warn: status.modelState === "missing" || status.modelState === "failed",
+    warn: problem !== undefined,
   };
 }

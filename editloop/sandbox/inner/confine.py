@@ -19,7 +19,9 @@ _SIGKILL = 9
 THREADS = 64
 
 
-class _Program(ctypes.Structure):
+class Program(ctypes.Structure):
+    """`struct sock_fprog`."""
+
     _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
 
@@ -60,7 +62,7 @@ def limit_common(memory_mb: int, file_mb: int = 0, descriptors: int = 64) -> Non
 def install_filter(code: bytes) -> None:
     """Put a seccomp filter over those already there; needs no_new_privs."""
     buffer = ctypes.create_string_buffer(code, len(code))
-    prctl(_PR_SET_SECCOMP, 2, ctypes.byref(_Program(len(code) // 8, ctypes.addressof(buffer))))
+    prctl(_PR_SET_SECCOMP, 2, ctypes.byref(Program(len(code) // 8, ctypes.addressof(buffer))))
 
 
 def no_new_privileges() -> None:

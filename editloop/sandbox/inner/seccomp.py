@@ -1,9 +1,9 @@
 """A seccomp BPF filter, assembled by hand from tables for x86_64 and aarch64.
 
 Everything is allowed but what the tables name: processes, program starts, sockets, signals to
-others, tracing, mounts, kernel keyrings, memory outside RLIMIT_AS, and changes of file metadata
-(which Landlock does not see). Numbers are those of the kernel's unistd tables; a 0 stands for "this
-machine has no such call".
+others, tracing, mounts, kernel keyrings, memory outside RLIMIT_AS, and changes of files that some
+version of Landlock does not see: metadata, truncating, and opening for neither reading nor writing.
+Numbers are those of the kernel's unistd tables; a 0 stands for "this machine has no such call".
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Final
 
 AUDIT_ARCH: Final = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 EPERM: Final = 1
+EACCES: Final = 13
+ENOTTY: Final = 25
 ENOSYS: Final = 38
 HIGHEST_KNOWN: Final = 462
 """Calls newer than this table are answered ENOSYS: what is unknown is not allowed."""
@@ -21,6 +23,7 @@ HIGHEST_KNOWN: Final = 462
 _KILL: Final = 0x80000000
 _ERRNO: Final = 0x00050000
 _ALLOW: Final = 0x7FFF0000
+_NOTIFY: Final = 0x7FC00000
 _LOAD: Final = 0x20
 _JEQ: Final = 0x15
 _JGE: Final = 0x35
@@ -53,8 +56,9 @@ quotactl_fd:443/443 settimeofday:164/170 clock_settime:227/112 adjtimex:159/171
 clock_adjtime:305/266
 sethostname:170/161 setdomainname:171/162 fanotify_init:300/262 inotify_init:253/0
 inotify_init1:294/26
-mknod:133/0 mknodat:259/33 chmod:90/0 fchmod:91/52 fchmodat:268/53 fchmodat2:452/452 chown:92/0
+mknod:133/0 mknodat:259/33 chmod:90/0 fchmod:91/52 fchmodat:268/53 chown:92/0
 fchown:93/55 lchown:94/0 fchownat:260/54 utime:132/0 utimes:235/0 futimesat:261/0 utimensat:280/88
+truncate:76/45 ftruncate:77/46 fallocate:285/47 io_submit:209/2 statmount:457/457 listmount:458/458
 setxattr:188/5 lsetxattr:189/6 fsetxattr:190/7 removexattr:197/14 lremovexattr:198/15
 fremovexattr:199/16
 setpriority:141/140 ioprio_set:251/30 sched_setscheduler:144/119 sched_setparam:142/118
@@ -64,9 +68,12 @@ setgroups:116/159 setfsuid:122/151 setfsgid:123/152 capset:126/91
 seccomp:317/277 landlock_create_ruleset:444/444 landlock_add_rule:445/445 lookup_dcookie:212/18
 uselib:134/0 ustat:136/0 sysfs:139/0 _sysctl:156/0 map_shadow_stack:453/453 mlockall:151/230
 """
+_UNSEEN: Final = "openat2:437/437 fchmodat2:452/452 clone3:435/435"
+"""Their arguments lie in memory or have an older call beside them: who is told that there is no
+such call takes the older one, which a filter can read."""
 _CLONE: Final = {"x86_64": 56, "aarch64": 220}
-_CLONE3: Final = 435
 _CLONE_THREAD: Final = 0x10000
+_O_TRUNC: Final = 0x200
 
 _CONFINING: Final = (
     "fork",
@@ -84,6 +91,18 @@ _CONFINING: Final = (
     "tkill",
 )
 """Refused in a child only: the zygote uses them to make and confine one."""
+
+_IOCTLS: Final = (
+    *(0x5401, 0x5402, 0x5403, 0x5404, 0x802C542A),  # TCGETS, TCSETS, TCSETSW, TCSETSF, TCGETS2
+    *(0x540F, 0x5413, 0x5414),  # TIOCGPGRP, TIOCGWINSZ, TIOCSWINSZ
+    *(0x541B, 0x5421, 0x5450, 0x5451),  # FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
+    *(0x40049409, 0x4020940D),  # FICLONE, FICLONERANGE: into what is open for writing
+)
+"""All that may be asked of a descriptor: a file system has many calls that change a file which is
+open for reading only."""
+
+_JUDGED: Final = ("chmod", "fchmod", "fchmodat", "utimensat")
+_MAKING: Final = ("fork", "vfork")
 
 Instruction = tuple[int, int, int, int]
 """code, jump if true, jump if false, operand: one `struct sock_filter`."""
@@ -112,12 +131,14 @@ def _on(number: int, block: Sequence[Instruction]) -> list[Instruction]:
     return [(_JEQ, 0, len(block), number), *block]
 
 
-def _only(argument: int, values: Sequence[int], mask: int = 0xFFFFFFFF) -> list[Instruction]:
+def _only(
+    argument: int, values: Sequence[int], mask: int = 0xFFFFFFFF, errno: int = EPERM
+) -> list[Instruction]:
     """Allow the listed values of one argument, refuse the others."""
     out = [_arg(argument)] + ([(_AND, 0, 0, mask)] if mask != 0xFFFFFFFF else [])
     for value in values:
         out += [(_JEQ, 0, 1, value), _ret(_ALLOW)]
-    return [*out, _ret(_ERRNO | EPERM)]
+    return [*out, _ret(_ERRNO | errno)]
 
 
 def _never(argument: int, values: Sequence[int]) -> list[Instruction]:
@@ -132,10 +153,20 @@ def _towards_others(machine: str, pid: int) -> list[Instruction]:
     """Threads but no processes; signals and limits only for oneself."""
     x86 = machine == "x86_64"
     thread = [_arg(0), (_JSET, 0, 1, _CLONE_THREAD), _ret(_ALLOW), _ret(_ERRNO | EPERM)]
-    out = _on(_CLONE[machine], thread) + _on(_CLONE3, [_ret(_ERRNO | ENOSYS)])
+    out = _on(_CLONE[machine], thread)
     out += _on(62 if x86 else 129, _only(0, [pid]))  # kill
     out += _on(234 if x86 else 131, _only(0, [pid]))  # tgkill
     return out + _on(302 if x86 else 261, _only(0, [0, pid]))  # prlimit64
+
+
+def _openly(argument: int) -> list[Instruction]:
+    """Refuse to open a file for neither reading nor writing, or to empty one that is opened for
+    reading: Landlock asks for no right to the first, and below version 3 for none to the second.
+    """
+    out: list[Instruction] = []
+    for mask, value in ((0b11, 0b11), (0b11 | _O_TRUNC, _O_TRUNC)):
+        out += [_arg(argument), (_AND, 0, 0, mask), (_JEQ, 0, 1, value), _ret(_ERRNO | EACCES)]
+    return [*out, _ret(_ALLOW)]
 
 
 def _partly(machine: str) -> list[Instruction]:
@@ -144,10 +175,13 @@ def _partly(machine: str) -> list[Instruction]:
     # A stream pair is what asyncio wakes itself with; a datagram one could be aimed at a
     # named socket.
     out = _on(53 if x86 else 199, _only(1, [1], mask=0xF))
-    out += _on(72 if x86 else 25, _never(1, [8, 10, 15]))  # fcntl F_SETOWN, F_SETSIG, F_SETOWN_EX
-    return out + _on(
-        16 if x86 else 29, _never(1, [0x8901, 0x8902, 0x5412])
-    )  # FIOSETOWN, SIOCSPGRP, TIOCSTI
+    # fcntl F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE, F_NOTIFY
+    out += _on(72 if x86 else 25, _never(1, [8, 10, 15, 1024, 1026]))
+    out += _on(16 if x86 else 29, _only(1, _IOCTLS, errno=ENOTTY))
+    out += _on(257 if x86 else 56, _openly(2)) + (_on(2, _openly(1)) if x86 else [])
+    for number in table(machine, _UNSEEN).values():
+        out += _on(number, [_ret(_ERRNO | ENOSYS)])
+    return out
 
 
 def _checked(machine: str, body: Sequence[Instruction]) -> list[Instruction]:
@@ -192,43 +226,37 @@ def build_child(machine: str, pid: int) -> list[Instruction]:
     return _checked(machine, body)
 
 
-def build_suite(machine: str, pid: int | None = None) -> list[Instruction]:
-    """For a whole test suite in a private copy: processes and file modes are allowed, sessions are
-    not left.
+def build_suite(
+    machine: str, pid: int | None = None, *, abi: int = 3, judged: bool = True
+) -> list[Instruction]:
+    """For a whole test suite: processes are allowed, sessions are not left.
 
     `pid`: the only process that may be signalled, for kernels whose Landlock cannot confine
-    signals.
+    signals. `abi`: Landlock's version, which below 3 does not see truncate(2). `judged`: a
+    supervisor answers new processes and threads and changes of modes and times; without one the
+    first are allowed and the second refused.
     """
-    spared = {
-        "fork",
-        "vfork",
-        "execve",
-        "execveat",
-        "tkill",
-        "pidfd_open",
-        "pidfd_send_signal",
-        "chmod",
-        "fchmod",
-    }
-    spared |= {
-        "fchmodat",
-        "fchmodat2",
-        "utime",
-        "utimes",
-        "futimesat",
-        "utimensat",
-        "sched_setaffinity",
-    }
+    spared = {"execve", "execveat", "tkill", "pidfd_open", "pidfd_send_signal"}
+    spared |= {*_MAKING, "sched_setaffinity", "ftruncate", "fallocate"}
+    spared |= {"truncate"} if abi >= 3 else set()
+    asked = _ret(_NOTIFY if judged else _ALLOW)
     # A filter cannot see inside clone3's argument; glibc falls back to clone, whose namespace
     # flags are refused here.
-    spaces = [_arg(0), (_JSET, 0, 1, 0x7E020080), _ret(_ERRNO | EPERM), _ret(_ALLOW)]
-    body = _on(_CLONE[machine], spaces) + _on(_CLONE3, [_ret(_ERRNO | ENOSYS)]) + _partly(machine)
+    body = _on(_CLONE[machine], [_arg(0), (_JSET, 0, 1, 0x7E020080), _ret(_ERRNO | EPERM), asked])
+    numbers = table(machine)
+    for name in (*_MAKING, *_JUDGED) if judged else ():
+        body += _on(numbers[name], [_ret(_NOTIFY)]) if name in numbers else []
+    body += _partly(machine)
     if pid is not None:
         for number in (62, 234) if machine == "x86_64" else (129, 131):
             body += _on(number, _only(0, [pid]))
-    return _checked(
-        machine, body + _refuse(machine, [name for name in table(machine) if name not in spared])
-    )
+    return _checked(machine, body + _refuse(machine, [n for n in numbers if n not in spared]))
+
+
+def judged(machine: str) -> dict[int, str]:
+    """The calls that a suite's supervisor answers, by their numbers."""
+    names = {number: name for name, number in table(machine).items() if name in _MAKING + _JUDGED}
+    return names | {_CLONE[machine]: "clone"}
 
 
 def assemble(program: Sequence[Instruction]) -> bytes:

@@ -41,6 +41,8 @@ def _show(value: Any, room: int, depth: int) -> str:
             if len(out) > room:
                 break
         return out + "}"
+    if kind.__name__ == "Remote":  # the judge's word for what stays in the candidate's process
+        return f"<{value._names[0] if value._names else 'module'} object>"
     return f"<{kind.__name__}>"
 
 

@@ -1,46 +1,21 @@
-"""Runs a pytest suite in its own confined process and tells what each test did, line by line."""
+"""Confines the process of a pytest suite, which then becomes the project's own interpreter."""
 
 from __future__ import annotations
 
 import json
 import os
 import resource
-import sys
 from typing import Any
 
-from editloop.sandbox.inner import confine, landlock, seccomp
-
-TEXT_CAP = 2000
+from editloop.sandbox.inner import confine, landlock, supervise
 
 
-class Recorder:
-    """A pytest plugin that writes ids and outcomes to a descriptor."""
+def prepare(config: dict[str, Any], out: int = 1) -> None:
+    """Limits, identity, Landlock and seccomp of the whole suite, in a new process.
 
-    def __init__(self, out: int) -> None:
-        self.out = out
-
-    def tell(self, **what: Any) -> None:
-        """One line."""
-        os.write(self.out, json.dumps(what).encode() + b"\n")
-
-    def pytest_collection_finish(self, session: Any) -> None:
-        """The ids, in order."""
-        self.tell(ids=[item.nodeid for item in session.items])
-
-    def pytest_collectreport(self, report: Any) -> None:
-        """A file that cannot be collected."""
-        if report.failed:
-            self.tell(broken=report.nodeid, text=str(report.longrepr)[-TEXT_CAP:])
-
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        """The call, or a set-up or tear-down that did not pass."""
-        if report.when == "call" or not report.passed:
-            text = report.longreprtext[-TEXT_CAP:] if report.failed else ""
-            self.tell(id=report.nodeid, outcome=report.outcome, text=text)
-
-
-def prepare(config: dict[str, Any]) -> None:
-    """Limits, identity, Landlock and seccomp of the whole suite."""
+    The old one stays as its supervisor, which tells on `out` where it has to end the suite.
+    """
+    link = supervise.begin(config["writable"], out)
     confine.limit_common(config["memory_mb"], file_mb=64, descriptors=512)
     confine.limit(resource.RLIMIT_CPU, int(config["cpu_seconds"]) + 1)
     uid = config["uid"]
@@ -50,34 +25,33 @@ def prepare(config: dict[str, Any]) -> None:
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     confine.drop_capabilities()
-    confine.hide()
     confine.die_with_parent()
     confine.no_new_privileges()
-    scoped = bool(landlock.handled(landlock.abi())[2])
+    abi = landlock.abi()
+    scoped = config.get("own_processes") or bool(landlock.handled(abi)[2])
+    if config.get("slot"):
+        open_slot(config)
     fd = landlock.ruleset(config["readable"], config["writable"], execute=True)
     landlock.restrict(fd)
     os.close(fd)
-    confine.install_filter(
-        seccomp.assemble(seccomp.build_suite(confine.machine(), None if scoped else os.getpid()))
-    )
+    supervise.hand_over(link, None if scoped else os.getpid(), abi)
+
+
+def open_slot(config: dict[str, Any]) -> None:
+    """A folder for one fork at a time, and the rules that let it write nowhere else."""
+    os.mkdir(config["slot"], 0o700)
+    fd = landlock.ruleset(config["readable"], [config["slot"], "/dev/null"], execute=True)
+    os.dup2(fd, config["slot_rules"], inheritable=True)
+    os.close(fd)
 
 
 def main(config: dict[str, Any]) -> None:
-    """Confine, then run pytest; the last line holds its exit code."""
-    out = os.dup(1)
-    null = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd)
-    os.chdir(config["root"])
+    """Confine, then become ``config["command"]``, whatever that is."""
+    os.chdir("/")
     prepare(config)
-    recorder = Recorder(out)
-    for name in [name for name in sys.modules if name.split(".")[0] == "editloop"]:
-        del sys.modules[name]
-    sys.path[:0] = [config["root"], *config["path"]]
+    command = config["command"]
     try:
-        import pytest
-    except ImportError:
-        recorder.tell(missing="pytest is not installed for this interpreter")
-        return
-    code = pytest.main(["-q", "-p", "no:cacheprovider", *config["arguments"]], plugins=[recorder])
-    recorder.tell(exit=int(code))
+        os.execv(command[0], command)
+    except OSError as error:
+        text = f"{command[0]} does not start: {error.strerror}"
+        os.write(1, json.dumps({"missing": text}).encode() + b"\n")

@@ -7,7 +7,9 @@ sure of and wrong about, they do not believe.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -31,6 +33,8 @@ class Repair:
     status: Status
     before: Verdict
     result: SearchResult | None
+    view: tuple[int, ...] = ()
+    """The lines (0-based) that were looked at and could be changed."""
 
     @property
     def reason(self) -> str:
@@ -72,9 +76,11 @@ def repair(
     if before.passed:
         return Repair("nothing wrong", before, None)
     found = Stop(cancel)
+    seconds = math.inf if budget.seconds is None else budget.seconds
+    until = Stop(found, time.monotonic() + seconds)
 
     def verify(candidate: EditState) -> Verdict:
-        return verifier.verify(candidate.text, found)
+        return verifier.verify(candidate.text, until)
 
     def errand(number: int) -> Errand:
         order, left = _beside(policy, number), budget.after(HEAD_START)

@@ -1,0 +1,346 @@
+"""A process that has pytest and what a project imports at hand, and forks for each candidate. It is
+confined before it starts; the project's interpreter, 3.8 or later.
+
+A fork is made where pytest begins to collect, so that each one imports the module under repair and
+the tests anew; before that where the project's conftest files import the module themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from importlib.machinery import PathFinder
+from typing import Any
+
+import pytest
+
+from editloop.sandbox.inner import landlock
+from editloop.sandbox.inner.recorder import Recorder
+
+CAP = 4 << 20
+"""Bytes that one fork may tell."""
+_SUBREAPER = 36
+
+
+class Wanted(BaseException):
+    """Somebody imports the module under repair where it must not be loaded."""
+
+
+class Guard:
+    """A finder that refuses the module under repair."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.hit = False
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        """None: others find it. Raises Wanted for the module under repair."""
+        spec = PathFinder.find_spec(name, path)
+        if spec is not None and spec.origin and self.recorder.in_module(spec.origin):
+            self.hit = True
+            raise Wanted(name)
+
+
+class Server:
+    """Answers requests on descriptor ``inlet`` with what a fork told, on ``outlet``."""
+
+    def __init__(self, config: dict[str, Any], inlet: int, outlet: int) -> None:
+        self.config = config
+        self.inlet, self.outlet = inlet, outlet
+        self.recorder = Recorder(-1, config["module"])
+        self.late = False
+        self.names: list[str] = []
+
+    def serve(self) -> dict[str, Any] | None:
+        """In each fork its request, in this process None, once it is to settle or to end."""
+        while True:
+            request = self._receive()
+            if request is None:
+                os._exit(0)
+            if "settle" in request:
+                self.names = request["settle"]
+                self.late = request["late"]
+                return None
+            inlet, outlet = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                self._enter(request, outlet)
+                return request
+            os.close(outlet)
+            self.answer(self._watched(pid, inlet, request["cpu"], request["wall"]))
+
+    # A fork.
+
+    def _enter(self, request: dict[str, Any], outlet: int) -> None:
+        """Cut a fork off from this process and from other forks."""
+        os.close(self.inlet)
+        os.close(self.outlet)
+        landlock.restrict(self.config["slot_rules"])
+        os.close(self.config["slot_rules"])
+        slot = self.config["slot"]
+        os.environ["HOME"] = os.environ["TMPDIR"] = slot
+        tempfile.tempdir = None
+        seconds = int(request["cpu"]) + 2
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+        self.recorder.out, self.recorder.leaves = outlet, True
+        self.recorder.traced = request["traced"]
+        self.recorder.first = request["first"]
+
+    # Its parent.
+
+    def _watched(self, pid: int, inlet: int, cpu: float, wall: float) -> dict[str, Any]:
+        """What a fork told until it ended, or had to be ended."""
+        told, end, deadline = bytearray(), "exit", time.monotonic() + wall
+        while True:
+            left = deadline - time.monotonic()
+            if cpu_clock(pid) > cpu:
+                left = 0.0
+            if left <= 0 or len(told) > CAP:
+                end = "wall" if left <= 0 else "flood"
+                break
+            if select.select([inlet], [], [], min(left, 0.02))[0]:
+                part = os.read(inlet, 1 << 16)
+                told += part
+                if not part and self._over(pid, min(left, 0.5)):
+                    break
+            elif self._over(pid, 0.0):
+                while select.select([inlet], [], [], 0)[0] and len(told) <= CAP:
+                    part = os.read(inlet, 1 << 16)
+                    told += part
+                    if not part:
+                        break
+                break
+        os.close(inlet)
+        left_over = self._cleared(pid)
+        status, self.status = self.status, 0
+        return {
+            "out": told[:CAP].decode("utf-8", "replace"),
+            "end": end,
+            "status": status,
+            "cpu": self.cpu,
+            "left": left_over,
+        }
+
+    status = gone = 0
+    cpu = 0.0
+
+    def _over(self, pid: int, seconds: float) -> bool:
+        """Whether a fork has ended; waits for that."""
+        deadline = time.monotonic() + seconds
+        while True:
+            done, status, usage = os.wait4(pid, os.WNOHANG)
+            if done:
+                self.gone, self.status = pid, status
+                self.cpu = usage.ru_utime + usage.ru_stime
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.0005)
+
+    def _cleared(self, pid: int) -> bool:
+        """End a fork and all that it started; True where that is left to the other side."""
+        if self.gone != pid:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        left = False
+        if self.config["own_processes"]:  # the namespace is the suite's
+            with contextlib.suppress(OSError):  # there is nothing, or but the supervisor
+                os.kill(-1, signal.SIGKILL)
+            self._reap(0)
+        else:
+            left = not self._reap(os.WNOHANG)
+        return not self._emptied(self.config["slot"]) or left
+
+    def _reap(self, options: int) -> bool:
+        """Whether no child is left."""
+        while True:
+            try:
+                if os.waitpid(-1, options)[0] == 0:
+                    return False
+            except ChildProcessError:
+                return True
+
+    def _emptied(self, slot: str) -> bool:
+        """Whether nothing is left of what a fork wrote."""
+
+        def opened(function: Any, path: str, error: Any) -> None:
+            try:
+                os.chmod(os.path.dirname(path), stat.S_IRWXU)
+                os.chmod(path, stat.S_IRWXU)
+                function(path)
+            except OSError:
+                pass
+
+        for entry in os.scandir(slot):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, onerror=opened)
+            else:
+                os.unlink(entry.path)
+        return not os.listdir(slot)
+
+    # Requests and answers.
+
+    def _receive(self) -> dict[str, Any] | None:
+        head = self._read(4)
+        if head is None:
+            return None
+        body = self._read(int.from_bytes(head, "big"))
+        return None if body is None else json.loads(body)
+
+    def _read(self, count: int) -> bytes | None:
+        data = b""
+        while len(data) < count:
+            part = os.read(self.inlet, count - len(data))
+            if not part:
+                return None
+            data += part
+        return data
+
+    def answer(self, answer: dict[str, Any]) -> None:
+        """Send one frame."""
+        data = json.dumps(answer).encode()
+        data = len(data).to_bytes(4, "big") + data
+        while data:
+            data = data[os.write(self.outlet, data) :]
+
+
+class Late:
+    """A pytest plugin that serves where pytest begins to collect."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: Any) -> None:
+        """In the serving process this never returns."""
+        server = self.server
+        preload(server.names, server.recorder, server.config["root"], whole=True)
+        remember(server.names, session.config)
+        server.answer(fitness(server.recorder))
+        gc.collect()
+        gc.freeze()
+        server.late = False
+        if server.serve() is None:
+            os._exit(0)
+
+
+class Scout:
+    """A pytest plugin for the first fork: what is loaded when, and from where."""
+
+    def __init__(self, recorder: Recorder, root: str) -> None:
+        self.recorder, self.root = recorder, root
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: Any) -> None:
+        """Whether the module is loaded before the tests are."""
+        self.recorder.tell(early=loaded(self.recorder))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: Any) -> None:
+        """The names of all modules that were loaded; of tests, the files, marked with "="."""
+        names = []
+        for name, module in list(sys.modules.items()):
+            loader = type(getattr(module, "__loader__", None)).__name__
+            file = getattr(module, "__file__", None)
+            if not isinstance(file, str) or name == "__main__":
+                continue
+            test = loader == "AssertionRewritingHook" and file.startswith(self.root + os.sep)
+            names.append(f"={file}" if test else name)
+        self.recorder.tell(modules=names[:20000])
+
+
+def cpu_clock(pid: int) -> float:
+    """CPU seconds of a process, from its CPU clock: (~pid << 3) | 2 is its clock id."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def loaded(recorder: Recorder) -> bool:
+    """Whether the module under repair is loaded."""
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    return any(isinstance(file, str) and recorder.in_module(file) for file in files)
+
+
+def fitness(recorder: Recorder) -> dict[str, Any]:
+    """Why forks would not be like a fresh process, "" where they are."""
+    if loaded(recorder):
+        return {"unfit": "the module is loaded"}
+    try:
+        threads = len(os.listdir("/proc/self/task"))
+    except OSError:
+        import threading
+
+        threads = threading.active_count()
+    return {"unfit": "threads are running" if threads > 1 else ""}
+
+
+def preload(names: list[str], recorder: Recorder, root: str, whole: bool) -> None:
+    """Import modules that do not need the module under repair; if ``whole`` also those below
+    ``root``.
+    """
+    guard = Guard(recorder)
+    sys.meta_path.insert(0, guard)
+    try:
+        for name in names:
+            if name.startswith("=") or name in sys.modules:
+                continue
+            before = set(sys.modules)
+            try:
+                importlib.import_module(name)
+                kept = whole and not guard.hit
+            except BaseException:  # noqa: BLE001
+                kept = False
+            guard.hit = False
+            if not kept:
+                forget(set(sys.modules) - before, root)
+    finally:
+        sys.meta_path.remove(guard)
+
+
+def forget(names: Iterable[str], root: str) -> None:
+    """Have modules that lie below a folder imported again."""
+    for name in names:
+        file = getattr(sys.modules[name], "__file__", None)
+        if isinstance(file, str) and file.startswith(root + os.sep):
+            del sys.modules[name]
+
+
+def remember(names: list[str], config: Any) -> None:
+    """Rewrite the assertions of the tests' files once for all forks, where this pytest lets one."""
+    from pathlib import Path
+
+    try:
+        from _pytest.assertion import rewrite
+
+        rewritten = rewrite._rewrite_test
+        known: dict[str, Any] = {}
+
+        def remembered(file: Any, config: Any) -> Any:
+            if str(file) not in known:
+                known[str(file)] = rewritten(file, config)
+            return known[str(file)]
+
+        for name in names:
+            if name.startswith("="):
+                remembered(Path(name[1:]), config)
+        rewrite._rewrite_test = remembered  # type: ignore[assignment]
+    except Exception:  # noqa: BLE001
+        return
+
+
+def adopt() -> None:
+    """Become the parent of what forks leave behind."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_SUBREAPER, ctypes.c_ulong(1), 0, 0, 0)

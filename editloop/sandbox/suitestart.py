@@ -1,0 +1,209 @@
+"""Starts the process of a pytest suite. Linux, levels A and B.
+
+Level A shows the project read-only with the candidate mounted over its file; level B works on a
+private copy. What starts is this process's own interpreter; it confines itself and only then
+becomes the project's, so that nothing of a workspace runs outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from editloop.sandbox import bwrap, paths
+from editloop.sandbox.errors import SandboxUnavailable
+from editloop.sandbox.interpreters import Interpreter
+from editloop.sandbox.level import Level
+from editloop.sandbox.process import LAUNCHER, LOAD, environment
+
+_OUTER = ("landlock", "seccomp", "confine", "supervise", "suite")
+_INNER = ("landlock", "recorder", "warm", "pytests")
+_BOOTSTRAP = (
+    """
+import json, os, sys, types
+def read(count):
+    data = b""
+    while len(data) < count:
+        part = os.read(0, count - len(data))
+        if not part: os._exit(1)
+        data += part
+    return data
+config = json.loads(read(int.from_bytes(read(4), "big")))
+"""
+    + LOAD
+    + """module.main(config)
+"""
+)
+_SECOND = (
+    """
+import sys
+sys.path[:] = [path for path in sys.path if path]
+import json, os, types
+config = json.loads(sys.argv.pop())
+try:  # before the project's folder is on the path: it may have a pytest.py
+    import pytest
+except BaseException as error:
+    text = "pytest cannot be imported by %s: %s" % (sys.executable, error)
+    os.write(1, json.dumps({"missing": text}).encode() + b"\\n")
+    os._exit(0)
+"""
+    + LOAD
+    + """module.main(config)
+"""
+)
+"""For the project's interpreter, of any version from 3.8 on: no option of it keeps the current
+folder off the path in all of them."""
+_UNCOPIED = shutil.ignore_patterns(
+    ".git", ".hg", "__pycache__", "node_modules", ".venv", "venv", ".mypy_cache", ".tox"
+)
+_SLOT_RULES = 200
+"""The descriptor of the rules for forks; below the limit of descriptors, above those in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """pytest's arguments, the path of the module under repair inside, further folders to import
+    from, and whether lines are told; `serve`: fork for each candidate.
+    """
+
+    arguments: tuple[str, ...]
+    module: str
+    path: tuple[str, ...] = ()
+    traced: bool = False
+    serve: bool = False
+
+
+def shown_to(found: Interpreter, site: Sequence[str], level: Level) -> list[str]:
+    """What a suite may read beside its project."""
+    programs = ("/usr/bin", "/bin") if level is Level.A else ()
+    return list(dict.fromkeys([*paths.readable([*site, *found.readable]), *programs]))
+
+
+def first_frame(
+    found: Interpreter,
+    shown: Sequence[str],
+    place: Place,
+    level: Level,
+    job: Job,
+    memory_mb: int,
+    cpu_seconds: float,
+) -> bytes:
+    """What the process reads first: how to confine itself, and the job."""
+    slot = f"{place.scratch}/.editloop-slot" if job.serve else ""
+    inner = {
+        "sources": _sources(_INNER),
+        "root": str(place.root),
+        "own_processes": level is Level.A,
+        "slot": slot,
+        "slot_rules": _SLOT_RULES,
+        **dataclasses.asdict(job),
+    }
+    config = {
+        "sources": _sources(_OUTER),
+        "readable": [
+            *shown,
+            *paths.DEVICES,
+            str(place.root),
+            *(["/proc", "/dev"] if level is Level.A else []),
+        ],
+        "writable": [place.scratch, "/dev/null"],
+        "memory_mb": memory_mb,
+        "cpu_seconds": cpu_seconds,
+        "uid": None,
+        "own_processes": level is Level.A,
+        "slot": slot,
+        "slot_rules": _SLOT_RULES,
+        "command": [found.program, "-B", "-s", "-c", _SECOND, json.dumps(inner)],
+    }
+    data = json.dumps(config).encode()
+    return len(data).to_bytes(4, "big") + data
+
+
+def _sources(names: Sequence[str]) -> list[tuple[str, str]]:
+    folder = resources.files("editloop.sandbox.inner")
+    return [(name, folder.joinpath(f"{name}.py").read_text("utf-8")) for name in names]
+
+
+def start(shown: list[str], root: Path, place: Place, level: Level) -> subprocess.Popen[bytes]:
+    """The process, which waits for its first frame."""
+    inner = [paths.interpreter(), "-I", "-S", "-B", "-c", _BOOTSTRAP]
+    command = inner if level is Level.B else _bubblewrap(inner, shown, root, place)
+    env = environment() | {"HOME": place.scratch, "TMPDIR": place.scratch, "PYTHONSAFEPATH": "1"}
+    process: subprocess.Popen[bytes] = LAUNCHER.run(
+        lambda: subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=env,
+            cwd="/",
+            start_new_session=True,
+        )
+    )
+    return process
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a suite runs: its root and a folder to write in, as it sees them; and at level A, the
+    files of the host that stand for others.
+    """
+
+    root: Path
+    scratch: str
+    files: tuple[tuple[str, Path], ...]
+
+
+@contextlib.contextmanager
+def placed(root: Path, changed: dict[Path, str], level: Level) -> Iterator[Place]:
+    """Where a suite runs, and the candidate's text on disk."""
+    with tempfile.TemporaryDirectory(prefix="editloop-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        if level is Level.A:
+            files = []
+            for number, (path, text) in enumerate(changed.items()):
+                held = folder / f"{number}.py"
+                held.write_bytes(text.encode())
+                files.append((str(held), path))
+            yield Place(root, "/tmp", tuple(files))
+            return
+        copy = folder / "project"
+        shutil.copytree(root, copy, symlinks=True, ignore=_UNCOPIED)
+        for path, text in changed.items():
+            target = copy / path.relative_to(root)
+            target.unlink(missing_ok=True)  # never write through a link
+            target.write_bytes(text.encode())
+        scratch = folder / "scratch"
+        scratch.mkdir()
+        yield Place(copy, str(scratch), ())
+
+
+def _bubblewrap(inner: list[str], shown: list[str], root: Path, place: Place) -> list[str]:
+    """The user's files read-only, a small temporary folder of its own, no network."""
+    found = bwrap.program()
+    if found is None:
+        raise SandboxUnavailable("bubblewrap (bwrap) is not installed")
+    # First, as the project or its environment may lie below /tmp.
+    scratch = ["--size", str(256 << 20), "--tmpfs", place.scratch]
+    extra = ["--proc", "/proc"]
+    for held, path in place.files:
+        extra += ["--ro-bind", held, str(path)]
+    base = bwrap.mounts([*shown, str(root)], head=scratch, tail=extra)
+    return [
+        found,
+        "--unshare-user",
+        *bwrap.isolation(False)[1:],
+        "--cap-drop",
+        "ALL",
+        *base,
+        "--",
+        *inner,
+    ]

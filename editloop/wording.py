@@ -1,0 +1,155 @@
+"""What a person is told about a repair: how far a fix is verified, what was checked, where was
+searched, and one next step. Command line, JSON and editors take their words from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from editloop.repair import Repair
+from editloop.verdict import CheckResult, Verdict
+
+_NOUNS = {"doctests": "example", "tests": "test", "pytest": "pytest test"}
+_SLOW = 5.0
+"""Candidates a second: what is slower is mostly the start of pytest."""
+_MOST_RANGES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a fix was asked for, which decides what can be done next."""
+
+    editor: bool = False
+    """In an editor, where there are no options."""
+    place: bool = False
+    """With a line, lines or a function."""
+    seconds: float = 10.0
+    no_code: str = ""
+    """Why no code may be run, "" where it may."""
+
+
+def verified(verdict: Verdict) -> str:
+    """By what a fix is verified: ``2 examples pass``, ``no findings; no code was run``."""
+    ran = [_counted(check) for check in _running(verdict)]
+    if ran:
+        return _listed(ran)
+    if any(check.name == "static" for check in verdict.checks):
+        return "no findings; no code was run"
+    return "it parses; nothing else was checked"
+
+
+def checked(verdict: Verdict) -> str:
+    """What was checked and came of it: ``it parses, no findings, 1 of 2 examples passes``."""
+    told = []
+    for check in verdict.checks:
+        if check.name == "syntax":
+            told.append("it parses" if check.passed else "it does not parse")
+        elif check.name == "static":
+            told.append("no findings" if check.passed else "findings")
+    told += [_counted(check) for check in _running(verdict)]
+    return ", ".join(told) or "no check came to its end"
+
+
+def reason(repair: Repair, lines: int, asked: Asked) -> str:
+    """How a repair came out, after its status; ``lines``: of the document."""
+    if repair.result is None:
+        ran = any(_running(repair.before))
+        return checked(repair.before) + ("" if ran else "; no code was run")
+    result = repair.result
+    if result.solutions:
+        return verified(result.solutions[0].verdict)
+    why = {"no move left": "none of the edits that it knows helps"}.get(
+        result.reason, result.reason
+    )
+    if result.reason == "out of time":
+        why += f" after {asked.seconds:g} s"
+    where = _places(repair.view, lines)
+    if not result.candidates:
+        tried = "no candidate was tried"
+    else:
+        rate = result.candidates / max(result.seconds, 0.001)
+        shown = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+        tried = f"{_count(result.candidates, 'candidate')}, {shown} a second"
+    return "; ".join(part for part in (why, where, tried) if part)
+
+
+def next_step(repair: Repair, lines: int, asked: Asked) -> str:
+    """What to do next, "" where there is nothing to do."""
+    if repair.result is None:
+        return "" if any(_running(repair.before)) else _to_run(asked)
+    result = repair.result
+    if result.solutions:
+        return "" if any(_running(result.solutions[0].verdict)) else _to_run(asked)
+    if result.reason == "cancelled":
+        return ""
+    if repair.view and len(repair.view) < lines and not asked.place:
+        if asked.editor:
+            return "put the cursor into the function that is wrong and fix that one"
+        return "name the function that is wrong: --function NAME"
+    slow = result.candidates < _SLOW * result.seconds
+    if slow and any(check.name == "pytest" for check in repair.before.checks) and not asked.editor:
+        return "say in one line what should hold, which is checked faster: --tests 'f(2) == 3'"
+    if result.reason == "out of time":
+        more = f"{2 * asked.seconds:g}"
+        option = "editloop.budget" if asked.editor else "--budget"
+        return f"give it more seconds: {option} {more}"
+    if asked.editor:
+        return "choose another model"
+    return "another model may write what is missing: --model FILE (see `editloop models list`)"
+
+
+def _to_run(asked: Asked) -> str:
+    """What would have the code run."""
+    if asked.no_code:
+        return asked.no_code
+    if asked.editor:
+        return "a doctest, or a test file named for the module, would have the code run"
+    return "to have the code run: --tests 'f(2) == 3', a doctest, or a file test_NAME.py"
+
+
+def _running(verdict: Verdict) -> Iterator[CheckResult]:
+    """The checks that ran code; those of one name as one."""
+    ran = [check for check in verdict.checks if check.name not in ("syntax", "static")]
+    for name, same in groupby(ran, key=lambda check: check.name):
+        group = list(same)
+        yield CheckResult(name, sum(c.good for c in group), sum(c.total for c in group))
+
+
+def _counted(check: CheckResult) -> str:
+    noun = _NOUNS.get(check.name, check.name)
+    if check.passed:
+        return f"{_count(check.total, noun)} {'passes' if check.total == 1 else 'pass'}"
+    passes = "passes" if check.good == 1 else "pass"
+    return f"{check.good} of {_count(check.total, noun)} {passes}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(parts) if len(parts) < 3 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _places(view: Sequence[int], lines: int) -> str:
+    """The lines that were looked at, 1-based: ``lines 3 to 20 and 41 of 400``."""
+    if not view:
+        return ""
+    if len(view) == lines:
+        return "it looked at all lines"
+    ranges: list[list[int]] = []
+    for i in view:
+        if ranges and ranges[-1][1] == i - 1:
+            ranges[-1][1] = i
+        else:
+            ranges.append([i, i])
+    told = [f"{a + 1}" if a == b else f"{a + 1} to {b + 1}" for a, b in ranges]
+    if len(told) > _MOST_RANGES:
+        longest = sorted(ranges, key=lambda pair: pair[0] - pair[1])[:1]
+        first, last = longest[0]
+        others = len(view) - (last - first + 1)
+        return f"it looked at lines {first + 1} to {last + 1} of {lines} and {others} others"
+    word = "line" if len(view) == 1 else "lines"
+    return f"it looked at {word} {_listed(told)} of {lines}"
