@@ -6,12 +6,12 @@ import re
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from editloop.budget import raise_if_set
 from editloop.checks.plans import TestPlan, plan_doctests
 from editloop.checks.syntax import check_syntax
-from editloop.checks.testdoc import DocGroup
+from editloop.checks.testdoc import DocGroup, has_objects
 from editloop.checks.testoutcome import NOT_RUN
 from editloop.checks.testruns import run_plan
 from editloop.definitions import Definition, definitions
@@ -66,7 +66,7 @@ def doctest_checks(
     if pool is None:
         return Examples()
     if view.issuperset(range(len(document.lines))):
-        plan = plan_doctests(_doctest_source(document))
+        plan = _plan(document)
         whole = TestCheck("doctests", plan, pool) if plan else None
         return Examples((whole.calibrated(document.text, stop),) if whole else ())
     parses = check_syntax(document.text) is None
@@ -74,13 +74,13 @@ def doctest_checks(
     others: list[DocGroup] = []
     for found in documented(document, pool, stop):
         if found.is_shown(view, line):
-            own = TestCheck("doctests", TestPlan("doctests", groups=(found.group,)), pool)
+            own = TestCheck("doctests", _of(document, (found.group,)), pool)
             inside.append(own.calibrated(document.text, stop))
         elif not parses or found.passes:
             others.append(found.group)
     if not others:
         return Examples(tuple(inside))
-    plan = TestPlan("doctests", groups=tuple(others))
+    plan = _of(document, tuple(others))
     rest = TestCheck("doctests", plan, pool, limits=_ALL_OTHERS)
     if not parses:
         return Examples(tuple(inside), (rest,))
@@ -91,13 +91,12 @@ def documented(
     document: Snapshot, pool: SandboxPool | None, stop: threading.Event | None = None
 ) -> Iterator[Documented]:
     """The docstrings with examples, in order; none without a sandbox. Raises Cancelled."""
-    source = _doctest_source(document) if pool else ""
+    plan = _plan(document) if pool else None
     raise_if_set(stop)
-    plan = plan_doctests(source)
     if plan is None or pool is None:
         return
     parses = check_syntax(document.text) is None
-    passing = _passing(document.text, plan.groups, pool, stop) if parses else set()
+    passing = _passing(document.text, plan, pool, stop) if parses else set()
     raise_if_set(stop)
     found = definitions(document)
     starts = [definition.start for definition in found]
@@ -110,21 +109,21 @@ def documented(
 
 
 def _passing(
-    source: str, groups: Sequence[DocGroup], pool: SandboxPool, stop: threading.Event | None
+    source: str, plan: TestPlan, pool: SandboxPool, stop: threading.Event | None
 ) -> set[int]:
     """Numbers of the docstrings whose examples all pass; one child runs them all, and another what
     comes after one that ends or outlasts it. Raises Cancelled."""
+    groups = plan.groups
     passing: set[int] = set()
     first = 0
     while first < len(groups):
         begin = first
-        plan = TestPlan("doctests", groups=tuple(groups[first:]))
         limits = _ALL_OTHERS
         outcomes = iter(
             run_plan(
                 pool,
                 source,
-                plan,
+                replace(plan, groups=groups[first:]),
                 cpu_seconds=limits.cpu_seconds,
                 wall_seconds=limits.wall_seconds,
                 cancel=stop,
@@ -139,6 +138,17 @@ def _passing(
                 passing.add(number)
             first = number + 1
     return passing
+
+
+def _of(document: Snapshot, groups: tuple[DocGroup, ...]) -> TestPlan:
+    """The plan of some of a document's examples."""
+    return TestPlan("doctests", groups=groups, objects=has_objects(document.text))
+
+
+def _plan(document: Snapshot) -> TestPlan | None:
+    """All examples of a document, None without any."""
+    plan = plan_doctests(_doctest_source(document))
+    return plan and _of(document, plan.groups)
 
 
 def _doctest_source(document: Snapshot) -> str:

@@ -17,6 +17,7 @@ from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
 from editloop.doctests import docstrings, doctest_checks, documented
 from editloop.engine.errors import ContextTooSmall
+from editloop.model.backend import Model
 from editloop.policy import Policy
 from editloop.region import narrowed, opener, window
 from editloop.repair import Repair, repair
@@ -69,6 +70,8 @@ class Tools:
     pool: SandboxPool | None
     workers: int = 1
     """Candidates verified at once; not more than the pool has sandboxes."""
+    model: Model | None = None
+    """What fills in places and judges; None for moves alone."""
 
 
 def fix(
@@ -169,6 +172,7 @@ def _fix(
             on_progress=on_progress,
             before=before,
             workers=tools.workers,
+            model=tools.model,
         )
 
     checks = [*examples.known, *asserts, *suites]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent / "data" / "default.gguf"
 SHIPPED_NAME = "shipped"
+NO_MODEL = "none"
+"""Chosen by who wants moves alone."""
 CHOICE = "default"
 """The file in the store that holds the name or path of the user's own default model."""
 
@@ -45,10 +47,19 @@ def store_folder() -> Path:
 def chosen_default(store: Path | None = None) -> str | None:
     """What the user chose as default, None where there is no choice. Raises OSError."""
     try:
-        text = ((store or store_folder()) / CHOICE).read_text(encoding="utf-8").strip()
+        text = ((store or store_folder()) / CHOICE).read_text("utf-8", "replace").strip()
     except FileNotFoundError:
         return None
     return text or None
+
+
+def in_store(path: Path, store: Path) -> bool:
+    """Whether a file lies in the store, wherever the links on the way to it lead.
+
+    The file may be a link itself: it is the link that is in the store.
+    """
+    folder = Path(os.path.realpath(path.parent))
+    return folder.is_relative_to(os.path.realpath(store))
 
 
 def find_model(name_or_path: str | Path | None = None, *, store: Path | None = None) -> Path:
@@ -81,7 +92,7 @@ def list_models(store: Path | None = None) -> list[StoredModel]:
 
     store = store or store_folder()
     try:
-        default = find_model(store=store).resolve()
+        default = _real(find_model(store=store))
     except (ModelNotFound, OSError):
         default = None
     found: list[tuple[str, Path, Literal["shipped", "store", "path"]]] = []
@@ -89,7 +100,7 @@ def list_models(store: Path | None = None) -> list[StoredModel]:
         found.append((SHIPPED_NAME, SHIPPED, "shipped"))
     for path in sorted(_files(store)):
         found.append((path.relative_to(store).with_suffix("").as_posix(), path, "store"))
-    if default is not None and all(path.resolve() != default for _, path, _ in found):
+    if default is not None and all(_real(path) != default for _, path, _ in found):
         found.append((default.stem, default, "path"))
     return [_read(name, path, source, default) for name, path, source in found]
 
@@ -111,6 +122,11 @@ def _named(name_or_path: str | Path, store: Path) -> Path:
     raise ModelNotFound(f"no model named {name!r} in {store}; known: {', '.join(known) or 'none'}")
 
 
+def _real(path: Path) -> Path:
+    """The file behind links; the path itself where they run in a circle."""
+    return Path(os.path.realpath(path))
+
+
 def _files(store: Path) -> list[Path]:
     try:
         return [path for path in store.rglob("*.gguf") if path.is_file() or path.is_symlink()]
@@ -124,7 +140,7 @@ def _read(
     from editloop.engine.errors import EngineError
     from editloop.engine.gguf_info import read_info
 
-    chosen = default is not None and path.resolve() == default
+    chosen = default is not None and _real(path) == default
     try:
         return StoredModel(name, path, source, read_info(path), None, chosen)
     except (EngineError, OSError, ValueError) as error:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from typing import TYPE_CHECKING
 
 from editloop.budget import Budget, Stop
 from editloop.commands import CommandError, Step, without
@@ -28,6 +29,15 @@ from editloop.steps import obvious, ordered, promising, resorts, steps
 from editloop.transcript import Observation, Transcript, observe
 from editloop.verdict import Verdict
 
+if TYPE_CHECKING:
+    from editloop.repair.filling import Filling
+
+HEAD_START = 3.0
+"""Seconds in which moves alone are tried; the model loads and reads meanwhile."""
+MOVES_SHARE = 0.2
+"""Seconds for moves for each second that the model needed."""
+_WAIT = 0.05
+
 
 def search(
     state: EditState,
@@ -42,14 +52,17 @@ def search(
     first_verdict: Verdict | None = None,
     polish: float = 0.5,
     weights: Weights = Weights(),
+    filling: Filling | None = None,
 ) -> SearchResult:
     """Search for verified fixes of ``state``; at most ``alternatives``, distinct by their source.
 
     With no limit of seconds the result depends on the arguments alone. After the first fix it goes
     on for ``polish`` times the candidates spent so far (at least 10), for a smaller fix or another
-    one. What a policy raises propagates.
+    one. ``filling`` proposes further steps as they come. What a policy raises propagates.
     """
-    run = _Search(state, policy, verify, budget, seed, cancel, weights, polish, on_progress)
+    run = _Search(
+        state, policy, verify, budget, seed, cancel, weights, polish, on_progress, filling
+    )
     reason = run.start(first_verdict) or run.go()
     best = in_order(state, run.solutions)[:alternatives]
     return SearchResult(best, run.candidates, run.turns, run.seconds, reason)
@@ -66,6 +79,7 @@ class _Search:
     weights: Weights
     polish: float
     on_progress: Callable[[Progress], None] | None
+    filling: Filling | None = None
     started: float = field(default_factory=time.monotonic)
     candidates: int = 0
     turns: int = 0
@@ -79,6 +93,10 @@ class _Search:
     """The first fix has several commands and was not yet tried with fewer."""
     last_candidate: int | None = None
     last_second: float = math.inf
+    moves_until: float = HEAD_START
+    """Seconds until which moves are tried though the model is at work."""
+    asked_at: float = 0.0
+    """Seconds at which the model's last proposals came."""
     deadline: Stop = field(init=False)
     """A slow decode must not outlast the budget."""
 
@@ -103,7 +121,10 @@ class _Search:
         if first.passed:
             return "nothing to fix"
         transcript = Transcript((observe(self.state, first.findings),))
-        self.frontier.push([(0.0, Node(self.state, (), transcript, first, 0.0, 0.0, 0))])
+        root = Node(self.state, (), transcript, first, 0.0, 0.0, 0)
+        self.frontier.push([(0.0, root)])
+        if self.filling is not None:
+            self.filling.consider(root)
         return None
 
     def go(self) -> str:
@@ -111,6 +132,8 @@ class _Search:
             stop = self._stop()
             if stop is not None:
                 return stop
+            if self.filling is not None and self._fill(self.filling):
+                continue
             entry = self.frontier.take()
             if entry is None:
                 return "fixed" if self.solutions else "no move left"
@@ -122,6 +145,23 @@ class _Search:
                     self.frontier.push(self._next_edge(entry.node, entry.rest, entry.rank + 1))
             except Cancelled:
                 return self._stop() or "cancelled"
+
+    def _fill(self, filling: Filling) -> bool:
+        """Try what the model has proposed; whether the moves wait for more of it.
+
+        Both want the same cores, so moves have the first seconds and a share of what follows.
+        """
+        waits = filling.busy and self.seconds > self.moves_until
+        began = self.seconds
+        arrived = filling.arrived(_WAIT if waits else 0.0)
+        for one in arrived:
+            if self._stop() is not None:
+                return True
+            self._try(Edge(one.node, one.step, one.log_prob, iter(())))
+        if arrived:
+            asked, self.asked_at = began - self.asked_at, self.seconds
+            self.moves_until = max(self.moves_until, self.seconds + MOVES_SHARE * asked)
+        return waits
 
     def _try(self, edge: Edge) -> None:
         """Verify the state after an edge, unless it is impossible or was seen."""
@@ -249,6 +289,8 @@ class _Search:
             transcript = transcript.extend(step[-1], observe(after, verdict.findings))
             node = Node(after, commands, transcript, verdict, log_prob, base, depth)
             self.frontier.push([(base - self.weights.ask, node)])
+            if self.filling is not None and gain(parent.verdict, verdict, self.weights) is not None:
+                self.filling.consider(node)
 
     def _value(self, parent: Node, edge: Edge, verdict: Verdict) -> float:
         weights = self.weights

@@ -32,6 +32,8 @@ class Solution:
     log_prob: float
     edit_size: int
     candidates: int
+    gain: float | None = None
+    """How much likelier a model finds the text with the fix, in nats; None where none was asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,21 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from editloop.models import CHOICE, SHIPPED, SHIPPED_NAME, chosen_default, find_model, store_folder
+from editloop.models import (
+    CHOICE,
+    SHIPPED,
+    SHIPPED_NAME,
+    chosen_default,
+    find_model,
+    in_store,
+    store_folder,
+)
 from editloop.transcript import TRANSCRIPT_VERSION
+
+if TYPE_CHECKING:
+    from editloop.engine.gguf_info import ModelInfo
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED = (SHIPPED_NAME, CHOICE)
@@ -30,10 +41,11 @@ def add_model(
 ) -> Path:
     """Copy a GGUF into the store under ``name`` (default: the file's own); returns its place.
 
-    The copy is checked before it gets its name: a whole GGUF of this transcript version or of none
-    (an instruct model). Raises StoreError, EngineError, OSError; the store is unchanged then.
+    It is checked before it gets its name: a whole GGUF of this transcript version, or a model of
+    somebody else's that can be asked for a repair and that llama.cpp loads here.
+
+    Raises StoreError, EngineError, OSError; the store is unchanged then.
     """
-    from editloop.engine.checks import check_version
     from editloop.engine.gguf_info import read_info
 
     store = store or store_folder()
@@ -41,24 +53,26 @@ def add_model(
     target = store / f"{name}.gguf"
     if target.exists() and not replace:
         raise StoreError(f"{name} is in the store already: choose another --name, or --replace it")
-    check_version(read_info(path), TRANSCRIPT_VERSION)
+    info = read_info(path)
+    _check(info)
+    if info.transcript_version is None:
+        _try(path)
     with _replacing(target) as file:
         with path.open("rb") as original:
             shutil.copyfileobj(original, file, 1 << 20)
         file.flush()
-        check_version(read_info(file.name), TRANSCRIPT_VERSION)
+        _check(read_info(file.name))
     return target
 
 
 def use_model(name_or_path: str, store: Path | None = None) -> Path:
     """Make a model the default; returns its file. Raises ModelNotFound, EngineError, OSError."""
-    from editloop.engine.checks import check_version
     from editloop.engine.gguf_info import read_info
 
     store = store or store_folder()
     path = find_model(name_or_path, store=store)
-    check_version(read_info(path), TRANSCRIPT_VERSION)
-    inside = path == SHIPPED or path.is_relative_to(store)
+    _check(read_info(path))
+    inside = path == SHIPPED or in_store(path, store)
     with _replacing(store / CHOICE) as file:
         file.write(f"{name_or_path if inside else path.resolve()}\n".encode())
     return path
@@ -67,19 +81,51 @@ def use_model(name_or_path: str, store: Path | None = None) -> Path:
 def remove_model(name: str, store: Path | None = None) -> bool:
     """Delete a model of the store; True where it was the default, which is the shipped one then.
 
-    A server that has it loaded keeps its memory of it. Raises StoreError, ModelNotFound, OSError.
+    What an unfinished download of the name left behind goes too. A server that has the model loaded
+    keeps its memory of it. Raises StoreError, ModelNotFound, OSError.
     """
+    from editloop.model.partial import partial_path
+
     store = store or store_folder()
-    path = find_model(name, store=store)
+    path = store / f"{name}.gguf"
+    unfinished = partial_path(path)
+    if in_store(unfinished, store) and unfinished.is_file():
+        unfinished.unlink()
+        if not os.path.lexists(path):
+            return False
+    if not os.path.lexists(path):  # a link that leads nowhere is there, and can go
+        path = find_model(name, store=store)
     if path == SHIPPED:
         raise StoreError("the shipped model is part of the installation and stays")
-    if not path.is_relative_to(store):
-        raise StoreError(f"{path} is not in the store: delete the file yourself")
+    if path.suffix != ".gguf" or not in_store(path, store):
+        raise StoreError(f"{path} is no model of the store: delete the file yourself")
     chosen = _is_default(path, store)
     if chosen:  # first, so that a default never names what is gone
         (store / CHOICE).unlink()
     path.unlink()
     return chosen
+
+
+def _check(info: ModelInfo) -> None:
+    """Raises EngineError unless the model is one for this tool."""
+    from editloop.engine.checks import check_kind, check_version
+
+    check_version(info, TRANSCRIPT_VERSION)
+    check_kind(info)
+
+
+def _try(path: Path) -> None:
+    """Load a model once, in a process of its own. Raises StoreError where that fails."""
+    from editloop.model.backend import ModelError
+    from editloop.model.child import ChildModel
+
+    model = ChildModel(path.absolute(), n_ctx=512)
+    try:
+        _ = model.fills  # waits until it is loaded
+    except ModelError as error:
+        raise StoreError(f"{path.name} does not load here: {error}") from error
+    finally:
+        model.close()
 
 
 def check_name(name: str) -> str:

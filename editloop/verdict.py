@@ -15,12 +15,16 @@ CheckName = Literal["syntax", "static", "doctests", "tests", "pytest"]
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check: ``good`` of ``total`` items passed; findings are the feedback for the model."""
+    """One check: ``good`` of ``total`` items passed; findings are the feedback for the model.
+
+    ``weak``: why a pass is weaker evidence, once for each item that is (see docs/limits.md).
+    """
 
     name: CheckName
     good: int
     total: int
     findings: tuple[Finding, ...] = ()
+    weak: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -28,8 +32,9 @@ class CheckResult:
 
     @property
     def summary(self) -> str:
-        """The line for a person, such as ``tests 2/3``."""
-        return f"{self.name} {self.good}/{self.total}"
+        """The line for a person, such as ``tests 2/3``, or ``tests 3/3 (1 self-judged)``."""
+        weak = f" ({len(self.weak)} self-judged)" if self.weak else ""
+        return f"{self.name} {self.good}/{self.total}{weak}"
 
 
 @dataclass(frozen=True, slots=True)

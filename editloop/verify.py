@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from itertools import filterfalse
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from editloop.budget import raise_if_set
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.plans import TestPlan
 from editloop.checks.static import StaticChecker
+from editloop.checks.suitetrace import SuiteTrace
 from editloop.checks.syntax import check_syntax
 from editloop.checks.testoutcome import TestOutcome, short
 from editloop.checks.testruns import run_plan
@@ -57,6 +58,13 @@ class Check(Protocol):
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult: ...
 
 
+@runtime_checkable
+class Tracing(Protocol):
+    """A check that can tell each test's way through a source."""
+
+    def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]: ...
+
+
 @dataclass(slots=True)
 class _Patience:
     """``waited`` counts the candidates without an answer."""
@@ -90,15 +98,16 @@ class TestCheck:
             cpu_seconds = min(_UNKNOWN_CPU, self.limits.cpu_seconds)
             limits = Limits(cpu_seconds, self.limits.wall_seconds)
             return replace(self, limits=limits, patience=_Patience())
-        self._run(source, cancel, warm=False)  # the first run of a sandbox starts it
+        check = replace(self, plan=self.plan.about(source))
+        check._run(source, cancel, warm=False)  # the first run of a sandbox starts it
         started = time.monotonic()
-        known = outcome_findings(self._run(source, cancel, warm=False))
+        known = outcome_findings(check._run(source, cancel, warm=False))
         took = time.monotonic() - started
         raise_if_set(cancel)
         cpu_seconds = min(max(_HEADROOM * took, _LEAST_CPU), self.limits.cpu_seconds)
         if any(f"-> {_NO_ANSWER}" in finding.text for finding in known):
             cpu_seconds = _ENDLESS_CPU
-        return replace(self, limits=Limits(cpu_seconds, self.limits.wall_seconds))
+        return replace(check, limits=Limits(cpu_seconds, self.limits.wall_seconds))
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
         """What a warm child answers; where it would pass, what a child of its own answers."""
@@ -108,7 +117,8 @@ class TestCheck:
         if self.patience and any(outcome.status == "timeout" for outcome in outcomes):
             self.patience.waited += 1
         good = sum(outcome.status == "pass" for outcome in outcomes)
-        return CheckResult(self.name, good, len(outcomes), outcome_findings(outcomes))
+        weak = tuple(outcome.weak for outcome in outcomes if outcome.weak)
+        return CheckResult(self.name, good, len(outcomes), outcome_findings(outcomes), weak)
 
     def _run(
         self, source: str, cancel: threading.Event | None, *, warm: bool
@@ -177,6 +187,15 @@ class Verifier:
             checks.append(check.run(source, cancel))
         wanted = 1 + (self._static is not None) + len(self._checks)
         return Verdict(tuple(checks), complete=len(checks) == wanted, hints=hints)
+
+    def traces(self, source: str, cancel: threading.Event | None = None) -> tuple[SuiteTrace, ...]:
+        """Each test's way through a source, of the checks that can tell. Raises Cancelled."""
+        return tuple(
+            trace
+            for check in self._checks
+            if isinstance(check, Tracing)
+            for trace in check.traces(source, cancel)
+        )
 
     def _counts(self, diagnostic: Diagnostic) -> bool:
         """Whether it has to be gone from a fix."""

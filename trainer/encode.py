@@ -19,6 +19,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 
 from editloop.commands import Command
 from editloop.engine.chat import ChatDialect
+from editloop.engine.controls import Controls, is_mark
 from editloop.transcript import (
     BOS,
     END,
@@ -116,9 +117,16 @@ class _Info:
 class _Vocabulary:
     """What the chat dialect asks of an engine, answered by a Hugging Face tokenizer."""
 
-    def __init__(self, tokenizer: Tokenizer, info: _Info) -> None:
-        self._tokenizer, self.info = tokenizer, info
+    begin: list[int] = []  # noqa: RUF012 - a template writes it where its model wants one
+
+    def __init__(
+        self, tokenizer: Tokenizer, info: _Info, begin_and_end: tuple[str, str] = ("", "")
+    ) -> None:
+        self._tokenizer, self.info, self.begin_and_end = tokenizer, info, begin_and_end
         self.n_vocab = tokenizer.get_vocab_size()
+        added = tokenizer.get_added_tokens_decoder().values()
+        self._marks = Controls(t.content for t in added if not t.special and is_mark(t.content))
+        self.controls = Controls({*self._marks.texts, *(t.content for t in added if t.special)})
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, name: str) -> _Vocabulary:
@@ -128,12 +136,14 @@ class _Vocabulary:
             "tokenizer.chat_template": tokenizer.chat_template,
             "tokenizer.ggml.eos_token_id": tokenizer.eos_token_id,
         }
-        return cls(own, _Info(Path(name), metadata))
+        texts = (tokenizer.bos_token or "", tokenizer.eos_token or "")
+        return cls(own, _Info(Path(name), metadata), texts)
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
         self._tokenizer.encode_special_tokens = not special
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
+        pieces = [text] if special else self._marks.pieces(text)
+        encode = self._tokenizer.encode
+        return [i for p in pieces if p for i in encode(p, add_special_tokens=False).ids]
 
     def detokenize(self, ids: Sequence[int]) -> bytes:
         raise NotImplementedError("training does not decode")

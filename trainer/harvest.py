@@ -10,6 +10,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 
+from editloop.text import split_lines
 from trainer.pieces import Piece, check_piece, parse, stable, tidy
 
 MIN_LINES, MAX_LINES, MAX_CHARS = 3, 60, 2500
@@ -39,7 +40,7 @@ class _File:
     """Where the module-level names of a file come from."""
 
     def __init__(self, text: str, tree: ast.Module) -> None:
-        self.lines = text.replace("\r\n", "\n").split("\n")
+        self.lines = [line.text for line in split_lines(text)]
         self.imports: dict[str, str] = {}
         self.constants: dict[str, ast.Assign | ast.AnnAssign] = {}
         self.helpers: dict[str, Definition] = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from editloop.checks.plans import PlannedTest
@@ -69,7 +70,9 @@ def run_calls(
             if broken is not None:
                 outcome = TestOutcome(test.name, broken[0], call, "", broken[1], broken[2])
             elif _numbered(part, position) and len(part) == len(check.exprs):
+                before = outcome.weak
                 outcome = _judge_check(test.name, check, part)
+                outcome = replace(outcome, weak=outcome.weak or before) if before else outcome
             elif ended:
                 outcome = TestOutcome(test.name, "error", call, "", NOT_RUN)
             else:
@@ -135,7 +138,8 @@ def _judge_check(name: str, check: CallCheck, frames: Sequence[Any]) -> TestOutc
         return TestOutcome(
             name, "fail", call, expected, f"{got} ({type(error).__name__} in the comparison)"[:CAP]
         )
-    return TestOutcome(name, "pass" if passed else "fail", call, expected, got)
+    weak = check.weak if passed else ""
+    return TestOutcome(name, "pass" if passed else "fail", call, expected, got, weak=weak)
 
 
 def _expected(check: CallCheck) -> tuple[str, ast.expr | None]:

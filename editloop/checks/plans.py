@@ -12,11 +12,12 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from editloop.checks import testjudge
 from editloop.checks.templates import Unsupported
-from editloop.checks.testdoc import DocGroup, extract
-from editloop.checks.testexpr import CallCheck, split
+from editloop.checks.testdoc import DocGroup, extract, has_objects
+from editloop.checks.testexpr import HELPER, STANDARD, CallCheck, judged_by, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,18 @@ class PlannedTest:
     name: str
     checks: tuple[CallCheck, ...] = ()
     function: str = ""
+    weak: str = ""
+    """Why a pass of what the judge runs is weaker evidence, as far as it can be read off it."""
 
 
 @dataclass(frozen=True, slots=True)
 class TestPlan:
     """What to run. `judge_source` and `player_names` are for tests that the judge runs, `groups`
     for doctests.
+
+    `library`: names, and where the standard library has what the tests mean by them. `functions`:
+    what has to be one. `objects`: whether right answers may be of classes that cannot cross as
+    plain data, so that a comparison which only they can make is believed, as weaker evidence.
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
@@ -42,6 +49,24 @@ class TestPlan:
     player_names: tuple[str, ...] = ()
     groups: tuple[DocGroup, ...] = ()
     prelude: str = ""
+    library: tuple[tuple[str, str], ...] = ()
+    functions: frozenset[str] = frozenset()
+    objects: bool = True
+
+    def about(self, original: str) -> TestPlan:
+        """The plan, knowing the module that the tests were written for.
+
+        What it defines is the candidate's to give; what it only imports from the standard library
+        is the library's, whatever a candidate has under that name.
+        """
+        own = testjudge.defined(original)
+        if own is None:
+            return self
+        defined, functions = own
+        library = dict(self.library) | testjudge.imports(original, self.player_names)
+        kept = {name: path for name, path in library.items() if name not in defined}
+        objects = has_objects(original)
+        return replace(self, library=tuple(kept.items()), functions=functions, objects=objects)
 
 
 def plan_tests(tests: str, test_names: Sequence[str], prelude: str = "") -> TestPlan:
@@ -62,9 +87,11 @@ def plan_tests(tests: str, test_names: Sequence[str], prelude: str = "") -> Test
         return TestPlan("calls", planned, prelude=prelude)
     except (Unsupported, KeyError):
         pass
-    source = ast.unparse(ast.Module(body, []))
-    planned = tuple(PlannedTest(name, function=name) for name in test_names)
-    return TestPlan("asserts", planned, source, _free_names(body, bound), prelude=prelude)
+    planned = tuple(
+        PlannedTest(name, function=name, weak=_helped(functions.get(name), bound))
+        for name in test_names
+    )
+    return _judged(planned, body, bound, prelude)
 
 
 def plan_asserts(lines: Sequence[str], prelude: str = "") -> TestPlan:
@@ -88,12 +115,27 @@ def plan_asserts(lines: Sequence[str], prelude: str = "") -> TestPlan:
             assert isinstance(made, ast.FunctionDef)
             made.body = statements or made.body
             judged.append(made)
-            planned.append(PlannedTest(name, function=function))
-    source = ast.unparse(ast.Module(judged, []))
-    names = _free_names(judged, frozenset(_bound_names(judged)))
-    return TestPlan(
-        "asserts" if judged else "calls", tuple(planned), source, names, prelude=prelude
-    )
+            planned.append(PlannedTest(name, function=function, weak=_helped(made, frozenset())))
+    if not judged:
+        return TestPlan("calls", tuple(planned), prelude=prelude)
+    return _judged(tuple(planned), judged, frozenset(_bound_names(judged)), prelude)
+
+
+def _judged(
+    planned: tuple[PlannedTest, ...], body: Sequence[ast.stmt], bound: frozenset[str], prelude: str
+) -> TestPlan:
+    """A plan with test functions for the judge."""
+    names = _free_names(body, bound)
+    library = tuple(testjudge.meant(body, names).items())
+    source = ast.unparse(ast.Module(list(body), []))
+    return TestPlan("asserts", planned, source, names, prelude=prelude, library=library)
+
+
+def _helped(function: ast.stmt | None, bound: frozenset[str]) -> str:
+    """Why a test is weaker: an assertion of it is decided by a function that is the candidate's."""
+    asserts = [n for n in ast.walk(function) if isinstance(n, ast.Assert)] if function else []
+    names = {judged_by(node.test) for node in asserts} - {""}
+    return HELPER if names - bound - STANDARD else ""
 
 
 def plan_doctests(source: str, names: Sequence[str] | None = None) -> TestPlan | None:
@@ -101,7 +143,7 @@ def plan_doctests(source: str, names: Sequence[str] | None = None) -> TestPlan |
     None without any.
     """
     groups = extract(source, names)
-    return TestPlan("doctests", groups=groups) if groups else None
+    return TestPlan("doctests", groups=groups, objects=has_objects(source)) if groups else None
 
 
 def _starts_tests(node: ast.stmt, names: set[str]) -> bool:

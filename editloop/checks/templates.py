@@ -12,12 +12,59 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from editloop.sandbox.inner.decode import ForeignValue, spread
+
 
 class Unsupported(ValueError):
     """Not expressible as calls and a comparison of plain data."""
 
 
-HOST: Final[dict[str, Callable[..., Any]]] = {
+class Foreign:
+    """Stands for an answer that is no plain data: only that it is no None, True or False is known.
+    Whatever else is asked of it raises ForeignValue with the name of its type.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def refuse(self, *_: object) -> Any:
+        raise ForeignValue(self.kind)
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __len__ = refuse
+    __iter__ = __contains__ = __hash__ = __str__ = __repr__ = __float__ = __int__ = refuse
+    __abs__ = __neg__ = __round__ = refuse
+
+
+def _spread(kind: Callable[..., Any]) -> Callable[..., Any]:
+    """A set's or a dict's constructor that refuses what would cost quadratic time."""
+
+    def construct(*args: Any, **words: Any) -> Any:
+        parts = [list(part.items()) if isinstance(part, dict) else list(part) for part in args]
+        for part in parts:
+            spread([pair[0] for pair in part] if kind is dict else part)
+        return kind(*parts, **words)
+
+    return construct
+
+
+def _sum(items: Any, start: Any = 0) -> Any:
+    """Of numbers: anything else, and long numbers, could be made to take quadratic time."""
+    items = list(items)
+    if not all(isinstance(part, (int, float, complex)) for part in (*items, start)):
+        raise TypeError("sum of other things than numbers")
+    bits = max((part.bit_length() for part in items if isinstance(part, int)), default=0)
+    if bits * len(items) > 100_000_000:
+        raise OverflowError("sum")
+    return sum(items, start)
+
+
+def _round(value: Any, digits: Any = None) -> Any:
+    if digits is not None and (not isinstance(digits, int) or abs(digits) > 1000):
+        raise OverflowError("round")
+    return round(value, digits)
+
+
+_BUILTINS: Final[dict[str, Callable[..., Any]]] = {
     name: getattr(builtins, name)
     for name in [
         "abs",
@@ -40,15 +87,34 @@ HOST: Final[dict[str, Callable[..., Any]]] = {
         "dict",
     ]
 }
+HOST: Final = _BUILTINS | {"sum": _sum, "round": _round}
 CONSTRUCT: Final[dict[str, Callable[..., Any]]] = {
-    "set": set,
-    "frozenset": frozenset,
+    "set": _spread(set),
+    "frozenset": _spread(frozenset),
     "list": list,
     "tuple": tuple,
-    "dict": dict,
+    "dict": _spread(dict),
     "float": float,
     "complex": complex,
 }
+_SETS: Final = "issubset issuperset isdisjoint difference union intersection symmetric_difference"
+METHODS: Final[dict[type, frozenset[str]]] = {
+    kind: frozenset(names.split())
+    for kind, names in {
+        str: "startswith endswith isdigit isalpha isalnum isupper islower isspace istitle isnumeric"
+        " isdecimal isidentifier isprintable isascii count find rfind index rindex upper lower"
+        " title strip lstrip rstrip split rsplit splitlines",
+        bytes: "startswith endswith count find index",
+        list: "count index",
+        tuple: "count index",
+        dict: "get keys values items",
+        set: _SETS,
+        frozenset: _SETS,
+        float: "is_integer",
+    }.items()
+}
+"""What may be asked of an answer that is plain data; it is asked of the host's own copy of it."""
+METHOD_NAMES: Final = frozenset().union(*METHODS.values())
 TYPES: Final[dict[str, type]] = {
     kind.__name__: kind
     for kind in (int, float, str, bytes, bool, list, tuple, set, frozenset, dict, complex)
@@ -112,12 +178,15 @@ def parse(template: str) -> ast.expr:
 
 def evaluate(node: ast.expr, values: Sequence[Any]) -> Any:
     """The template's value over plain data; comparison errors come through as for any Python
-    expression.
+    expression. A value that is an exception is raised where it is needed.
     """
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.Name) and node.id.startswith("_"):
-        return values[int(node.id[1:])]
+        answer = values[int(node.id[1:])]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
     if isinstance(node, ast.Compare):
         left = evaluate(node.left, values)
         for op, part in zip(node.ops, node.comparators, strict=True):
@@ -144,7 +213,7 @@ def evaluate(node: ast.expr, values: Sequence[Any]) -> Any:
             if isinstance(node, ast.List)
             else tuple(items)
             if isinstance(node, ast.Tuple)
-            else set(items)
+            else set(spread(items))
         )
     if isinstance(node, ast.Dict):
         pairs = zip(node.keys, node.values, strict=True)
@@ -156,6 +225,30 @@ def evaluate(node: ast.expr, values: Sequence[Any]) -> Any:
     if isinstance(node, ast.Call):
         return _call(node, values)
     raise Unsupported(type(node).__name__)
+
+
+def is_math(node: ast.expr) -> bool:
+    """`math.NAME` of the names that are known here, or `isclose`."""
+    if isinstance(node, ast.Name):
+        return node.id == "isclose"
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "math"
+        and node.attr in MATH
+    )
+
+
+def _method(owner: Any, node: ast.Call, values: Sequence[Any]) -> Any:
+    assert isinstance(node.func, ast.Attribute)
+    if isinstance(owner, Foreign):
+        raise ForeignValue(owner.kind)
+    if node.func.attr not in METHODS.get(type(owner), ()):
+        raise AttributeError(f"{type(owner).__name__!r} has no {node.func.attr!r} here")
+    args = [evaluate(part, values) for part in node.args]
+    if type(owner) in (set, frozenset):
+        args = [spread(list(part)) for part in args]
+    return getattr(owner, node.func.attr)(*args)
 
 
 def _binary(op: type, left: Any, right: Any) -> Any:
@@ -182,6 +275,8 @@ def _call(node: ast.Call, values: Sequence[Any]) -> Any:
             evaluate(node.args[0], values),
             tuple(TYPES[k.id] for k in kinds if isinstance(k, ast.Name)),
         )
+    if isinstance(node.func, ast.Attribute) and not is_math(node.func):
+        return _method(evaluate(node.func.value, values), node, values)
     if isinstance(node.func, ast.Name) and node.func.id != "isclose":
         call = CONSTRUCT.get(node.func.id) or HOST[node.func.id]
     else:

@@ -9,9 +9,13 @@ import ast
 import doctest
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from editloop.checks.doccompare import planned
 from editloop.checks.syntax import parse_quietly
+from editloop.checks.testexpr import CallCheck
 from editloop.sandbox.inner.show import show
+from editloop.text import split_lines
 
 CAP = 120
 
@@ -20,6 +24,9 @@ CAP = 120
 class DocExample:
     """One `>>>` example: its source, the output or the exception it wants, doctest's option flags,
     its file line.
+
+    `check`: for one that compares, how the host does it instead of the candidate's process, None
+    where it need not or cannot; `weak`: why a pass is then weaker evidence.
     """
 
     source: str
@@ -27,6 +34,8 @@ class DocExample:
     error: str | None
     flags: int
     line: int
+    check: CallCheck | None = None
+    weak: str = ""
 
 
 DocGroup = tuple[DocExample, ...]
@@ -73,7 +82,7 @@ def extract(source: str, names: Sequence[str] | None = None) -> tuple[DocGroup, 
             if not example.options.get(doctest.SKIP)
         )
         if group:
-            groups.append(group)
+            groups.append(planned(group))
     return tuple(groups)
 
 
@@ -82,14 +91,34 @@ def _example(example: doctest.Example, first: int) -> DocExample:
     return DocExample(example.source, example.want, example.exc_msg, flags, first + example.lineno)
 
 
+_PLAIN: Final = frozenset(
+    [
+        *("__future__", "typing", "math", "cmath", "re", "string", "itertools", "functools"),
+        *("collections", "operator", "random", "sys", "os", "json", "heapq", "bisect", "copy"),
+        "time",
+    ]
+)
+"""Modules that make no objects which equal plain data and are none."""
+
+
+def has_objects(source: str) -> bool:
+    """Whether a module may answer with objects that equal plain data and are none: it has classes,
+    or uses modules that may.
+    """
+    try:
+        nodes = list(ast.walk(parse_quietly(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    used = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
+    used |= {n.module or "." for n in nodes if isinstance(n, ast.ImportFrom)}
+    return any(isinstance(node, ast.ClassDef) for node in nodes) or not used <= _PLAIN
+
+
 def cut(source: str) -> str:
     """The source with every docstring that holds examples emptied; line numbers stay. Raises
     SyntaxError.
     """
-    lines = source.splitlines(keepends=True) if "\f" not in source else source.split("\n")
-    if "\f" in source:
-        lines = [line + "\n" for line in lines]
-    raw = [line.encode() for line in lines]
+    raw = [(line.text + line.end).encode() for line in split_lines(source)]
     found = [doc for _, _, doc in _documented(parse_quietly(source)) if ">>>" in str(doc.value)]
     for doc in sorted(found, key=lambda doc: doc.lineno, reverse=True):
         assert doc.end_lineno is not None

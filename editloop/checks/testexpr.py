@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import ast
 import builtins
+import sys
 from dataclasses import dataclass
 from typing import Final
 
-from editloop.checks.templates import BINARY, CONSTRUCT, HOST, MATH, TYPES, Unsupported
+from editloop.checks.templates import (
+    BINARY,
+    CONSTRUCT,
+    HOST,
+    METHOD_NAMES,
+    TYPES,
+    Unsupported,
+    is_math,
+)
 
 # Evaluated by the candidate around its own call: they carry no literal, so nothing about the
 # expected value.
@@ -44,28 +53,68 @@ _WRAPPERS: Final = frozenset(
 @dataclass(frozen=True, slots=True)
 class CallCheck:
     """One assertion: `exprs` are evaluated by the candidate, `template` (over _0, _1, ...) by the
-    host.
+    host. `weak`: why a pass is weaker evidence, "" where it is not.
     """
 
     exprs: tuple[str, ...]
     template: str
+    weak: str = ""
 
 
-def split(node: ast.expr, bound: frozenset[str] = frozenset()) -> CallCheck:
+def split(
+    node: ast.expr, bound: frozenset[str] = frozenset(), *, methods: bool = False
+) -> CallCheck:
     """The check of one asserted expression.
 
-    `bound`: names of the tests, unknown to the candidate. May raise Unsupported.
+    `bound`: names of the tests, unknown to the candidate. `methods`: a method that built-in values
+    have, called on an answer, is asked of the answer by the host; else that is Unsupported.
+    May raise Unsupported.
     """
-    lifter = _Lifter(bound)
+    lifter = _Lifter(bound, methods)
     template = lifter.lift(node)
     if not lifter.holes:
         raise Unsupported("no call")
-    return CallCheck(tuple(lifter.holes), ast.unparse(template))
+    weak = judged_by(node)
+    if weak in STANDARD:
+        raise Unsupported("the library's own function compares")
+    return CallCheck(tuple(lifter.holes), ast.unparse(template), weak and HELPER)
+
+
+HELPER: Final = "a function of the file compares"
+STANDARD: Final = frozenset(sys.stdlib_module_names)
+
+
+def judged_by(node: ast.expr) -> str:
+    """The name that decides an assertion `close(f(1), 0.5)` or `m.close(f(1), 0.5)`: called with an
+    answer and something beside it, and nothing but the truth of what it says is asked. "" for
+    assertions of other forms.
+    """
+    while isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        node = node.operand
+    if isinstance(node, ast.BoolOp):
+        return next(filter(None, map(judged_by, node.values)), "")
+    if not isinstance(node, ast.Call) or len(node.args) + len(node.keywords) < 2:
+        return ""
+    owner = node.func
+    while isinstance(owner, ast.Attribute):
+        owner = owner.value
+    if not isinstance(owner, ast.Name) or hasattr(builtins, owner.id) or is_math(node.func):
+        return ""
+    inputs = [*node.args, *(word.value for word in node.keywords)]
+    answers = [part for part in inputs if _has_answer(part)]
+    return owner.id if answers and len(answers) < len(inputs) else ""
+
+
+def _has_answer(node: ast.expr) -> bool:
+    if isinstance(node, ast.Lambda):
+        return False
+    return any(isinstance(part, ast.Call) and not _makes_value(part) for part in ast.walk(node))
 
 
 class _Lifter:
-    def __init__(self, bound: frozenset[str]) -> None:
+    def __init__(self, bound: frozenset[str], methods: bool) -> None:
         self.bound = bound
+        self.methods = methods
         self.holes: list[str] = []
 
     def lift(self, node: ast.expr) -> ast.expr:
@@ -79,7 +128,7 @@ class _Lifter:
                 raise Unsupported("not a plain expression")
             self.holes.append(ast.unparse(node))
             return ast.Name(f"_{len(self.holes) - 1}", ast.Load())
-        if isinstance(node, ast.Constant) or _is_math(node):
+        if isinstance(node, ast.Constant) or is_math(node):
             return node
         if isinstance(node, ast.Compare):
             if any(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops) and not all(
@@ -116,6 +165,10 @@ class _Lifter:
         if isinstance(node, ast.Dict) and all(key is not None for key in node.keys):
             keys: list[ast.expr | None] = [self.lift(key) for key in node.keys if key is not None]
             return ast.Dict(keys, [self.lift(part) for part in node.values])
+        if isinstance(node, ast.Call) and self.methods and _asks_value(node):
+            assert isinstance(node.func, ast.Attribute)
+            func = ast.Attribute(self.lift(node.func.value), node.func.attr, ast.Load())
+            return ast.Call(func, [self.lift(part) for part in node.args], [])
         if isinstance(node, ast.Call) and self._is_host_call(node):
             if isinstance(node.func, ast.Name) and node.func.id == "isinstance":
                 return ast.Call(node.func, [self.lift(node.args[0]), node.args[1]], [])
@@ -128,7 +181,7 @@ class _Lifter:
             word.arg is None for word in node.keywords
         ):
             return False
-        if _is_math(node.func):
+        if is_math(node.func):
             return True
         if not isinstance(node.func, ast.Name) or node.func.id in self.bound:
             return False
@@ -169,12 +222,10 @@ class _Lifter:
             return False
         if isinstance(node.func, ast.Attribute):
             owner = node.func.value
-            if (
-                isinstance(owner, ast.Call)
-                and (node.args or node.keywords)
-                and not _is_class_call(owner)
-            ):
+            if (node.args or node.keywords) and _is_answer(owner):
                 return False  # `f(x).startswith("ab")` would tell the candidate what is expected
+            if self.methods and node.args and _asks_value(node):
+                return False
             return self.is_data(owner)
         if isinstance(node.func, ast.Call):
             return self.is_data(node.func)
@@ -205,16 +256,31 @@ def _is_literal(node: ast.expr) -> bool:
     return True
 
 
-def _is_class_call(node: ast.Call) -> bool:
-    return isinstance(node.func, ast.Name) and node.func.id[:1].isupper()
+def _is_answer(node: ast.expr) -> bool:
+    """A call, or a part of what it returned."""
+    while isinstance(node, (ast.Subscript, ast.Attribute)):
+        node = node.value
+    return isinstance(node, ast.Call) and not is_class_call(node)
 
 
-def _is_math(node: ast.expr) -> bool:
-    if isinstance(node, ast.Name):
-        return node.id == "isclose"
+def _asks_value(node: ast.Call) -> bool:
+    """`x.startswith("ab")`: a method that built-in values have, of something that is no class."""
     return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "math"
-        and node.attr in MATH
+        isinstance(node.func, ast.Attribute)
+        and node.func.attr in METHOD_NAMES
+        and not node.keywords
+        and not any(isinstance(part, ast.Starred) for part in node.args)
+        and not (isinstance(node.func.value, ast.Call) and is_class_call(node.func.value))
     )
+
+
+def _makes_value(node: ast.Call) -> bool:
+    """`Point(1, 2)` or `float("nan")`."""
+    return is_class_call(node) or (
+        isinstance(node.func, ast.Name) and hasattr(builtins, node.func.id)
+    )
+
+
+def is_class_call(node: ast.Call) -> bool:
+    """Whether it makes an object, judged by the name."""
+    return isinstance(node.func, ast.Name) and node.func.id[:1].isupper()

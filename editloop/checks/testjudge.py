@@ -7,16 +7,22 @@ from __future__ import annotations
 import ast
 import builtins
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 from editloop.checks.syntax import parse_quietly
 from editloop.checks.testoutcome import Limits, clean, short
 from editloop.sandbox.job import Answers
 from editloop.sandbox.pool import SandboxPool
 
+if TYPE_CHECKING:
+    from editloop.checks.plans import TestPlan
+
+_LACKING = {"isclose": "math:isclose"}
+"""What tests use without importing it, where the candidate has nothing of that name."""
 IMPORTABLE = frozenset(
     [
         "sys",
@@ -61,6 +67,8 @@ class Told:
     test_line: int | None = None
     wanted: str = ""
     """The value that a name stands for which was compared with."""
+    weak: str = ""
+    """Why a pass is weaker evidence, "" where it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +84,34 @@ class JudgeRun:
 def run(
     pool: SandboxPool,
     source: str,
-    tests: str,
+    plan: TestPlan,
     functions: Sequence[str],
-    names: Sequence[str],
     prelude: str,
     limits: Limits,
     cancel: threading.Event | None,
 ) -> JudgeRun:
-    """Run the test functions in a judge against stand-ins of the candidate in a player."""
-    player = {"kind": "player", "source": source, "prelude": prelude, "names": list(names)}
+    """Run test functions of the plan in a judge against stand-ins of the candidate in a player."""
+    names = list(plan.player_names)
+    imported = imports(source, names)
+    player = {
+        "kind": "player",
+        "source": source,
+        "prelude": prelude,
+        "names": names,
+        "imports": imported,
+    }
     judge = {
         "kind": "judge",
-        "tests": tests,
+        "tests": plan.judge_source,
         "names": list(functions),
         "prelude": prelude,
-        "player_names": list(names),
-        "imports": imports(source, names),
-        "wanted": _names(tests),
+        "player_names": names,
+        "imports": imported,
+        "lacking": {name: path for name, path in _LACKING.items() if name in names},
+        "library": dict(plan.library),
+        "functions": list(plan.functions),
+        "objects": plan.objects,
+        "wanted": _names(plan.judge_source),
         "stop": limits.stop,
     }
     judged, played = pool.converse(
@@ -110,7 +129,7 @@ def run(
 
 def _told(frame: dict[str, Any]) -> Told:
     if frame["status"] == "pass":
-        return Told("pass")
+        return Told("pass", weak=frame["weak"])
     got = frame["got"] if frame["status"] == "fail" and frame["got"] else frame["error"]
     line = frame["line"] if type(frame["line"]) is int else None
     return Told(
@@ -124,8 +143,10 @@ def _told(frame: dict[str, Any]) -> Told:
 
 
 def imports(source: str, names: Sequence[str]) -> dict[str, str]:
-    """Which of the names are standard modules, or their members, that the candidate imports under
-    their own name.
+    """Which of the names are standard modules, or their members, that a module imports under their
+    own name.
+
+    It may bind such a name to something else as well; `defined` says where that can be read off it.
     """
     found: dict[str, str] = {}
     try:
@@ -142,6 +163,53 @@ def imports(source: str, names: Sequence[str]) -> dict[str, str]:
                 if not alias.asname or alias.asname == alias.name:
                     found[alias.name] = f"{node.module}:{alias.name}"
     return {name: path for name, path in found.items() if name in names}
+
+
+def defined(source: str) -> tuple[frozenset[str], frozenset[str]] | None:
+    """Names that a module binds to something of its own at its top level, and those of them that
+    are functions; None where it does not parse.
+    """
+    try:
+        tree = parse_quietly(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    names: set[str] = set()
+    functions: set[str] = set()
+    for node in _top_level(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+            functions ^= functions & {node.name}
+            if not isinstance(node, ast.ClassDef):
+                functions.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return frozenset(names), frozenset(functions)
+
+
+def _top_level(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but what is inside of functions and classes."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            yield from _top_level(child)
+
+
+def meant(tests: Sequence[ast.stmt], names: Sequence[str]) -> dict[str, str]:
+    """Standard modules that tests use as such without importing them: `math.isclose(x, y)`."""
+    used: dict[str, set[str]] = {}
+    plain: set[str] = set()
+    for node in (part for statement in tests for part in ast.walk(statement)):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Name) and child.id in IMPORTABLE.intersection(names):
+                if isinstance(node, ast.Attribute):
+                    used.setdefault(child.id, set()).add(node.attr)
+                else:
+                    plain.add(child.id)
+    return {
+        name: name
+        for name, members in used.items()
+        if name not in plain and all(hasattr(import_module(name), part) for part in members)
+    }
 
 
 def expected(tests: str, line: int | None) -> str:

@@ -28,6 +28,8 @@ class TestOutcome:
     expected: str = ""
     got: str = ""
     line: int | None = None
+    weak: str = ""
+    """Why a pass is weaker evidence than others: what can be talked into it. "" where nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,14 @@ class Limits:
         return Job(message, self.cpu_seconds, self.wall_seconds, cap, self.warm)
 
 
-def load_error(answers: Answers) -> tuple[Status, str, int | None] | None:
-    """Status, text and line when the module could not be loaded."""
+def load_error(
+    answers: Answers, ended: Answers | None = None
+) -> tuple[Status, str, int | None] | None:
+    """Status, text and line when the module could not be loaded. ``ended``: what tells why where
+    nothing came, if it is another child than this."""
     first = answers.frames[0] if answers.frames else None
     if first is None:
-        status, text = ending(answers)
+        status, text = ending(ended or answers)
         return status, text, None
     if not isinstance(first, dict) or first.get("n") != -1:
         return "error", "malformed answer", None
@@ -75,6 +80,7 @@ def error_text(told: Any) -> tuple[str, int | None]:
     """`ValueError: message` and the candidate's line, from an untrusted frame."""
     try:
         name, message, line = str(told["mro"][0])[:80], str(told["msg"]), told["line"]
+        message = message[: 4 * CAP]
     except (KeyError, IndexError, TypeError):
         return "malformed answer", None
     text = f"{name}: {clean(message)}" if message else name

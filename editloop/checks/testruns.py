@@ -1,28 +1,23 @@
-"""Runs test plans through the sandbox and puts the outcomes in the plan's order: doctests and the
-tests that the judge runs here, calls in `callruns`. Pass or fail is said in these two only.
+"""Runs test plans through the sandbox and puts the outcomes in the plan's order: the tests that the
+judge runs here, calls in `callruns`, doctests in `docruns`. Pass or fail is said in these only.
 """
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Sequence
-from typing import Any
 
-from editloop.checks import testdoc, testjudge
+from editloop.checks import testjudge
 from editloop.checks.callruns import run_calls
+from editloop.checks.docruns import run_doctests
 from editloop.checks.plans import PlannedTest, TestPlan
 from editloop.checks.testoutcome import (
     NOT_RUN,
     Limits,
     TestOutcome,
-    clean,
     ending,
-    error_text,
     load_error,
-    short,
 )
-from editloop.sandbox.inner.show import CAP
 from editloop.sandbox.pool import SandboxPool
 
 
@@ -48,7 +43,7 @@ def run_plan(
     limits = Limits(cpu_seconds, wall_seconds, stop_at_first_failure, warm)
     prelude = prelude or plan.prelude
     if plan.kind == "doctests":
-        return _run_doctests(pool, source, plan, prelude, limits, cancel)
+        return run_doctests(pool, source, plan, prelude, limits, cancel)
     called = [test for test in plan.tests if not test.function]
     judged = [test for test in plan.tests if test.function]
     done: dict[str, TestOutcome] = {}
@@ -66,70 +61,6 @@ def run_plan(
     )
 
 
-def _run_doctests(
-    pool: SandboxPool,
-    source: str,
-    plan: TestPlan,
-    prelude: str,
-    limits: Limits,
-    cancel: threading.Event | None,
-) -> tuple[TestOutcome, ...]:
-    examples = [example for group in plan.groups for example in group]
-    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-        source = testdoc.cut(source)  # where it does not parse, the child says so
-    groups = [[example.source for example in group] for group in plan.groups]
-    message = {"kind": "doctests", "source": source, "prelude": prelude, "groups": groups}
-    seen: list[Any] = []
-
-    def watch(frame: Any) -> bool:
-        seen.append(frame)
-        number = len(seen) - 2
-        if number >= len(examples):
-            return True  # more answers than questions
-        if not limits.stop or not 0 <= number < len(examples):
-            return False
-        return not isinstance(frame, dict) or _doc(examples[number], frame).status != "pass"
-
-    answers = pool.run(limits.job(message), cancel, watch)
-    broken = load_error(answers)
-    outcomes: list[TestOutcome] = []
-    for number, example in enumerate(examples):
-        name, call, expected = (
-            f"line {example.line}",
-            example.source.strip()[:CAP],
-            testdoc.wanted_text(example),
-        )
-        frame = answers.frames[number + 1] if number + 1 < len(answers.frames) else None
-        if broken is not None:
-            outcomes.append(TestOutcome(name, broken[0], call, expected, broken[1], broken[2]))
-        elif isinstance(frame, dict) and frame.get("n") == number:
-            outcomes.append(_doc(example, frame))
-        else:
-            status, text = (
-                ending(answers) if number + 1 == len(answers.frames) else ("error", NOT_RUN)
-            )
-            outcomes.append(TestOutcome(name, status, call, expected, text))
-    return tuple(outcomes)
-
-
-def _doc(example: testdoc.DocExample, frame: Any) -> TestOutcome:
-    name, call, expected = (
-        f"line {example.line}",
-        example.source.strip()[:CAP],
-        testdoc.wanted_text(example),
-    )
-    out, error = frame.get("out"), frame.get("text")
-    if not isinstance(out, str) or not (error is None or isinstance(error, str)):
-        return TestOutcome(name, "error", call, expected, "malformed answer")
-    if testdoc.passes(example, out, error):
-        return TestOutcome(name, "pass", call, expected, expected)
-    if error is not None:
-        text, line = error_text(frame.get("exc"))
-        return TestOutcome(name, "error", call, expected, text, line)
-    got = clean(out).rstrip("\n")
-    return TestOutcome(name, "fail", call, expected, short(got))
-
-
 def _run_judged(
     pool: SandboxPool,
     source: str,
@@ -142,14 +73,15 @@ def _run_judged(
     run = testjudge.run(
         pool,
         source,
-        plan.judge_source,
+        plan,
         [test.function for test in tests],
-        plan.player_names,
         prelude,
         limits,
         cancel,
     )
-    broken = load_error(run.player)
+    # Of two that wait for each other either may be the first that the clock ends.
+    late = next((side for side in (run.player, run.judge) if side.timed_out), run.player)
+    broken = load_error(run.player, late)
     if broken is not None:
         return [TestOutcome(test.name, broken[0], "", "", broken[1], broken[2]) for test in tests]
     outcomes = []
@@ -160,11 +92,12 @@ def _run_judged(
             expected = told.wanted if told.wanted != told.got else ""
             if told.status != "pass" and not expected:
                 expected = testjudge.expected(plan.judge_source, told.test_line)
+            weak = (told.weak or test.weak) if told.status == "pass" else ""
             outcomes.append(
-                TestOutcome(test.name, told.status, told.call, expected, told.got, told.line)
+                TestOutcome(test.name, told.status, told.call, expected, told.got, told.line, weak)
             )
         elif number == run.current:
-            status, text = ending(run.judge if run.judge.timed_out else run.player)
+            status, text = ending(late)
             outcomes.append(TestOutcome(test.name, status, "", "", text))
         else:
             outcomes.append(TestOutcome(test.name, "error", got=NOT_RUN))

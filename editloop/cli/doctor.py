@@ -8,27 +8,16 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import metadata
-from typing import Literal
 
 import typer
 
-OK: Literal["OK"] = "OK"
-MISSING: Literal["--"] = "--"
-BROKEN: Literal["!!"] = "!!"
+from editloop.cli.doctor_model import probe_model, probe_speed, probe_store
+from editloop.cli.findings import BROKEN, MISSING, OK, Finding
+
 _OLDEST = (3, 11)
 _PACKAGES = ("llama-cpp-python", "tree-sitter", "tree-sitter-python", "ruff", "pygls", "lsprotocol")
 _EXTRAS = {"train": ("torch", "transformers"), "export": ("gguf", "safetensors", "tokenizers")}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line. ``!!``: fix cannot work; ``--``: something optional is missing."""
-
-    mark: Literal["OK", "--", "!!"]
-    name: str
-    text: str
 
 
 def doctor() -> None:
@@ -148,29 +137,6 @@ def probe_sandbox() -> Iterator[Finding]:
         yield Finding(MISSING, "sandbox", f"{text}; {advice}")
 
 
-def probe_models() -> Iterator[Finding]:
-    from editloop.engine.checks import check_version
-    from editloop.engine.errors import EngineError
-    from editloop.engine.gguf_info import read_info
-    from editloop.models import find_model, list_models, store_folder
-    from editloop.transcript import TRANSCRIPT_VERSION
-
-    try:
-        path = find_model()
-        info = read_info(path)
-        check_version(info, TRANSCRIPT_VERSION)
-    except (EngineError, OSError) as error:
-        yield Finding(BROKEN, "model", str(error))
-    else:
-        told = f"{info.parameters / 1e6:.1f} M parameters, {info.quantization}, {info.rendering}"
-        yield Finding(OK, "model", f"{path} ({told})")
-    models = list_models()
-    bad = [model for model in models if model.error is not None]
-    for model in bad:
-        yield Finding(MISSING, "models", f"{model.name}: {model.error}")
-    yield Finding(OK, "models", f"{len(models) - len(bad)} found; the store is {store_folder()}")
-
-
 def probe_extras() -> Iterator[Finding]:
     for extra, packages in _EXTRAS.items():
         missing = [name for name in packages if _version(name) is None]
@@ -197,6 +163,8 @@ PROBES: tuple[Callable[[], Iterator[Finding]], ...] = (
     probe_ruff,
     probe_parser,
     probe_sandbox,
-    probe_models,
+    probe_model,
+    probe_speed,
+    probe_store,
     probe_extras,
 )

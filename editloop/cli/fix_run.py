@@ -14,11 +14,9 @@ from pathlib import Path
 from editloop.budget import Budget, cores
 from editloop.checks.static import StaticChecker
 from editloop.cli import CliError
-from editloop.engine.policy import load_policy
 from editloop.fix import Request, Tools, fix
-from editloop.models import find_model
+from editloop.model.choose import choose
 from editloop.outcome import Outcome
-from editloop.policy import Policy
 from editloop.sandbox import Level, SandboxPool, detect_level
 from editloop.solutions import Progress
 from editloop.suites import find_suites, suite_check
@@ -67,13 +65,12 @@ def run_fix(
     elif not options.tests:
         suites = find_suites(path)
 
-    def policy() -> Policy:
-        return load_policy(find_model(options.model))
-
+    chosen = choose(options.model)
     sandboxed = level.level not in (Level.D, Level.F)
     with (
         StaticChecker() as static,
         SandboxPool(workers, level.level) if sandboxed else contextlib.nullcontext() as pool,
+        contextlib.closing(chosen.model) if chosen.model else contextlib.nullcontext(),
     ):
         checks: list[Check] = []
         if suites:
@@ -94,12 +91,14 @@ def run_fix(
         )
         done = fix(
             request,
-            policy,
-            Tools(static, pool, workers),
+            lambda: chosen.policy,
+            Tools(static, pool, workers, chosen.model),
             suites=checks,
             cancel=cancel,
             on_progress=on_progress,
         )
+    if done.problem:
+        notes.append(f"without the model from then on: {done.problem}")
     asked = Asked(
         place=options.line is not None or options.function is not None,
         seconds=options.budget.seconds or 0.0,

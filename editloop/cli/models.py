@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,23 +31,38 @@ def _models() -> None:
 def list_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """List the shipped model and those of the store; * marks the one that is used by default."""
+    """List the models that are here, * marks the default, and those that can be fetched."""
+    from editloop.engine.gguf_info import printable
     from editloop.models import list_models, store_folder
 
     models = list_models()
     if as_json:
         typer.echo(json.dumps([model_row(model) for model in models], ensure_ascii=False, indent=2))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     if models:
         console.print(_table(models))
         for model in models:
             told = model.error or _scores(model)
             if told:
-                console.print(f"{model.name}: {told}", markup=False, soft_wrap=True)
+                console.print(f"{printable(model.name)}: {told}", soft_wrap=True)
     else:
-        console.print("no models", markup=False)
-    console.print(f"store: {store_folder()}", markup=False, soft_wrap=True)
+        console.print("no models")
+    for line in _offers({model.name for model in models}):
+        console.print(line, soft_wrap=True)
+    console.print(f"store: {store_folder()}", soft_wrap=True)
+
+
+@app.command()
+def get(
+    name: Annotated[
+        str | None, typer.Argument(help="One of the list; default: what suits this machine.")
+    ] = None,
+) -> None:
+    """Fetch a model; go on with a download that was broken off. The first one is the default."""
+    from editloop.cli.get_model import get_model
+
+    get_model(name)
 
 
 @app.command()
@@ -101,7 +117,24 @@ def model_row(model: StoredModel) -> dict[str, Any]:
     }
 
 
+def _offers(here: set[str]) -> Iterator[str]:
+    """A line for each model of the catalogue that is not here."""
+    from editloop.model.catalogue import entries
+    from editloop.model.download import fetched_bytes
+    from editloop.models import store_folder
+
+    for entry in entries():
+        if entry.name in here:
+            continue
+        size = f"{entry.bytes / 1e6:,.0f} MB"
+        begun = fetched_bytes(entry, store_folder())
+        told = f"{begun / 1e6:,.0f} of {size}" if begun else size
+        yield f"{entry.name}: not here, {told}, {entry.licence}: editloop models get {entry.name}"
+
+
 def _table(models: list[StoredModel]) -> Table:
+    from editloop.engine.gguf_info import printable
+
     table = Table(box=None, pad_edge=False)
     for name in ("", "name", "from", "size", "parameters", "quant", "transcript", "rendering"):
         table.add_column(name, justify="right" if name in ("size", "parameters") else "left")
@@ -109,13 +142,13 @@ def _table(models: list[StoredModel]) -> Table:
         mark = "*" if model.default else ""
         info = model.info
         if info is None:
-            table.add_row(mark, model.name, model.source, "unreadable")
+            table.add_row(mark, printable(model.name), model.source, "unreadable")
             continue
         table.add_row(
             mark,
-            model.name,
+            printable(model.name),
             model.source,
-            f"{info.file_size / 2**20:.1f} MB",
+            f"{info.file_size / 1e6:.1f} MB",
             f"{info.parameters / 1e6:.1f} M",
             info.quantization,
             "-" if info.transcript_version is None else str(info.transcript_version),

@@ -1,7 +1,4 @@
-"""The chat dialect: any instruct model, through the chat template in its GGUF.
-
-The template's own text may hold control tokens; what comes from the file under repair never does.
-"""
+"""The chat dialect: transcripts and commands as a conversation with any instruct model."""
 
 from __future__ import annotations
 
@@ -18,8 +15,7 @@ from editloop.transcript import Transcript, chat
 
 from .constraint import Allowed, Constraint
 from .errors import NoChatTemplate
-
-_MARK = "\x00{}\x00"
+from .template import ChatTemplate, Message, Speaker
 
 
 class _Info(Protocol):
@@ -30,7 +26,7 @@ class _Info(Protocol):
     def metadata(self) -> Mapping[str, Any]: ...
 
 
-class Vocabulary(Protocol):
+class Vocabulary(Speaker, Protocol):
     """What is needed of an engine; training answers it from a Hugging Face tokenizer."""
 
     n_vocab: int
@@ -38,7 +34,10 @@ class Vocabulary(Protocol):
     @property
     def info(self) -> _Info: ...
 
-    def tokenize(self, text: str, *, special: bool = False) -> list[int]: ...
+    @property
+    def begin_and_end(self) -> tuple[str, str]:
+        """The texts of the begin and the end token, empty where there is none."""
+        ...
 
     def detokenize(self, ids: Sequence[int]) -> bytes: ...
 
@@ -48,19 +47,11 @@ class ChatDialect:
 
     def __init__(self, engine: Vocabulary) -> None:
         self.engine = engine
-        metadata = engine.info.metadata
-        template = metadata.get("tokenizer.chat_template")
-        end = metadata.get("tokenizer.ggml.eos_token_id")
-        if not isinstance(template, str) or not isinstance(end, int):
-            raise NoChatTemplate(
-                f"{engine.info.path} has no chat template and was not trained for this tool: "
-                "choose an instruct model or one made by editloop train"
-            )
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-        self._template = environment.from_string(template)
-        self.end = end
+        self.template = chat_template(engine)
+        eos = engine.info.metadata.get("tokenizer.ggml.eos_token_id")
+        if not isinstance(eos, int):
+            raise NoChatTemplate(f"{engine.info.path} names no end token")
+        self.end = _end_of_turn(engine, self.template, eos)
 
     @cached_property
     def one_line(self) -> np.typing.NDArray[np.bool_]:
@@ -74,7 +65,7 @@ class ChatDialect:
 
     @cached_property
     def line_or_end(self) -> np.typing.NDArray[np.bool_]:
-        """The same and the end of the turn."""
+        """Tokens that keep a command on one line, and the end of the turn; shape (n_vocab,)."""
         mask = self.one_line.copy()
         mask[self.end] = True
         return mask
@@ -83,27 +74,17 @@ class ChatDialect:
         """Ids up to the next command."""
         return self.messages(chat(transcript))
 
-    def messages(self, messages: Sequence[dict[str, str]]) -> list[int]:
+    def messages(self, messages: Sequence[Message]) -> list[int]:
         """Ids of a conversation, up to the next turn of the model."""
-        marked = [{**m, "content": _MARK.format(i)} for i, m in enumerate(messages)]
-        text = self._template.render(
-            messages=marked, add_generation_prompt=True, bos_token="", eos_token=""
-        )
-        ids: list[int] = []
-        for i, message in enumerate(messages):
-            before, found, text = text.partition(_MARK.format(i))
-            if not found:
-                raise NoChatTemplate(f"the chat template of {self.engine.info.path} drops messages")
-            ids += self._ids(before, special=True) + self._ids(message["content"], special=False)
-        return ids + self._ids(text, special=True)
+        return self.template.ids(self.engine, messages)
 
     def command(self, command: Command) -> list[int]:
         """Ids of a command, the end of the turn included."""
-        return [*self._ids(render(command), special=False), self.end]
+        return [*self.engine.tokenize(render(command)), self.end]
 
     def place(self, verb: str, line: int) -> list[int]:
         """Ids of the beginning of a command: its verb and line (1-based)."""
-        return self._ids(f"### {verb} {line}", special=False)
+        return self.engine.tokenize(f"### {verb} {line}")
 
     def legal(self, window: Sequence[str], tried: Collection[Command] = ()) -> Constraint:
         return LegalText(self, window, tried)
@@ -117,8 +98,31 @@ class ChatDialect:
         except (UnicodeDecodeError, CommandError):
             return None
 
-    def _ids(self, text: str, *, special: bool) -> list[int]:
-        return self.engine.tokenize(text, special=special) if text else []
+
+def chat_template(engine: Vocabulary) -> ChatTemplate:
+    """The chat template of a model file. Raises NoChatTemplate."""
+    source = engine.info.metadata.get("tokenizer.chat_template")
+    if not isinstance(source, str):
+        raise NoChatTemplate(
+            f"{engine.info.path} has no chat template and was not trained for this tool: "
+            "choose an instruct model or one made by editloop train"
+        )
+    bos, eos = engine.begin_and_end
+    return ChatTemplate(source, bos=bos, eos=eos)
+
+
+def _end_of_turn(engine: Vocabulary, template: ChatTemplate, default: int) -> int:
+    """The control token that the template puts behind a turn of the model.
+
+    A model file names one end token, which need not be the one that ends a turn.
+    """
+    try:
+        tail = template.end_of_turn()
+    except NoChatTemplate:  # it may want a conversation of another form
+        return default
+    first = engine.tokenize(tail, special=True)[:1] if tail else []
+    control = any(tail.startswith(text) for text in engine.controls.texts)
+    return first[0] if first and control else default
 
 
 class LegalText:

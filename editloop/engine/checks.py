@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .errors import NotEnoughMemory, UnsupportedCpu, WrongTranscriptVersion
+from .errors import (
+    NoChatTemplate,
+    NotAGguf,
+    NotEnoughMemory,
+    UnsupportedCpu,
+    WrongTranscriptVersion,
+)
 from .gguf_info import ModelInfo
 
-__all__ = ["batch_sizes", "cache_bytes", "check_cpu", "check_memory", "check_version"]
+__all__ = ["batch_sizes", "cache_bytes", "check_cpu", "check_kind", "check_memory", "check_version"]
 
 _WORK = 64 << 20  # graphs and buffers of llama.cpp at our batch size, small models
 
@@ -33,6 +39,30 @@ def check_version(info: ModelInfo, version: int) -> None:
         raise WrongTranscriptVersion(
             f"{info.path} speaks transcript version {info.transcript_version}, this editloop "
             f"version {version}: choose a model made for it, or install the matching editloop"
+        )
+
+
+def check_kind(info: ModelInfo) -> None:
+    """Raises NotAGguf unless it is a whole language model, NoChatTemplate unless it can be asked.
+
+    It can be asked when it was trained here, has a chat template, or fills in the middle.
+    """
+    kind = info.metadata.get("general.type", "model")
+    if kind != "model":
+        raise NotAGguf(f"{info.path} is no model but of kind {kind!s:.20}: choose the model's file")
+    parts = info.metadata.get("split.count", 1)
+    if parts != 1:
+        raise NotAGguf(
+            f"{info.path} is one of {parts!s:.20} parts: join them with llama-gguf-split --merge"
+        )
+    for key in ("block_count", "embedding_length"):
+        if info.number(key) < 1:
+            raise NotAGguf(f"{info.path} has no {info.architecture}.{key}: choose another file")
+    template = info.metadata.get("tokenizer.chat_template")
+    if info.transcript_version is None and not isinstance(template, str) and not info.fill_in:
+        raise NoChatTemplate(
+            f"{info.path} has no chat template and no fill-in tokens, so it cannot be asked for a "
+            "repair: choose an instruct model"
         )
 
 

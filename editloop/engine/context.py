@@ -91,6 +91,11 @@ class Context:
             self._native.llama_free(self._ctx)
         self._ctx = self._memory = None
 
+    def set_threads(self, count: int) -> None:
+        """Threads of every decode from now on."""
+        self.n_threads = count
+        self._native.llama_set_n_threads(self._ctx, count, count)
+
     def copy(self, source: int, target: int, length: int) -> None:
         """Sequence `target` gets the first `length` cells of `source`, shared."""
         self._native.llama_memory_seq_cp(self._memory, source, target, 0, length)

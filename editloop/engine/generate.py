@@ -53,9 +53,11 @@ class Generator:
         temperature: float,
         seed: int,
         max_tokens: int,
+        refused: Callable[[Sequence[int]], Sequence[int]],
         cancel: threading.Event | None,
     ) -> None:
         self._pool, self._ended, self._cancel = pool, ended, cancel
+        self._refused = refused
         self._temperature, self._seed, self._max = temperature, seed, max_tokens
         self._found: dict[tuple[int, int], Continuation] = {}
 
@@ -96,6 +98,7 @@ class Generator:
     ) -> list[_Branch]:
         """A branch for each distinct next id; those that end here are told and left out."""
         gains = log_probabilities(branch.logits, slice(None), within=False)
+        gains[list(self._refused(branch.ids))] = -np.inf
         drawn: dict[int, list[tuple[int, int]]] = {}
         if self._temperature <= 0:
             drawn[int(np.argmax(gains))] = branch.members
@@ -130,8 +133,6 @@ class Generator:
         """The branches with the logits after their last id."""
         if branches:
             plans = [Plan(branch.row, branch.ids[-1:]) for branch in branches]
-            for branch, found in zip(
-                branches, self._pool.extend(plans, self._cancel), strict=True
-            ):
+            for branch, found in zip(branches, self._pool.extend(plans, self._cancel), strict=True):
                 branch.logits = found[-1]
         return branches

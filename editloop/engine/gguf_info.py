@@ -6,6 +6,7 @@ before native code sees it. Format: ggml-org/ggml, docs/gguf.md, versions 2 and 
 
 from __future__ import annotations
 
+import math
 import mmap
 import struct
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ __all__ = ["ModelInfo", "read_info"]
 # value type -> struct code: u8 i8 u16 i16 u32 i32 f32 bool u64 i64 f64
 _SCALARS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
 _STRING, _ARRAY = 8, 9
+# what families call the token before the text in front of the gap, as their vocabularies spell it
+_FILL_IN = ("<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>")
+_FILL_IN += ("<|code_prefix|>", "<|prefix|>")
+_FILL_IN_TOKENS = [struct.pack("<Q", len(text.encode())) + text.encode() for text in _FILL_IN]
 _LONG_ARRAY = 256  # longer ones (vocabulary, merges) are walked over, not kept
 
 
@@ -38,11 +43,17 @@ class ModelInfo:
     base_model: str
     eval: dict[str, float | str]
     metadata: dict[str, Any]
+    bulk: str  # the tensor type that holds most of the bytes, e.g. "Q5_0"
+    fill_in: bool  # its vocabulary has tokens to fill in the middle
 
     def number(self, key: str, default: int = 0) -> int:
-        """An architecture's integer, e.g. `number("block_count")`; arrays give their largest."""
+        """An architecture's integer, e.g. `number("block_count")`; arrays give their largest.
+
+        `default` where the file has no such number.
+        """
         value = self.metadata.get(f"{self.architecture}.{key}", default)
-        return int(max(value)) if isinstance(value, list) and value else int(value or 0)
+        found = value if isinstance(value, list) else [value]
+        return max((item for item in found if _is_integer(item)), default=default)
 
 
 class _Reader:
@@ -98,16 +109,16 @@ class _Reader:
 
     def array(self) -> Any:
         kind, count = self.number("I"), self.number("Q")
+        if kind != _STRING and kind not in _SCALARS:
+            raise self.broken("an array of arrays" if kind == _ARRAY else f"unknown type {kind}")
         if count > self.size:
             raise self.short()
         if count <= _LONG_ARRAY:
             return [self.value(kind) for _ in range(count)]
         if kind == _STRING:
             self.skip_strings(count)
-        elif kind in _SCALARS:
-            self.skip(count * struct.calcsize("<" + _SCALARS[kind]))
         else:
-            raise self.broken("an array of arrays")
+            self.skip(count * struct.calcsize("<" + _SCALARS[kind]))
         return None
 
 
@@ -141,7 +152,8 @@ def _parse(reader: _Reader) -> ModelInfo:
         value = reader.value(reader.number("I"))
         if value is not None:
             metadata[key] = value
-    parameters, by_type = _tensors(reader, n_tensors, int(metadata.get("general.alignment", 32)))
+    alignment = _integer(reader, metadata, "general.alignment", 32)
+    parameters, by_type = _tensors(reader, n_tensors, alignment)
     return _describe(reader, metadata, parameters, by_type)
 
 
@@ -171,26 +183,61 @@ def _tensors(reader: _Reader, count: int, alignment: int) -> tuple[int, dict[str
 def _describe(
     reader: _Reader, metadata: dict[str, Any], parameters: int, by_type: dict[str, int]
 ) -> ModelInfo:
-    architecture = str(metadata.get("general.architecture", ""))
-    if not architecture or not by_type:
+    architecture = metadata.get("general.architecture")
+    if not isinstance(architecture, str) or not architecture or not by_type:
         raise reader.broken("no architecture or no tensors in it")
     largest = max(by_type, key=lambda name: by_type[name])
-    version = metadata.get("editloop.transcript_version")
-    scores = {
-        key.removeprefix("editloop.eval."): value
-        for key, value in metadata.items()
-        if key.startswith("editloop.eval.") and isinstance(value, str | int | float)
-    }
+    version = "editloop.transcript_version"
     return ModelInfo(
         path=reader.path,
-        architecture=architecture,
+        architecture=printable(architecture),
         parameters=parameters,
         file_size=reader.size,
-        quantization=FILE_TYPES.get(metadata.get("general.file_type", -1), largest),
-        context_length=int(metadata.get(f"{architecture}.context_length", 0)),
-        transcript_version=None if version is None else int(version),
-        rendering=str(metadata.get("editloop.rendering", "chat")),
-        base_model=str(metadata.get("editloop.base_model", metadata.get("general.name", ""))),
-        eval=scores,
+        quantization=FILE_TYPES.get(_integer(reader, metadata, "general.file_type", -1), largest),
+        context_length=_integer(reader, metadata, f"{architecture}.context_length", 0),
+        transcript_version=_integer(reader, metadata, version, 0) if version in metadata else None,
+        rendering=_text(metadata, "editloop.rendering") or "chat",
+        base_model=_text(metadata, "editloop.base_model") or _text(metadata, "general.name"),
+        eval=_scores(metadata),
         metadata=metadata,
+        bulk=largest,
+        fill_in=any(reader.data.find(token, 0, reader.pos) >= 0 for token in _FILL_IN_TOKENS),
+    )
+
+
+def _scores(metadata: dict[str, Any]) -> dict[str, float | str]:
+    """What the file says that the model solves; numbers that JSON has no form for are left out."""
+    found: dict[str, float | str] = {}
+    for key, value in metadata.items():
+        name = printable(key.removeprefix("editloop.eval."))
+        if not key.startswith("editloop.eval."):
+            continue
+        if isinstance(value, str):
+            found[name] = printable(value)
+        elif isinstance(value, int | float) and math.isfinite(value):
+            found[name] = value
+    return found
+
+
+def _integer(reader: _Reader, metadata: dict[str, Any], key: str, default: int) -> int:
+    """An integer of the metadata. Raises NotAGguf where the file has something else there."""
+    value = metadata.get(key, default)
+    if not _is_integer(value):
+        raise reader.broken(f"{printable(key)} is no integer")
+    return int(value)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _text(metadata: dict[str, Any], key: str) -> str:
+    value = metadata.get(key)
+    return printable(value) if isinstance(value, str) else ""
+
+
+def printable(text: str) -> str:
+    """At most 100 characters, those that a terminal would obey replaced."""
+    return "".join(
+        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[:100]
     )

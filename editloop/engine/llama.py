@@ -19,6 +19,7 @@ from . import host
 from .checks import batch_sizes, cache_bytes, check_cpu, check_memory, check_version
 from .constraint import Constraint
 from .context import Context, Ints, Logits
+from .controls import Controls
 from .errors import Cancelled, ContextTooSmall, EngineClosed, EngineCrashed
 from .generate import Continuation, Generator
 from .gguf_info import ModelInfo, read_info
@@ -110,6 +111,20 @@ class Engine:
     def begin(self) -> list[int]:
         """The id that a text of this model begins with, or nothing."""
         return self._vocab.begin
+
+    def beginning_with(self, text: str) -> tuple[int, ...]:
+        """Ids of tokens whose text, blanks aside, begins with a text."""
+        return self._vocab.beginning_with(text)
+
+    @property
+    def begin_and_end(self) -> tuple[str, str]:
+        """The texts of the begin and the end token, empty where there is none."""
+        return self._vocab.begin_and_end
+
+    @property
+    def controls(self) -> Controls:
+        """The texts that `tokenize` reads as control tokens where ``special`` is true."""
+        return self._vocab.controls
 
     @property
     def ends(self) -> frozenset[int]:
@@ -218,12 +233,14 @@ class Engine:
         temperature: float,
         seed: int,
         max_tokens: int,
+        refused: Callable[[Sequence[int]], Sequence[int]] = lambda ids: (),
         cancel: threading.Event | None = None,
     ) -> list[list[Continuation]]:
         """For each prefix `n` continuations without a constraint, all decoded as one batch.
 
         One ends with the id after which `ended(ids)` is true, or after `max_tokens`. Temperature 0
-        is greedy. The same seed gives the same continuations.
+        is greedy. The same seed gives the same continuations. `refused(ids)` are ids that must not
+        come next.
 
         Raises ContextTooSmall, Cancelled, DecodeFailed.
         """
@@ -235,6 +252,7 @@ class Engine:
                 temperature=temperature,
                 seed=seed,
                 max_tokens=max_tokens,
+                refused=refused,
                 cancel=cancel,
             )
             return generator.run(rows, n)
@@ -280,6 +298,11 @@ class Engine:
             finally:
                 self._pool.release(row)
         return np.stack(found)
+
+    def set_threads(self, count: int) -> None:
+        """Threads of every decode from now on; the results are the same."""
+        with self._working():
+            self._context.set_threads(count)
 
     @property
     def open_rows(self) -> int:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
+from .controls import Controls, is_mark
 from .errors import DecodeFailed, UnknownToken
 from .native import llama
 
 __all__ = ["Vocabulary"]
 
-_CONTROL = 8
-_CONTROL_OR_USER = 8 | 16  # LLAMA_TOKEN_ATTR_CONTROL, LLAMA_TOKEN_ATTR_USER_DEFINED
+_CONTROL, _USER_DEFINED = 8, 16  # LLAMA_TOKEN_ATTR_*
 
 
 class Vocabulary:
@@ -24,8 +24,15 @@ class Vocabulary:
         self._vocab = self._native.llama_model_get_vocab(model)
         self._size = size
         self._pieces: dict[int, bytes] = {}
+        self._beginning: dict[bytes, tuple[int, ...]] = {}
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:
+        # llama.cpp leaves control tokens alone where `special` is false, and reads the others
+        # that were added to a vocabulary (<think>, <tool_call>) all the same.
+        pieces = [text] if special else self._marks.pieces(text)
+        return [token for piece in pieces if piece for token in self._tokenize(piece, special)]
+
+    def _tokenize(self, text: str, special: bool) -> list[int]:
         data = text.encode("utf-8", "replace")  # a lone surrogate has no tokens: "?"
         room = len(data) + 8
         while True:
@@ -42,7 +49,7 @@ class Vocabulary:
         if len(ids) == 1:
             attributes = int(self._native.llama_vocab_get_attr(self._vocab, ids[0]))
             same = self._native.llama_vocab_get_text(self._vocab, ids[0]) == text.encode()
-            if same and attributes & _CONTROL_OR_USER:
+            if same and attributes & (_CONTROL | _USER_DEFINED):
                 return ids[0]
         raise UnknownToken(
             f"the vocabulary has no control token {text!r}: use a model trained by editloop"
@@ -65,6 +72,30 @@ class Vocabulary:
         return [int(self._native.llama_vocab_bos(self._vocab))]
 
     @cached_property
+    def begin_and_end(self) -> tuple[str, str]:
+        """The texts of the begin and the end token, empty where there is none."""
+        found = (
+            self._native.llama_vocab_bos(self._vocab),
+            self._native.llama_vocab_eos(self._vocab),
+        )
+        bos, eos = (self._piece(int(token)).decode() if token >= 0 else "" for token in found)
+        return bos, eos
+
+    @cached_property
+    def controls(self) -> Controls:
+        """Control tokens, and those added to the vocabulary that look like one."""
+        return Controls({*self._texts(_CONTROL), *self._marks.texts})
+
+    @cached_property
+    def _marks(self) -> Controls:
+        return Controls(filter(is_mark, self._texts(_USER_DEFINED)))
+
+    def _texts(self, attribute: int) -> Iterator[str]:
+        for token in range(self._size):
+            if int(self._native.llama_vocab_get_attr(self._vocab, token)) & attribute:
+                yield self._native.llama_vocab_get_text(self._vocab, token).decode()
+
+    @cached_property
     def ends(self) -> frozenset[int]:
         native, vocab = self._native, self._vocab
         return frozenset(
@@ -73,6 +104,16 @@ class Vocabulary:
             if native.llama_vocab_is_eog(vocab, token)
             or int(native.llama_vocab_get_attr(vocab, token)) & _CONTROL
         )
+
+    def beginning_with(self, text: str) -> tuple[int, ...]:
+        mark = text.encode()
+        if mark not in self._beginning:
+            self._beginning[mark] = tuple(
+                token
+                for token in range(self._size)
+                if self._piece(token).lstrip().startswith(mark)
+            )
+        return self._beginning[mark]
 
     def detokenize(self, ids: Sequence[int]) -> bytes:
         return b"".join(self._piece(int(token)) for token in ids)

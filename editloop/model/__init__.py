@@ -1,4 +1,5 @@
 """Pretrained code models: getting one, running one, and asking it to fill in, to answer, to judge.
 
-`backend` says what a model can be asked; `child` and `server` are what answers.
+`catalogue` and `download` get one; `backend` says what a model can be asked; `child` and `server`
+are what answers.
 """

@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from editloop.engine import Engine
-from editloop.engine.chat import ChatDialect
+from editloop.engine.chat import chat_template
+from editloop.engine.template import ChatTemplate
 from editloop.model.backend import Chat, Gap, ModelError, Prompt, Reply, Sampling
+from editloop.model.threads import set_fastest
 from editloop.model.wire import read_prompt, reply_row
 from editloop.transcript import TRANSCRIPT_VERSION
 
 
 def load(path: str, adapter: str | None, n_ctx: int, threads: int | None) -> Engine:
     """The engine of a GGUF. Raises EngineError."""
-    return Engine.load(
+    engine = Engine.load(
         Path(path), transcript_version=TRANSCRIPT_VERSION, n_ctx=n_ctx, n_threads=threads
     )
+    if threads is None:
+        set_fastest(engine)
+    return engine
 
 
 class Answers:
@@ -27,11 +32,15 @@ class Answers:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._fill = engine.fill_tokens
-        self._chat: ChatDialect | None = None
+        self._template: ChatTemplate | None = None
 
     def about(self) -> dict[str, Any]:
         """What the model can be asked."""
-        return {"fills": self._fill is not None, "n_ctx": self._engine.n_ctx}
+        return {
+            "fills": self._fill is not None,
+            "n_ctx": self._engine.n_ctx,
+            "parameters": self._engine.info.parameters,
+        }
 
     def answer(self, method: str, params: dict[str, Any], cancel: threading.Event) -> Any:
         """The answer to one question. Raises ModelError, EngineError, Cancelled."""
@@ -50,10 +59,11 @@ class Answers:
         found = self._engine.generate(
             [self._ids(prompt) for prompt in prompts],
             sampling.n,
-            ended=self._ended(sampling.stop),
+            ended=self._ended(sampling),
             temperature=sampling.temperature,
             seed=sampling.seed,
             max_tokens=sampling.max_tokens,
+            refused=self._no_comment if sampling.statement else _nothing,
             cancel=cancel,
         )
         return [
@@ -74,29 +84,28 @@ class Answers:
         prefix = [*engine.begin, *engine.tokenize(context)]
         if not prefix:  # something has to come before the first token
             prefix = engine.tokenize("\n")
-        rows = []
-        for text in texts:
-            ids = engine.tokenize(text)
-            lines, line = [0.0], b""
-            for token, gain in zip(
-                ids, engine.token_scores(prefix, ids, cancel=cancel), strict=True
-            ):
-                if line.endswith(b"\n"):
-                    lines.append(0.0)
-                    line = b""
-                lines[-1] += gain
-                line += engine.detokenize([token])
-            rows.append(tuple(lines))
-        return rows
+        return [
+            self._line_scores(text, ids, engine.token_scores(prefix, ids, cancel=cancel))
+            for text in texts
+            for ids in [engine.tokenize(text)]
+        ]
+
+    def _line_scores(self, text: str, ids: list[int], gains: list[float]) -> tuple[float, ...]:
+        """The gain of each token goes to the line that it begins in: one may hold several ends."""
+        count = text.count("\n") + (not text.endswith("\n"))
+        lines, line = [0.0] * max(1, count), 0
+        for token, gain in zip(ids, gains, strict=True):
+            lines[min(line, len(lines) - 1)] += gain
+            line += self._engine.detokenize([token]).count(b"\n")
+        return tuple(lines)
 
     def _ids(self, prompt: Prompt) -> list[int]:
         """Ids of a prompt; what the file under repair holds is never read as a control token."""
         engine = self._engine
         if isinstance(prompt, Chat):
-            if self._chat is None:
-                self._chat = ChatDialect(engine)
+            self._template = self._template or chat_template(engine)
             messages = [{"role": role, "content": text} for role, text in prompt.messages]
-            return [*self._chat.messages(messages), *engine.tokenize(prompt.begun)]
+            return self._template.ids(engine, messages, prompt.begun)
         if isinstance(prompt, Gap):
             if self._fill is None:
                 raise ModelError("this model has no fill-in tokens")
@@ -111,13 +120,21 @@ class Answers:
             ]
         return [*engine.begin, *engine.tokenize(prompt.text)] or engine.tokenize("\n")
 
-    def _ended(self, stop: tuple[str, ...]) -> Callable[[Sequence[int]], bool]:
+    def _no_comment(self, ids: Sequence[int]) -> Sequence[int]:
+        """What would begin a comment where nothing but blanks was written."""
+        if self._engine.detokenize(ids).strip():
+            return ()
+        return self._engine.beginning_with("#")
+
+    def _ended(self, sampling: Sampling) -> Callable[[Sequence[int]], bool]:
         ends = self._engine.ends
-        stops = [text.encode() for text in stop]
+        stops = [text.encode() for text in sampling.stop]
         longest = max((len(text) for text in stops), default=0)
 
         def ended(ids: Sequence[int]) -> bool:
             if ids[-1] in ends:
+                return True
+            if sampling.statement and is_statement(self._engine.detokenize(ids)):
                 return True
             if not stops:
                 return False
@@ -133,3 +150,16 @@ class Answers:
         text = self._engine.detokenize(ids).decode("utf-8", "replace")
         cuts = [at for at in (text.find(one) for one in stop) if at >= 0]
         return text[: min(cuts)] if cuts else text
+
+
+def is_statement(text: bytes) -> bool:
+    """Whether a text holds a whole statement and the end of its last line."""
+    if not text.endswith(b"\n") or not text.strip():
+        return False
+    lines = [line for line in text.split(b"\n") if line.strip()]
+    opened = sum(text.count(one) for one in b"([{") - sum(text.count(one) for one in b")]}")
+    return opened <= 0 and not lines[-1].rstrip().endswith((b":", b",", b"\\"))
+
+
+def _nothing(ids: Sequence[int]) -> Sequence[int]:
+    return ()

@@ -62,6 +62,9 @@ class Sampling:
     max_tokens: int = 64
     stop: tuple[str, ...] = ()
     seed: int = 0
+    statement: bool = False
+    """A reply is one statement of Python: it ends with its first line that leaves no bracket open and
+    no block without a body. No comment comes before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,12 @@ class Model(Protocol):
     @property
     def fills(self) -> bool:
         """Whether it can be asked to fill a gap."""
+        ...
+
+    @property
+    def heeds(self) -> bool:
+        """Whether comments before a gap help it; a model of less than a billion parameters goes on
+        with the comments instead."""
         ...
 
     @property

@@ -1,8 +1,4 @@
-"""A GGUF in a process of its own: ``python -m editloop.model.child MODEL.gguf``.
-
-What aborts in native code ends that process and is one line here. Questions are JSON lines on its
-standard input, answers on its output; it ends when its input does.
-"""
+"""A GGUF in a process of its own, so that what aborts in native code there is one line here."""
 
 from __future__ import annotations
 
@@ -17,12 +13,13 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from queue import SimpleQueue
+from typing import Any
 
 from editloop.model.backend import ModelError, ModelLost, Prompt, Reply, Sampling
 from editloop.model.wire import prompt_row, read_reply
@@ -30,6 +27,12 @@ from editloop.policy import Cancelled
 
 IDLE_SECONDS = 300.0
 """A model that nobody asked anything for this long gives its memory back."""
+_HEEDING = 1_000_000_000
+"""Parameters of a model that heeds comments before a gap: measured with 0.5B and 1.5B alone."""
+LOAD_SECONDS = 300.0
+"""A process that is still loading then is ended."""
+DEAF_SECONDS = 30.0
+"""A process that still has not left a question that was cancelled is ended: it hangs."""
 _POLL = 0.05
 _QUIET = {"GGML_NO_BACKTRACE": "1", "OMP_WAIT_POLICY": "passive"}
 """llama.cpp would print what a debugger says of it, and its threads would spin at barriers."""
@@ -38,6 +41,20 @@ _SIGNALS = {
     "SIGKILL": "it was killed, perhaps for want of memory",
     "SIGABRT": "llama.cpp gave up",
 }
+
+
+@dataclass(eq=False, slots=True)
+class _Run:
+    """One process and what is expected of it."""
+
+    process: subprocess.Popen[bytes]
+    info: Future[dict[str, Any]] = field(default_factory=Future)
+    pending: dict[int, Future[Any]] = field(default_factory=dict)
+    outbox: SimpleQueue[dict[str, Any] | None] = field(default_factory=SimpleQueue)
+    """Messages to it: a pipe that nobody reads must not stop whoever sends. None ends them."""
+    said: deque[str] = field(default_factory=lambda: deque(maxlen=50))
+    ended_for: str | None = None
+    """Why it was ended from here, if it was."""
 
 
 class ChildModel:
@@ -64,11 +81,8 @@ class ChildModel:
         }
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._pending: dict[int, Future[Any]] = {}
+        self._run: _Run | None = None
         self._numbers = itertools.count(1)
-        self._said: deque[str] = deque(maxlen=50)
-        self._info: Future[dict[str, Any]] = Future()
         self._lost: str | None = None
         self._idle: threading.Timer | None = None
         self._closed = False
@@ -81,17 +95,24 @@ class ChildModel:
     @property
     def pid(self) -> int | None:
         """The process that holds the model, None while there is none."""
-        return self._process.pid if self._process else None
+        run = self._run
+        return run.process.pid if run else None
 
     @property
     def loaded(self) -> bool:
         """Whether it would answer at once."""
-        return self._process is not None and self._info.done()
+        run = self._run
+        return run is not None and run.info.done()
 
     @property
     def fills(self) -> bool:
         """Whether the file has fill-in tokens; waits until it is loaded."""
         return bool(self._about()["fills"])
+
+    @property
+    def heeds(self) -> bool:
+        """Whether the model has a billion parameters; waits until it is loaded."""
+        return bool(self._about()["parameters"] >= _HEEDING)
 
     @property
     def judges(self) -> bool:
@@ -118,186 +139,168 @@ class ChildModel:
         with self._lock:
             self._closed = True
             self._leave()
+        atexit.unregister(self.close)
 
     def _about(self) -> dict[str, Any]:
-        self.start()
-        return self._info.result()
+        with self._lock:
+            info = self._started().info
+        return info.result()
 
     def _ask(self, method: str, params: Any, cancel: threading.Event | None) -> Any:
         answer: Future[Any] = Future()
         with self._lock:
-            self._started()
+            run = self._started()
             number = next(self._numbers)
-            self._pending[number] = answer
-            self._send({"id": number, "method": method, "params": params})
+            run.pending[number] = answer
+            run.outbox.put({"id": number, "method": method, "params": params})
         while True:
             if cancel is not None and cancel.is_set():
-                with self._lock:
-                    self._pending.pop(number, None)
-                    self._send({"cancel": number})
+                run.outbox.put({"cancel": number})
+                self._check_later(run, number, answer)
                 raise Cancelled("cancelled while the model was asked")
             try:
                 return answer.result(_POLL if cancel is not None else None)
             except NotYet:
                 continue
 
-    def _started(self) -> None:
+    def _started(self) -> _Run:
         """Under the lock: a process is there, and its idle time begins anew."""
         if self._closed or self._lost is not None:
             raise ModelLost(self._lost or f"the model {self.name} was closed")
-        if self._idle is not None:
-            self._idle.cancel()
-        self._idle = threading.Timer(self._idle_seconds, self._rest)
-        self._idle.daemon = True
-        self._idle.start()
-        if self._process is not None:
-            return
-        self._info = Future()
-        self._said.clear()
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "editloop.model.child", json.dumps(self._settings)],
+        self._count_idle_time()
+        if self._run is not None:
+            return self._run
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "editloop.model.process", json.dumps(self._settings)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=os.environ | _QUIET,
             start_new_session=True,  # Ctrl-C in a terminal is for the one who asks
         )
+        atexit.unregister(self.close)  # of an earlier process
         atexit.register(self.close)
-        for target in (self._listen, self._note):
-            threading.Thread(target=target, args=(self._process,), daemon=True).start()
+        run = self._run = _Run(process)
+        notes, letters = (
+            threading.Thread(target=work, args=(run,), daemon=True)
+            for work in (self._note, self._write)
+        )
+        threading.Thread(target=self._listen, args=(run, notes), daemon=True).start()
+        notes.start()
+        letters.start()
+        loading = self._after(LOAD_SECONDS, lambda: self._check_loaded(run))
+        run.info.add_done_callback(lambda _: loading.cancel())
+        return run
+
+    def _count_idle_time(self) -> None:
+        """Under the lock: the process leaves when nothing more is asked for a while."""
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = self._after(self._idle_seconds, self._rest)
 
     def _rest(self) -> None:
         with self._lock:
-            if not self._pending:
+            if self._run is not None and (self._run.pending or not self._run.info.done()):
+                self._count_idle_time()
+            else:
                 self._leave()
 
     def _leave(self) -> None:
         """Under the lock: end the process, which nobody is to call lost."""
-        process, self._process = self._process, None
+        run, self._run = self._run, None
         if self._idle is not None:
             self._idle.cancel()
-        if process is not None:
-            process.kill()
-            process.wait()
+        if run is not None:
+            run.process.kill()
+            run.process.wait()
 
-    def _send(self, message: dict[str, Any]) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            with contextlib.suppress(OSError):  # `_listen` tells of its end
-                self._process.stdin.write(json.dumps(message).encode() + b"\n")
-                self._process.stdin.flush()
+    def _check_loaded(self, run: _Run) -> None:
+        if not run.info.done():
+            self._end(run, f"it did not load within {LOAD_SECONDS:g} s")
 
-    def _listen(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
-        with contextlib.suppress(ValueError, OSError):
-            for line in process.stdout:
-                self._hear(json.loads(line))
-        code = process.wait()
+    def _check_later(self, run: _Run, number: int, answer: Future[Any]) -> None:
+        timer = self._after(DEAF_SECONDS, lambda: self._check_heard(run, number, answer))
+        answer.add_done_callback(lambda _: timer.cancel())
+
+    def _check_heard(self, run: _Run, number: int, answer: Future[Any]) -> None:
+        """End a process that was to leave a question and has not: it hangs."""
+        if not run.info.done() or number != min(run.pending, default=number):
+            self._check_later(run, number, answer)  # its turn has not come
+        elif not answer.done():
+            self._end(run, "it did not answer any more")
+
+    def _end(self, run: _Run, why: str) -> None:
+        run.ended_for = why
+        run.process.kill()  # `_listen` tells of it
+
+    @staticmethod
+    def _after(seconds: float, work: Callable[[], None]) -> threading.Timer:
+        timer = threading.Timer(seconds, work)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    @staticmethod
+    def _write(run: _Run) -> None:
+        assert run.process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):  # `_listen` tells of its end
+            while (message := run.outbox.get()) is not None:
+                run.process.stdin.write(json.dumps(message).encode() + b"\n")
+                run.process.stdin.flush()
+        with contextlib.suppress(OSError):  # what is left in its buffer
+            run.process.stdin.close()
+
+    def _listen(self, run: _Run, notes: threading.Thread) -> None:
+        """Hand answers on; when the process has ended, tell everybody who waits for one."""
+        assert run.process.stdout is not None
+        with run.process.stdout as stream, contextlib.suppress(ValueError, OSError):
+            for line in stream:
+                self._hear(run, json.loads(line))
+        run.process.kill()  # one that closed its output is of no use
+        code = run.process.wait()
+        run.outbox.put(None)
+        notes.join(1.0)
         with self._lock:
-            ours = self._process is process
-            why = self._why(code) if ours else f"the model {self.name} was closed"
-            if ours:
-                self._process, self._lost = None, why
-            pending, self._pending = list(self._pending.values()), {}
-        for answer in (self._info, *pending):
+            why = f"the model {self.name} was closed"
+            if self._run is run:
+                self._run, self._lost = None, (why := self._why(run, code))
+            pending = [*run.pending.values(), run.info]
+            run.pending.clear()
+        for answer in pending:
             if not answer.done():
                 answer.set_exception(ModelLost(why))
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _hear(self, run: _Run, message: dict[str, Any]) -> None:
         with self._lock:
-            answer = self._info if "about" in message else self._pending.pop(message["id"], None)
+            answer: Future[Any] | None = run.info
+            if "about" not in message:
+                answer = run.pending.pop(message["id"], None)
         if answer is None or answer.done():
             return
         if "error" in message:
             answer.set_exception(ModelError(message["error"]))
-        else:
-            answer.set_result(message.get("about", message.get("result")))
+        else:  # where it was cancelled nobody waits for it
+            answer.set_result(message["about"] if "about" in message else message.get("result"))
 
-    def _note(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stderr is not None
-        with contextlib.suppress(ValueError, OSError):
-            for line in process.stderr:
-                self._said.append(line.decode("utf-8", "replace").strip())
+    def _note(self, run: _Run) -> None:
+        assert run.process.stderr is not None
+        with run.process.stderr as stream, contextlib.suppress(ValueError, OSError):
+            for line in stream:
+                run.said.append(line.decode("utf-8", "replace").strip())
 
-    def _why(self, code: int) -> str:
+    def _why(self, run: _Run, code: int) -> str:
         """What ended the process, in one line; its own last words where it had any."""
-        told = next((line for line in self._said if line.startswith("refused: ")), None)
+        told = next((line for line in run.said if line.startswith("refused: ")), None)
         if told is not None:
             return told.removeprefix("refused: ")
+        if run.ended_for is not None:
+            return f"the model {self.name} was ended: {run.ended_for}"
         name = ""
         if code < 0:
             with contextlib.suppress(ValueError):
                 name = signal.Signals(-code).name
-        words = [line for line in self._said if "GGML_ASSERT" in line or "error" in line.lower()]
-        said = re.sub(r"^\S*/", "", words[0]) if words else ""
+        words = [line for line in run.said if "GGML_ASSERT" in line or "error" in line.lower()]
+        words += list(run.said)[-1:]
+        said = re.sub(r"^\S*/", "", words[0])[:200] if words else ""
         why = _SIGNALS.get(name, name or f"exit code {code}")
         return f"the model {self.name} ended: {why}{f' ({said})' if said else ''}"
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Load the model that the settings name, and answer until nobody asks any more."""
-    from editloop.model.answers import Answers, load
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(OSError, AttributeError):
-        os.nice(5)  # typing comes first
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    settings = json.loads((arguments or sys.argv[1:])[0])
-    lines = _Input(sys.stdin.buffer)
-    try:
-        answers = Answers(load(**settings))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the process that asked tells it
-        print("refused: " + " ".join(str(error).split()), file=sys.stderr, flush=True)
-        os._exit(1)
-    _write(out, {"about": answers.about()})
-    for number, method, params, cancel in lines.questions():
-        try:
-            message = {"id": number, "result": answers.answer(method, params, cancel)}
-        except Cancelled:
-            continue
-        except Exception as error:  # noqa: BLE001 - a bad question must not end the model
-            message = {"id": number, "error": " ".join(f"{error}".split()) or repr(error)}
-        _write(out, message)
-
-
-class _Input:
-    """Questions in their order; cancels are heard while one is answered."""
-
-    def __init__(self, lines: IO[bytes]) -> None:
-        self._lines = lines
-        self._arrived = threading.Condition()
-        self._waiting: deque[tuple[int, str, Any, threading.Event]] = deque()
-        self._cancels: dict[int, threading.Event] = {}
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        for line in self._lines:
-            message = json.loads(line)
-            with self._arrived:
-                if "cancel" in message:
-                    self._cancels.setdefault(message["cancel"], threading.Event()).set()
-                    continue
-                cancel = self._cancels[message["id"]] = threading.Event()
-                self._waiting.append((message["id"], message["method"], message["params"], cancel))
-                self._arrived.notify()
-        os._exit(0)  # nobody is there any more, whatever is being computed
-
-    def questions(self) -> Any:
-        while True:
-            with self._arrived:
-                while not self._waiting:
-                    self._arrived.wait()
-                number, method, params, cancel = self._waiting.popleft()
-            if not cancel.is_set():
-                yield number, method, params, cancel
-            with self._arrived:
-                self._cancels.pop(number, None)
-
-
-def _write(out: IO[bytes], message: dict[str, Any]) -> None:
-    out.write(json.dumps(message).encode() + b"\n")
-    out.flush()
-
-
-if __name__ == "__main__":
-    main()

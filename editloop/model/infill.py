@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from editloop.model.backend import Gap
 
-_BEFORE_CHARACTERS = 2400
-"""Of the text before a gap, from its end; about 700 tokens."""
-_AFTER_CHARACTERS = 900
-"""Of the text after a gap. It is read anew for each place, since it follows what differs."""
+_BEFORE_CHARACTERS = 1600
+"""Of the text before a gap, from its end; about 450 tokens, which places of one text share."""
+_AFTER_CHARACTERS = 600
+"""Of the text after a gap. It is read anew for each place, as it follows what differs: reading
+takes most of the time."""
 _COMMENT_CHARACTERS = 160
 
 
@@ -32,20 +33,27 @@ class Place:
         return self.first == self.stop
 
 
-def gap(lines: Sequence[str], place: Place, failed: Sequence[str] = ()) -> Gap:
+def gap(lines: Sequence[str], place: Place, failed: Sequence[str] | None = None) -> Gap:
     """The question for a place: `lines` without terminators, `failed` what the checks say.
 
-    The comments are indented as the lines that they stand for, or as what follows an insertion.
+    Before the gap stand comments on what failed and on what was there, unless `failed` is None.
     """
     old = lines[place.first : place.stop]
     near = [line for line in (*old, *lines[place.stop :]) if line.strip()]
     indent = near[0][: len(near[0]) - len(near[0].lstrip())] if near else ""
-    notes = [f"fixed: {_short(text)}" for text in failed]
-    notes += [f"was: {line.strip()}" for line in old if line.strip()]
+    notes: list[str] = []
+    if failed is not None:
+        notes += [f"fixed: {_short(text)}" for text in failed]
+        notes += [f"was: {line.strip()}" for line in old if line.strip()]
     before = _last(lines[: place.first], _BEFORE_CHARACTERS)
     after = _first(lines[place.stop :], _AFTER_CHARACTERS)
     comments = [f"{indent}# {note}" for note in notes]
     return Gap(_text([*before, *comments]) + indent, _text(after))
+
+
+def indent(before: Gap) -> str:
+    """What stands before the gap on its first line."""
+    return before.before.rpartition("\n")[2]
 
 
 def stops(lines: Sequence[str], place: Place) -> tuple[str, ...]:
@@ -54,17 +62,15 @@ def stops(lines: Sequence[str], place: Place) -> tuple[str, ...]:
     return () if following is None else (f"\n{following}\n",)
 
 
-def written(text: str) -> list[tuple[str, ...]]:
-    """The replacements that a reply can mean, in lines: all of it, and its first line alone."""
+def written(indent: str, text: str) -> list[tuple[str, ...]]:
+    """The replacements that a reply can mean, in lines: all of it, and its first line alone.
+
+    ``indent``: what the gap's text before ends with. Comments and empty lines are left out.
+    """
+    text = indent + text
     lines = [line.rstrip() for line in text.replace("\r", "").split("\n")]
-    while lines and not lines[-1]:
-        lines.pop()
-    while lines and not lines[0]:
-        lines.pop(0)
-    found = [tuple(lines)]
-    if len(lines) > 1:
-        found.append((lines[0],))
-    return found
+    code = [line for line in lines if line and not line.lstrip().startswith("#")]
+    return [tuple(code[:length]) for length in dict.fromkeys((len(code), min(1, len(code))))]
 
 
 def _text(lines: Sequence[str]) -> str:

@@ -16,7 +16,10 @@ from typing import Literal
 
 from editloop.budget import Budget, Stop
 from editloop.companion import Errand, Order, companion
+from editloop.model.backend import Model
 from editloop.policy import Policy
+from editloop.repair.filling import Filling
+from editloop.repair.judging import judged
 from editloop.search import search
 from editloop.solutions import Progress, SearchResult, in_order
 from editloop.state import EditState
@@ -35,6 +38,8 @@ class Repair:
     result: SearchResult | None
     view: tuple[int, ...] = ()
     """The lines (0-based) that were looked at and could be changed."""
+    problem: str = ""
+    """Why the model did not take part to the end, in one line."""
 
     @property
     def reason(self) -> str:
@@ -48,6 +53,9 @@ class Repair:
 HEAD_START = 1.0
 """Seconds that the policy's search is alone. What it finds by then is what a person would take;
 where tests are weak, others find something worse as fast."""
+
+JUDGED = 8
+"""Of the fixes that a search finds, so many are put before the model."""
 
 LAST_WORD = 0.2
 """Seconds in which a search that was told to stop may say what it has."""
@@ -65,12 +73,14 @@ def repair(
     on_progress: Callable[[Progress], None] | None = None,
     before: Verdict | None = None,
     workers: int = 1,
+    model: Model | None = None,
 ) -> Repair:
     """Verify the state as it is (``before``, when known), and search for fixes where it fails.
 
     ``workers`` - 1 further searches join that of the policy (see ``_beside``), and the first with a
     fix ends all. With a limit of candidates none does, and the result depends on the arguments
-    alone. Raises EngineError.
+    alone. ``model`` fills in places of the search's states, and says at last which fix is most like
+    what a person would write. Raises EngineError.
     """
     before = before or verifier.verify(state.text, cancel)
     if before.passed:
@@ -86,6 +96,10 @@ def repair(
         order, left = _beside(policy, number), budget.after(HEAD_START)
         return Errand(state, order, verifier, before, left, seed + number, alternatives)
 
+    filling = None
+    if model is not None:
+        filling = Filling(model, until, lambda source: verifier.traces(source, until))
+        workers -= 1  # it has one for itself, and needs more
     others = _Others(range(1, workers) if budget.candidates is None else (), errand, found)
 
     def progressed(progress: Progress) -> None:
@@ -101,17 +115,25 @@ def repair(
             verify,
             budget=budget,
             seed=seed,
-            alternatives=alternatives,
+            alternatives=max(alternatives, JUDGED) if filling else alternatives,
             cancel=found,
             on_progress=progressed,
             first_verdict=before,
+            filling=filling,
         )
     finally:
         others.dismiss()
+        if filling is not None:
+            filling.close()
     if cancel is not None and cancel.is_set():
         return Repair("fixed" if result.solutions else "not fixed", before, result)
-    result = _merged(state, [result, *others.results()], alternatives)
-    return Repair("fixed" if result.solutions else "not fixed", before, result)
+    result = _merged(state, [result, *others.results()], max(alternatives, JUDGED))
+    problem = "" if filling is None else filling.problem
+    solutions = result.solutions
+    if model is not None and not problem:
+        solutions, problem = judged(model, state, solutions, until)
+    result = replace(result, solutions=solutions[:alternatives])
+    return Repair("fixed" if result.solutions else "not fixed", before, result, problem=problem)
 
 
 class _Others:
@@ -158,7 +180,7 @@ def _beside(policy: Policy, number: int) -> Order:
 
     Uniform order is a baseline, so it has only its own kind beside it.
     """
-    return "uniform" if number > 1 or policy.name == "uniform" else "prior"
+    return "uniform" if number > 1 or policy.name in ("uniform", "prior") else "prior"
 
 
 def _merged(state: EditState, results: list[SearchResult], alternatives: int) -> SearchResult:

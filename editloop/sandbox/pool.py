@@ -90,21 +90,28 @@ class SandboxPool:
         """Run two children and carry messages between them.
 
         The judge marks its frames: "P" + JSON goes to the player, "H" + JSON is an answer. The
-        player's first frame goes to both; if that tells of an error, nothing else follows. Neither
-        side ever sees the other's source.
+        player's first frame goes to both; if that tells of an error, nothing else follows. From
+        then on it speaks when it is spoken to: one frame for each. Neither side ever sees the
+        other's source.
         """
+        turns = 1
         verdicts: list[Any] = []
         loaded: list[Any] = []
         sides: dict[str, Talk] = {}
 
         def relay(session: Talk, frame: bytes) -> bool:
+            nonlocal turns
             if session is sides["player"]:
+                turns -= 1
+                if turns < 0:
+                    return True
                 if not loaded:
                     loaded.append(parse(frame))
                     if not isinstance(loaded[0], dict):
                         return True
                 sides["judge"].send(len(frame).to_bytes(4, "big") + frame)
             elif frame[:1] == b"P":
+                turns += 1
                 sides["player"].send((len(frame) - 1).to_bytes(4, "big") + frame[1:])
             else:
                 verdicts.append(parse(frame[1:]))

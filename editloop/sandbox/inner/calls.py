@@ -68,8 +68,25 @@ class _Capped(io.StringIO):
         return len(text)
 
 
+def _example(source: str, mode: str, scope: dict[str, Any]) -> dict[str, Any]:
+    """What came of it: the value of an expression, or what was raised."""
+    try:
+        value = eval(compile(source, "<doctest>", mode, dont_inherit=True), scope)
+        return {"ret": encode.encode(value)} if mode == "eval" else {}
+    except encode.ValueTooLarge:
+        return {"exc": _too_large(), "text": "ValueTooLarge\n"}
+    except BaseException as error:  # noqa: BLE001
+        # doctest compares the last entry of this; a note or a cause is not part of it.
+        text = traceback.format_exception_only(type(error), error)[-1]
+        return {"exc": load.describe(error), "text": text[: load.MESSAGE_CAP * 4]}
+
+
 def run_doctests(fd: int, job: dict[str, Any]) -> None:
-    """`groups`: lists of example sources; each group has its own copy of the module's namespace."""
+    """`groups`: lists of examples; each group has its own copy of the module's namespace.
+
+    An example is a source, run as at a prompt, or a list of expressions whose values are answered
+    (`rets`): what is made of them is the host's matter.
+    """
     namespace = load_or_say(fd, job)
     if namespace is None:
         return
@@ -82,16 +99,11 @@ def run_doctests(fd: int, job: dict[str, Any]) -> None:
             sys.stdout = out
             sys.displayhook = sys.__displayhook__
             frame: dict[str, Any] = {"n": number}
-            try:
-                exec(compile(source, "<doctest>", "single", dont_inherit=True), scope)
-            except BaseException as error:  # noqa: BLE001
-                frame["exc"] = load.describe(error)
-                # doctest compares the last entry of this; a note or a cause is not part of it.
-                frame["text"] = traceback.format_exception_only(type(error), error)[-1][
-                    : load.MESSAGE_CAP * 4
-                ]
-            finally:
-                sys.stdout = sys.__stdout__
+            if isinstance(source, str):
+                frame |= _example(source, "single", scope)
+            else:
+                frame["rets"] = [_example(part, "eval", scope) for part in source]
+            sys.stdout = sys.__stdout__
             frame["out"] = out.getvalue()
             _answer(fd, frame)
             number += 1

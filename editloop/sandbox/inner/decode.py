@@ -6,12 +6,13 @@ It refuses neither size nor cycles: `sandbox.plain` does, for what a candidate a
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from editloop.sandbox.inner import encode
 
 DEPTH_CAP = 150
+SAME_HASH_CAP = 64
 _EMPTY: dict[str, Callable[[], Any]] = {
     "L": list,
     "S": set,
@@ -28,6 +29,17 @@ class ForeignValue(ValueError):
 
 class BadValue(ValueError):
     """Not something that `encode` wrote."""
+
+
+def spread(members: Collection[Any]) -> Collection[Any]:
+    """The members of a set, or keys of a dict, to be made of them. Raises BadValue where many have
+    the same hash: each then costs a comparison with all before it.
+    """
+    if len(members) > SAME_HASH_CAP:
+        (_, most), *_ = collections.Counter(map(hash, members)).most_common(1)
+        if most > SAME_HASH_CAP:
+            raise BadValue("too many equal hashes")
+    return members
 
 
 class Decoder:
@@ -55,9 +67,7 @@ class Decoder:
             for index in seeds:
                 self._built[index] = self._seeds[index]
             value = self._value(message["r"], 0)
-            self._pending += [
-                k for k in seeds if self._table[k][0] in _EMPTY or self._table[k][0] == "O"
-            ]
+            self._pending += [k for k in seeds if self._changes(k)]
             while self._pending:
                 self._fill(self._pending.pop())
             return value
@@ -73,6 +83,22 @@ class Decoder:
             OverflowError,
         ) as error:
             raise BadValue(type(error).__name__) from None
+
+    def _changes(self, index: int) -> bool:
+        """Whether the message tells a new state of a seed; one of another kind than the seed's is
+        refused, since what is not data (a stand-in, say) is nobody's to rewrite.
+        """
+        tag, *items = self._table[index]
+        kind = type(self._seeds[index])
+        if tag == "O":
+            fits = items and self._classes.get(items[0]) is kind
+        elif tag in _EMPTY:
+            fits = encode.tag_of(kind) == tag
+        else:
+            return False
+        if not fits:
+            raise BadValue("another kind of object")
+        return True
 
     def objects(self) -> list[Any]:
         """All nodes in table order, for a later reply with the same numbering."""
@@ -104,7 +130,7 @@ class Decoder:
         made: Any
         if tag in ("T", "F"):
             parts = [self._value(item, depth) for item in items]
-            made = self._built[index] = tuple(parts) if tag == "T" else frozenset(parts)
+            made = self._built[index] = tuple(parts) if tag == "T" else frozenset(spread(parts))
             return made
         if tag == "O":
             kind = self._classes[items[0]]
@@ -144,9 +170,10 @@ class Decoder:
             target.extend(values_list)
         elif tag == "S":
             target.clear()
-            target.update(values_list)
+            target.update(spread(values_list))
         else:
             target.clear()
+            spread(values_list[::2])
             # Not update(): a Counter's would add.
             for key, item in zip(values_list[::2], values_list[1::2], strict=True):
                 dict.__setitem__(target, key, item)

@@ -49,7 +49,8 @@ _ITER: dict[str, Callable[[Any], Iterable[Any]]] = {
 }
 
 
-def _tag(kind: type) -> str | None:
+def tag_of(kind: type) -> str | None:
+    """The node's tag for containers of a class, None for what is not one."""
     tag = _EXACT.get(kind)
     if tag is None:
         mro = _MRO.__get__(kind)
@@ -121,7 +122,7 @@ class Encoder:
 
     def _write(self, value: Any) -> list[Any]:
         kind = type(value)
-        tag = _tag(kind)
+        tag = tag_of(kind)
         if tag in _ITER:
             out: list[Any] = [tag]
             for item in _ITER[tag](value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 import types
 from functools import lru_cache
@@ -9,6 +10,7 @@ from typing import Any
 
 CANDIDATE = "<candidate>"
 MESSAGE_CAP = 200
+_BUILTIN = dict(vars(builtins))  # as it was before any candidate ran
 
 
 def load(source: str, prelude: str = "", name: str = "candidate") -> dict[str, Any]:
@@ -40,6 +42,18 @@ def innermost(error: BaseException, file: str) -> types.TracebackType | None:
     return found
 
 
+def class_names(kind: type) -> list[str]:
+    """Names of a class and its bases. A name that Python has for a class of its own stands for
+    that class only: a namesake's has its module before it.
+    """
+    names = []
+    for one in type.__dict__["__mro__"].__get__(kind)[:20]:
+        name = str(type.__dict__["__name__"].__get__(one))
+        own = _BUILTIN.get(name, one) is one
+        names.append((name if own else f"{one.__module__}.{name}")[:80])
+    return names
+
+
 def describe(error: BaseException, file: str = CANDIDATE) -> dict[str, Any]:
     """Names of the exception's classes, its message (capped) and the last line of `file` in its
     traceback.
@@ -50,7 +64,7 @@ def describe(error: BaseException, file: str = CANDIDATE) -> dict[str, Any]:
     if isinstance(error, SyntaxError) and error.filename == file:
         message, line = str(error.msg), error.lineno
     return {
-        "mro": [kind.__name__[:80] for kind in type(error).__mro__[:20]],
+        "mro": class_names(type(error)),
         "msg": message[:MESSAGE_CAP],
         "line": line,
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import importlib
 import operator
 import types
 from collections.abc import Callable
@@ -184,15 +185,26 @@ class Player:
         return BINARY[op](target, args[0])
 
 
-def kind_of(namespace: dict[str, Any], name: str) -> Any:
+def library(path: str) -> Any:
+    """A standard module ("math"), or a member of one ("math:gcd")."""
+    module, _, attribute = path.partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, attribute) if attribute else found
+
+
+def kind_of(namespace: dict[str, Any], name: str, path: str | None) -> Any:
     """What a name of the candidate's module is, for the judge: a word, or an exception's class
-    names.
+    names. ``path``: where the standard library has it, if the candidate imports it from there.
     """
     if name not in namespace:
         return "missing"
     value = namespace[name]
+    if path is not None:
+        with contextlib.suppress(ImportError, AttributeError):
+            if value is library(path):
+                return "library"
     if isinstance(value, type) and issubclass(value, BaseException):
-        return [kind.__name__ for kind in value.__mro__]
+        return load.class_names(value)
     if isinstance(value, type):
         return "class"
     if callable(value):
@@ -201,7 +213,7 @@ def kind_of(namespace: dict[str, Any], name: str) -> Any:
 
 
 def run_player(fd: int, job: dict[str, Any]) -> None:
-    """`names`: what the tests use.
+    """`names`: what the tests use; `imports`: where the standard library has some of them.
 
     First frame: what each of them is; then requests are answered until one says that it is the end.
     """
@@ -213,7 +225,8 @@ def run_player(fd: int, job: dict[str, Any]) -> None:
     namespace = calls.load_or_say(fd, job)
     if namespace is None:
         return
-    kinds = {name: kind_of(namespace, name) for name in job["names"]}
+    imports = job["imports"]
+    kinds = {name: kind_of(namespace, name, imports.get(name)) for name in job["names"]}
     wire.send(fd, {"n": -1, "kinds": kinds})
     with contextlib.suppress(EOFError, OSError):
         Player(fd, namespace, shared).serve()

@@ -1,4 +1,6 @@
-"""Short, deterministic text for plain values: sets sorted, big integers by size, no addresses."""
+"""Short, deterministic text for plain values: sets sorted, big ones and big integers by size, no
+addresses.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,8 @@ import collections
 from typing import Any
 
 CAP = 120
+_SORTED = 2000
+"""Most members of a set that are sorted for the few that are shown."""
 _BRACKETS: dict[type, tuple[str, str]] = {
     list: ("[", "]"),
     tuple: ("(", ")"),
@@ -51,6 +55,8 @@ def _show_items(value: Any, room: int, depth: int) -> str:
     if kind in (set, frozenset):
         if not value:
             return f"{kind.__name__}()"
+        if len(value) > _SORTED:
+            return f"<{kind.__name__} of {len(value)} members>"
         parts = sorted(
             (_show(item, room, depth + 1) for item in value), key=lambda part: (len(part), part)
         )

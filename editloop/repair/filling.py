@@ -1,0 +1,261 @@
+"""A model that proposes beside a search: it fills in places of the search's states.
+
+It works in a thread of its own, since an answer takes seconds. The search tells it of states that are worth asking
+about (`consider`), takes what it proposes (`arrived`), and judges that as any other step.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from editloop.checks.suitetrace import SuiteTrace
+from editloop.commands import Command, Step
+from editloop.frontier import Node
+from editloop.model.backend import Model, ModelError, Sampling
+from editloop.model.infill import Place, gap, indent, stops, written
+from editloop.moves import moves_in
+from editloop.moves.context import build
+from editloop.policy import Cancelled
+from editloop.prior import shipped
+from editloop.repair.places import line_scores, places
+from editloop.state import EditState
+
+log = logging.getLogger(__name__)
+
+Trace = Callable[[str], Sequence[SuiteTrace]]
+"""Each test's way through a source; nothing where nobody can tell."""
+
+TOGETHER = 3
+"""Places that are asked about at once: their replies are decoded as one batch."""
+PLACES = 24
+"""Of one state, at most."""
+SAMPLES = 3
+TEMPERATURE = 0.8
+MOST_TOKENS = 56
+"""Of a reply; a line of code has 12 in the middle."""
+_FAILURES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A step that a model proposes for a node of the search; ``log_prob`` of its text, in nats."""
+
+    node: Node
+    step: Step
+    log_prob: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    places: tuple[Place, ...]
+    sampling: Sampling
+
+
+class Filling:
+    """Proposals of ``model``. ``trace`` tells how the tests went through a state's source.
+
+    Ends with ``stop``. A model that is lost ends it; ``problem`` then says why, in one line.
+    """
+
+    def __init__(
+        self, model: Model, stop: threading.Event, trace: Trace = lambda source: ()
+    ) -> None:
+        self._model, self._trace, self._stop = model, trace, stop
+        self._arrived: queue.SimpleQueue[Filled | None] = queue.SimpleQueue()
+        self._wanted = threading.Condition()
+        self._jobs: list[tuple[float, int, Node, Iterator[_Question]]] = []
+        self._order = itertools.count()
+        self._asking = False
+        self._ended = False
+        self.problem = ""
+        self.place = ""
+        """What it is asking about, in words for a person."""
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether more may come of the states that it was told of."""
+        with self._wanted:
+            return not self._ended and (self._asking or bool(self._jobs))
+
+    def consider(self, node: Node) -> None:
+        """Ask about a state; of several the one that came furthest is asked about first."""
+        with self._wanted:
+            rank, share = node.verdict.progress
+            job = (-(rank + share) + 0.05 * node.depth, next(self._order), node, self._questions(node))
+            heapq.heappush(self._jobs, job)
+            self._wanted.notify()
+
+    def arrived(self, seconds: float) -> list[Filled]:
+        """What was proposed since the last call; waits for the first for at most ``seconds``."""
+        found: list[Filled] = []
+        with_wait = seconds
+        while True:
+            try:
+                got = self._arrived.get(timeout=with_wait) if with_wait else self._arrived.get(False)
+            except queue.Empty:
+                return found
+            with_wait = 0.0
+            if got is not None:
+                found.append(got)
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        with self._wanted:
+            self._ended = True
+            self._wanted.notify()
+
+    def _run(self) -> None:
+        try:
+            while (job := self._next()) is not None:
+                _, _, node, questions = job
+                question = next(questions, None)
+                if question is not None:
+                    self._ask(node, question)
+                with self._wanted:
+                    self._asking = False
+                    if question is not None:
+                        heapq.heappush(self._jobs, job)
+                self._arrived.put(None)
+        except Cancelled:
+            pass
+        except ModelError as error:
+            self.problem = str(error)
+            log.warning("the model proposes nothing more: %s", error)
+        finally:
+            self.close()
+            self._arrived.put(None)
+
+    def _next(self) -> tuple[float, int, Node, Iterator[_Question]] | None:
+        with self._wanted:
+            while not self._jobs:
+                if self._ended or self._stop.is_set():
+                    return None
+                self._wanted.wait(0.05)
+            if self._ended or self._stop.is_set():
+                return None
+            self._asking = True
+            return heapq.heappop(self._jobs)
+
+    def _ask(self, node: Node, question: _Question) -> None:
+        """Ask one question and hand its replies on, each as soon as all of them are there."""
+        lines = [line.text for line in node.state.document.lines]
+        failed = _failures(node) if self._model.heeds else None
+        self.place = f"line {question.places[0].first + 1}"
+        prompts = [gap(lines, place, failed) for place in question.places]
+        found = self._model.complete(prompts, question.sampling, _Either(self._stop, self))
+        log.debug("%s: %s", question.places, [[r.text for r in replies] for replies in found])
+        seen = set()
+        for place, prompt, replies in zip(question.places, prompts, found, strict=True):
+            for reply in replies:
+                for text in written(indent(prompt), reply.text):
+                    step = step_of(node.state, place, text)
+                    if step and step not in seen:
+                        seen.add(step)
+                        self._arrived.put(Filled(node, step, reply.log_prob))
+
+    def _questions(self, node: Node) -> Iterator[_Question]:
+        """Places in turn, first greedily, then by samples."""
+        document = node.state.document
+        lines = [line.text for line in document.lines]
+        traces = self._trace(node.state.text)
+        found = [f.line for f in node.verdict.findings if f.line is not None]
+        scores = line_scores(lines, traces, found, _likely(node))
+        ordered = places(lines, scores, node.state.view)[:PLACES]
+        # In the order of the text each shares more of what was read for the one before it.
+        groups = [
+            tuple(sorted(ordered[i : i + TOGETHER], key=lambda place: place.first))
+            for i in range(0, len(ordered), TOGETHER)
+        ]
+        greedy = iter(groups)
+        sampled = iter(groups)
+        # Two groups greedily, then one by samples, and so on: a second answer to a good place is
+        # worth about as much as a first answer to the next but one.
+        for turn in itertools.count():
+            group = next(sampled if turn % 3 == 2 else greedy, None)
+            if group is None:
+                group = next(sampled, None)
+                if group is None:
+                    return
+                yield self._question(lines, group, SAMPLES, turn)
+            elif turn % 3 == 2:
+                yield self._question(lines, group, SAMPLES, turn)
+            else:
+                yield self._question(lines, group, 1, turn)
+
+    def _question(
+        self, lines: Sequence[str], group: tuple[Place, ...], n: int, turn: int
+    ) -> _Question:
+        ends = {text for place in group for text in stops(lines, place)}
+        return _Question(
+            group,
+            Sampling(
+                n=n,
+                temperature=0.0 if n == 1 else TEMPERATURE,
+                max_tokens=MOST_TOKENS,
+                stop=tuple(sorted(ends)),
+                seed=turn,
+                statement=True,
+            ),
+        )
+
+
+class _Either(threading.Event):
+    """Set when the search is to stop, or wants no more proposals."""
+
+    def __init__(self, stop: threading.Event, filling: Filling) -> None:
+        super().__init__()
+        self._other, self._filling = stop, filling
+
+    def is_set(self) -> bool:
+        return self._other.is_set() or self._filling._ended
+
+
+def step_of(state: EditState, place: Place, text: Sequence[str]) -> Step | None:
+    """The commands that put ``text`` (lines) in a place; None where they would change nothing or
+    the place is not in the window."""
+    old = [line.text for line in state.document.lines[place.first : place.stop]]
+    numbers = [state.number_of(i) for i in range(place.first, place.stop)]
+    if place.inserts:
+        first = state.number_of(place.first)
+        if first is None and place.first - 1 in state.view:
+            first = len([i for i in state.view if i < place.first]) + 1
+    else:
+        first = numbers[0] if numbers else None
+    if first is None or None in numbers:
+        return None
+    commands: list[Command] = []
+    kept = min(len(old), len(text))
+    for at in range(kept):
+        if text[at] != old[at]:
+            commands.append(Command("REPL", first + at, text[at]))
+    commands += [Command("DELL", first + kept) for _ in old[kept:]]
+    commands += [Command("ADDL", first + at, text[at]) for at in range(kept, len(text))]
+    return tuple(commands) or None
+
+
+def _failures(node: Node) -> list[str]:
+    """What the checks say, as comments tell it."""
+    return [finding.text for finding in node.verdict.findings[:_FAILURES]]
+
+
+def _likely(node: Node) -> list[int]:
+    """Lines (0-based) of the document in the order of the best move that the prior has on each."""
+    observation = node.transcript.observations[-1]
+    moves = moves_in(build(node.state, node.verdict.findings))
+    if not moves:
+        return []
+    belief = shipped().belief(observation, moves).moves
+    view = node.state.view
+    best: dict[int, float] = {}
+    for move in moves:
+        line = view[min(move.line, len(view)) - 1]
+        best[line] = max(belief[move], best.get(line, -1e9))
+    return sorted(best, key=lambda line: -best[line])

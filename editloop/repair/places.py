@@ -1,0 +1,118 @@
+"""Pointing: which lines to have written anew, most promising first.
+
+Signals are the frames of what was raised, which lines the failing tests run beside the passing ones (Ochiai: Abreu,
+Zoeteweij, van Gemund, PRDC 2006), findings with a line, and where the prior would make its moves. Which is worth how
+much is measured by `benchmarks/pointing.py`.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from editloop.checks.suitetrace import SuiteTrace
+from editloop.model.infill import Place
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceWeights:
+    """What a signal adds to a line's score, and the share of it that each kind of place has."""
+
+    raised: float = 1.5
+    """The innermost frame; those around it have half of it."""
+    spectrum: float = 3.0
+    found: float = 1.5
+    prior: float = 1.5
+    """Of the line that the prior likes best; the next has half of it, then a third."""
+    replace: float = 1.0
+    insert: float = 0.5
+    two_lines: float = 0.3
+
+
+def line_scores(
+    lines: Sequence[str],
+    traces: Sequence[SuiteTrace] = (),
+    found: Iterable[int] = (),
+    prior: Sequence[int] = (),
+    weights: PlaceWeights = PlaceWeights(),
+) -> dict[int, float]:
+    """How suspicious lines (0-based) are. ``found``: lines of findings; ``prior``: lines in the
+    order of the best move on each."""
+    scores = dict.fromkeys(range(len(lines)), 0.0)
+
+    def add(line: int, score: float) -> None:
+        if line in scores:
+            scores[line] += score
+
+    failed = [trace for trace in traces if not trace.passed]
+    for trace in failed:
+        for depth, line in enumerate(reversed(dict.fromkeys(trace.frames))):
+            add(line, weights.raised / (1 + depth) / len(failed))
+    for line, value in ochiai(traces).items():
+        add(line, weights.spectrum * value)
+    for line in set(found):
+        add(line, weights.found)
+    for rank, line in enumerate(dict.fromkeys(prior)):
+        add(line, weights.prior / (1 + rank))
+    return scores
+
+
+def ochiai(traces: Sequence[SuiteTrace]) -> dict[int, float]:
+    """For each line that a failing test runs: failing / sqrt(all failing * all that run it)."""
+    failed = [trace.lines for trace in traces if not trace.passed and trace.lines]
+    passed = [trace.lines for trace in traces if trace.passed]
+    if not failed:
+        return {}
+    found = {}
+    for line in set().union(*failed):
+        wrong = sum(line in lines for lines in failed)
+        right = sum(line in lines for lines in passed)
+        found[line] = wrong / math.sqrt(len(failed) * (wrong + right))
+    return found
+
+
+def places(
+    lines: Sequence[str],
+    scores: Mapping[int, float],
+    view: Iterable[int],
+    weights: PlaceWeights = PlaceWeights(),
+) -> list[Place]:
+    """Places within the lines of ``view``, best first; of equals the one further up.
+
+    A statement over several lines is one place.
+    """
+    allowed = {i for i in view if lines[i].strip() and not lines[i].lstrip().startswith("#")}
+    extents = _extents(lines)
+    ranked: dict[Place, float] = {}
+
+    def offer(place: Place, score: float) -> None:
+        ranked[place] = max(score, ranked.get(place, -1.0))
+
+    for line in sorted(allowed):
+        first, stop = extents.get(line, (line, line + 1))
+        if not set(range(first, stop)) <= allowed | {i for i in range(first, stop) if i > first}:
+            continue
+        score = max((scores.get(i, 0.0) for i in range(first, stop)), default=0.0)
+        offer(Place(first, stop), weights.replace * score)
+        offer(Place(first, first), weights.insert * score)
+        offer(Place(stop, stop), 0.5 * weights.insert * score)
+        if stop in allowed:
+            both = max(score, scores.get(stop, 0.0))
+            offer(Place(first, extents.get(stop, (stop, stop + 1))[1]), weights.two_lines * both)
+    return sorted(ranked, key=lambda place: (-ranked[place], place.first, place.stop))
+
+
+def _extents(lines: Sequence[str]) -> dict[int, tuple[int, int]]:
+    """For each line of a simple statement that has several: its first line, and the one after it."""
+    try:
+        tree = ast.parse("\n".join(lines))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt) and not hasattr(node, "body"):
+            extent = (node.lineno - 1, node.end_lineno or node.lineno)
+            found.update(dict.fromkeys(range(*extent), extent))
+    return found
