@@ -22,8 +22,8 @@ def base(
 
     Token ids and logits are compared with those of llama.cpp first.
     """
-    if out.exists():
-        raise CliError(f"{out} exists: choose another folder, or remove it")
+    if out.exists() and not (out / "model.safetensors").is_file():
+        raise CliError(f"{out} exists and is no base: choose another folder")
     console = Console(stderr=True, highlight=False)
     path = find_model(model)
     with console.status("") as status:

@@ -70,3 +70,32 @@ def _describe(out: Path) -> None:
     if tasks:
         table.add_row("all", str(len(tasks)), f"{sum(distances.values()) / len(tasks):.0f}")
     Console().print(table)
+
+
+def repairs(
+    tasks: Annotated[Path, typer.Argument(exists=True, help="Faulty programs, a task file.")],
+    model: Annotated[str, typer.Option(help="Name in the store, or path of a GGUF.")],
+    out: Annotated[Path, typer.Option(help="The episodes, JSON lines.")],
+    samples: Annotated[int, typer.Option(min=1, help="Answers at a place.")] = 4,
+    temperature: Annotated[float, typer.Option(min=0.0, help="Of the sampling.")] = 0.8,
+    max_tokens: Annotated[int, typer.Option(min=8, help="Of an answer.")] = 48,
+    batch: Annotated[int, typer.Option(min=1, help="Places asked together.")] = 8,
+    turns: Annotated[int, typer.Option(min=1, help="Most edits of an episode.")] = 3,
+    threads: _Threads = None,
+    seed: Annotated[int, typer.Option(help="Other seeds give other answers.")] = 0,
+    minutes: _Minutes = None,
+) -> None:
+    """Have a code model fill gaps in faulty programs, and keep the smallest edits that pass."""
+    from editloop.model.backend import ModelError
+    from editloop.model.child import ChildModel
+    from editloop.models import find_model
+    from trainer.repairs import RepairSettings, build_repairs
+
+    os.nice(_LOW)
+    filler = ChildModel(find_model(model), n_ctx=8192, threads=threads)
+    if not filler.fills:
+        raise ModelError(f"{model} has no fill-in tokens: choose a code model")
+    settings = RepairSettings(seed, samples, temperature, max_tokens, batch, turns)
+    rows, complete = build_repairs(tasks, out, filler, settings=settings, minutes=minutes)
+    ending = "complete" if complete else "stopped early: the same command goes on"
+    Console().print(f"{rows} rows, {ending}")

@@ -14,6 +14,7 @@ COMMANDS = {
     "validate": "trainer.cli_data",
     "benchset": "trainer.cli_data",
     "faulty": "trainer.cli_faulty",
+    "repairs": "trainer.cli_faulty",
     "base": "export.cli_base",
     "tokenizer": "trainer.cli_model",
     "rows": "trainer.cli_model",

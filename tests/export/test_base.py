@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import export.unpack as unpacking
 from editloop.cli import run
 from export import write_gguf
 
@@ -42,6 +43,25 @@ def test_a_base_behaves_like_its_file(
     assert tokenizer.eos_token == "<|end|>"
     text = tokenizer.apply_chat_template([{"role": "user", "content": "hi"}], tokenize=False)
     assert text == "<|cmd|>hi<|end|>"
-    assert run(["train", "base", str(model), "-o", str(folder)]) == 2
-    assert "exists: choose another folder" in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} == {"base"}
+
+
+def test_only_a_base_is_replaced(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.txt").write_text("not to be lost")
+    assert run(["train", "base", str(model), "-o", str(tmp_path)]) == 2
+    assert "exists and is no base" in capsys.readouterr().err
+    assert (tmp_path / "mine.txt").exists()
+
+
+def test_weights_that_are_read_wrongly_are_refused(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here: the vectors of a layer in the places of another's."""
+    names = dict(unpacking._LAYER)
+    names["ffn_gate"], names["ffn_up"] = names["ffn_up"], names["ffn_gate"]
+    monkeypatch.setattr(unpacking, "_LAYER", names)
+    assert run(["train", "base", str(model), "-o", str(tmp_path / "base")]) == 2
+    assert "the weights are read wrongly" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
