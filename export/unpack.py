@@ -21,7 +21,7 @@ from editloop.engine import ModelInfo, read_info
 from .errors import UnsupportedModel
 from .tokenizer import SPLITS
 
-__all__ = ["unpack"]
+__all__ = ["check", "unpack"]
 
 _EMBEDDING, _HEAD = "token_embd.weight", "output.weight"
 _TENSORS = {
@@ -42,6 +42,7 @@ _ARCHITECTURES = {
     "qwen2": "Qwen2ForCausalLM",
     "qwen3": "Qwen3ForCausalLM",
 }
+_PATTERNS = {name: pattern for pattern, name in SPLITS.items()}
 _SPECIAL = {"bos": "bos", "eos": "eos", "pad": "padding"}
 _ALIKE = 0.2
 """Relative distance: two roundings of one matrix are nearer, two matrices are above 1."""
@@ -58,9 +59,7 @@ def unpack(path: Path, folder: Path, *, bfloat16: bool = False) -> Path:
     Raises UnsupportedModel for other shapes or tokenizers, EngineError for a damaged file, OSError.
     """
     info = read_info(path)
-    if info.architecture not in _ARCHITECTURES:
-        known = ", ".join(_ARCHITECTURES)
-        raise UnsupportedModel(f"{path} is a {info.architecture} model: only {known} is unpacked")
+    check(info)
     reader = gguf.GGUFReader(path)
     tokenizer = _tokenizer(reader, info)
     chosen = _chosen({tensor.name: tensor for tensor in reader.tensors}, info)
@@ -79,6 +78,20 @@ def unpack(path: Path, folder: Path, *, bfloat16: bool = False) -> Path:
         shutil.rmtree(part, ignore_errors=True)
         raise
     return folder
+
+
+def check(info: ModelInfo) -> None:
+    """Raises UnsupportedModel for a shape or tokenizer that is not unpacked."""
+    if info.architecture not in _ARCHITECTURES:
+        known = ", ".join(_ARCHITECTURES)
+        raise UnsupportedModel(
+            f"{info.path} is a {info.architecture} model: only {known} is unpacked"
+        )
+    pre = str(info.metadata.get("tokenizer.ggml.pre"))
+    if pre not in _PATTERNS or info.metadata.get("tokenizer.ggml.model") != "gpt2":
+        raise UnsupportedModel(
+            f"{info.path} has a tokenizer ({pre}) that is not unpacked: only {', '.join(_PATTERNS)}"
+        )
 
 
 def _chosen(tensors: dict[str, gguf.ReaderTensor], info: ModelInfo) -> dict[str, gguf.ReaderTensor]:
@@ -188,12 +201,7 @@ def _write_settings(folder: Path, reader: gguf.GGUFReader, info: ModelInfo) -> N
 def _tokenizer(reader: gguf.GGUFReader, info: ModelInfo) -> Any:
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
-    patterns = {name: pattern for pattern, name in SPLITS.items()}
-    pre = str(info.metadata.get("tokenizer.ggml.pre"))
-    if pre not in patterns or info.metadata.get("tokenizer.ggml.model") != "gpt2":
-        raise UnsupportedModel(
-            f"{info.path} has a tokenizer ({pre}) that is not unpacked: only {', '.join(patterns)}"
-        )
+    pre = str(info.metadata["tokenizer.ggml.pre"])
     tokens: list[str] = reader.fields["tokenizer.ggml.tokens"].contents()
     types: list[int] = reader.fields["tokenizer.ggml.token_type"].contents()
     merges: list[str] = reader.fields["tokenizer.ggml.merges"].contents()
@@ -204,7 +212,7 @@ def _tokenizer(reader: gguf.GGUFReader, info: ModelInfo) -> Any:
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=pairs, ignore_merges=pre == "llama-bpe"))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(patterns[pre]), "isolated"),
+            pre_tokenizers.Split(Regex(_PATTERNS[pre]), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

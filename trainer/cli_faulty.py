@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from functools import partial
@@ -20,8 +21,12 @@ _Threads = Annotated[int | None, typer.Option(min=1, help="Of the model; measure
 _Minutes = Annotated[
     float | None, typer.Option(help="Stop after this time; the same command goes on from there.")
 ]
-_LOW = 10
-"""Such a command runs for hours: everything else on the machine comes first."""
+
+
+def _step_back() -> None:
+    """Such a command runs for hours: everything else on the machine comes first."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(10)
 
 
 def faulty(
@@ -44,7 +49,7 @@ def faulty(
     from editloop.models import find_model
     from trainer.faulty import FaultySettings, build_faulty
 
-    os.nice(_LOW)
+    _step_back()
     paths = [find_model(name) for name in model]
     loads = [(path.stem, partial(ChildModel, path, n_ctx=8192, threads=threads)) for path in paths]
     settings = FaultySettings(seed, temperature, max_tokens, batch, samples, shown, visible)
@@ -91,7 +96,7 @@ def repairs(
     from editloop.models import find_model
     from trainer.repairs import RepairSettings, build_repairs
 
-    os.nice(_LOW)
+    _step_back()
     filler = ChildModel(find_model(model), n_ctx=8192, threads=threads)
     if not filler.fills:
         raise ModelError(f"{model} has no fill-in tokens: choose a code model")

@@ -126,9 +126,14 @@ def _stored(path: Path) -> tuple[Path, bool]:
 
     info = read_info(path)
     check_version(info, TRANSCRIPT_VERSION)
-    if info.rendering != "compact" and not info.metadata.get("tokenizer.chat_template"):
+    if info.rendering == "compact":
+        return path.resolve(), False
+    from export.unpack import check
+
+    check(info)
+    if not info.metadata.get("tokenizer.chat_template"):
         raise CliError(f"{path} has no chat template: choose an instruct model")
-    return path.resolve(), info.rendering != "compact"
+    return path.resolve(), True
 
 
 def _pretrained(path: Path) -> Path:
