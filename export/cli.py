@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--quant", type=parse_quants, default=["q8_0"], metavar="Q,Q", help=", ".join(ALL_QUANTS))
     add("--name", help="of the model and its files; default: the folder's")
     add("--adapter-only", action="store_true", help="write the LoRA alone, for llama.cpp's --lora")
-    add("--unpack", action="store_true", help="the way back: a GGUF of ours as a folder to train")
+    add("--unpack", action="store_true", help="the way back: a GGUF as a folder to train")
     add("--no-parity", dest="parity", action="store_false", help="do not compare or repair")
     add("--force", action="store_true", help="write what fails the comparison all the same")
     add("--tasks", type=Path, help="task file for the repair score; default: the shipped one")

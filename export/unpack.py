@@ -1,6 +1,6 @@
-"""The way back: a GGUF that this package wrote as a Hugging Face folder, to train it further.
+"""The way back: a GGUF as a Hugging Face folder, to train it further.
 
-Weights come back as what they are in the file: of Q8_0 the rounded values, in float32.
+Weights come back as what they are in the file: of a quantized one the rounded values.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from editloop.engine import ModelInfo, read_info
 from .errors import UnsupportedModel
 from .tokenizer import SPLITS
 
-__all__ = ["unpack"]
+__all__ = ["check", "unpack"]
 
+_EMBEDDING, _HEAD = "token_embd.weight", "output.weight"
 _TENSORS = {
-    "token_embd.weight": "model.embed_tokens.weight",
+    _EMBEDDING: "model.embed_tokens.weight",
     "output_norm.weight": "model.norm.weight",
-    "output.weight": "lm_head.weight",
+    _HEAD: "lm_head.weight",
 }
 _LAYER = {
     "attn_norm": "input_layernorm",
@@ -35,50 +37,129 @@ _LAYER = {
     "attn_output": "self_attn.o_proj",
     **{f"ffn_{name}": f"mlp.{name}_proj" for name in ("gate", "up", "down")},
 }
-_ARCHITECTURES = {"qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
+_ARCHITECTURES = {
+    "llama": "LlamaForCausalLM",
+    "qwen2": "Qwen2ForCausalLM",
+    "qwen3": "Qwen3ForCausalLM",
+}
+_PATTERNS = {name: pattern for pattern, name in SPLITS.items()}
+_SPECIAL = {"bos": "bos", "eos": "eos", "pad": "padding"}
+_ALIKE = 0.2
+"""Relative distance: two roundings of one matrix are nearer, two matrices are above 1."""
+_COMPARED = 4096
+"""Rows of a large matrix that are compared."""
 
 
-def unpack(path: Path, folder: Path) -> Path:
-    """Writes config.json, model.safetensors and tokenizer.json; the folder appears whole.
+def unpack(path: Path, folder: Path, *, bfloat16: bool = False) -> Path:
+    """Writes config.json, model.safetensors and the tokenizer's files; the folder appears whole.
+
+    A file that stores one matrix twice, for reading and for writing tokens, gives a tied model with
+    the finer of the two. Weights are float32, or ``bfloat16``, which needs torch.
 
     Raises UnsupportedModel for other shapes or tokenizers, EngineError for a damaged file, OSError.
     """
-    from safetensors.numpy import save_file
-
     info = read_info(path)
-    if info.architecture not in _ARCHITECTURES:
-        known = ", ".join(_ARCHITECTURES)
-        raise UnsupportedModel(f"{path} is a {info.architecture} model: only {known} is unpacked")
+    check(info)
     reader = gguf.GGUFReader(path)
+    tokenizer = _tokenizer(reader, info)
+    chosen = _chosen({tensor.name: tensor for tensor in reader.tensors}, info)
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    tokenizer = _tokenizer(reader, info)
-    tensors = {_target(t.name): _values(t) for t in reader.tensors}
-    config = _config(info, tensors)
     part.mkdir(parents=True)
-    tokenizer.save(str(part / "tokenizer.json"))
-    (part / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
-    save_file(tensors, part / "model.safetensors", metadata={"format": "pt"})
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(part, folder)
+    try:
+        tokenizer.save(str(part / "tokenizer.json"))
+        _write_settings(part, reader, info)
+        config = _config(info, chosen) | {"torch_dtype": "bfloat16" if bfloat16 else "float32"}
+        (part / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+        _save(part / "model.safetensors", chosen, info, bfloat16=bfloat16)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(part, folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
     return folder
 
 
-def _values(tensor: gguf.ReaderTensor) -> npt.NDArray[np.float32]:
+def check(info: ModelInfo) -> None:
+    """Raises UnsupportedModel for a shape or tokenizer that is not unpacked."""
+    if info.architecture not in _ARCHITECTURES:
+        known = ", ".join(_ARCHITECTURES)
+        raise UnsupportedModel(
+            f"{info.path} is a {info.architecture} model: only {known} is unpacked"
+        )
+    pre = str(info.metadata.get("tokenizer.ggml.pre"))
+    if pre not in _PATTERNS or info.metadata.get("tokenizer.ggml.model") != "gpt2":
+        raise UnsupportedModel(
+            f"{info.path} has a tokenizer ({pre}) that is not unpacked: only {', '.join(_PATTERNS)}"
+        )
+
+
+def _chosen(tensors: dict[str, gguf.ReaderTensor], info: ModelInfo) -> dict[str, gguf.ReaderTensor]:
+    """By the names of transformers; of an embedding that is there twice the finer one."""
+    read, written = tensors.get(_EMBEDDING), tensors.get(_HEAD)
+    if read is not None and written is not None and _alike(read, written):
+        tensors[_EMBEDDING] = max(read, written, key=lambda tensor: tensor.n_bytes)
+        del tensors[_HEAD]
+    found = {}
+    for name, tensor in tensors.items():
+        target = _target(name)
+        if target is None:
+            raise UnsupportedModel(f"{info.path} has {name}, which a plain model has not")
+        found[target] = tensor
+    return found
+
+
+def _alike(a: gguf.ReaderTensor, b: gguf.ReaderTensor) -> bool:
+    if list(a.shape) != list(b.shape):
+        return False
+    one, other = (
+        gguf.quants.dequantize(tensor.data[:_COMPARED], tensor.tensor_type) for tensor in (a, b)
+    )
+    return bool(np.linalg.norm(one - other) < _ALIKE * np.linalg.norm(one))
+
+
+def _save(
+    file: Path, chosen: Mapping[str, gguf.ReaderTensor], info: ModelInfo, *, bfloat16: bool
+) -> None:
+    values = ((name, _values(tensor, info)) for name, tensor in chosen.items())
+    if not bfloat16:
+        from safetensors.numpy import save_file
+
+        save_file(dict(values), file, metadata={"format": "pt"})
+        return
+    import torch  # numpy has no such type
+    from safetensors.torch import save_file as save_rounded
+
+    rounded = {name: torch.tensor(array).to(torch.bfloat16) for name, array in values}
+    save_rounded(rounded, file, metadata={"format": "pt"})
+
+
+def _values(tensor: gguf.ReaderTensor, info: ModelInfo) -> npt.NDArray[np.float32]:
     values: npt.NDArray[np.float32] = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+    kind = tensor.name.split(".")[-2]
+    if info.architecture == "llama" and kind in ("attn_q", "attn_k"):
+        # llama.cpp rotates neighbouring pairs for Llama, Hugging Face halves.
+        pairs = values.reshape(-1, _head_dim(info) // 2, 2, *values.shape[1:])
+        values = pairs.swapaxes(1, 2).reshape(values.shape)
     return np.ascontiguousarray(values, np.float32)
 
 
-def _target(name: str) -> str:
+def _target(name: str) -> str | None:
     if name in _TENSORS:
         return _TENSORS[name]
-    _, layer, part, kind = name.split(".")
-    return f"model.layers.{layer}.{_LAYER[part]}.{kind}"
+    match name.split("."):
+        case ["blk", layer, part, kind] if part in _LAYER:
+            return f"model.layers.{layer}.{_LAYER[part]}.{kind}"
+    return None
 
 
-def _config(info: ModelInfo, tensors: dict[str, npt.NDArray[np.float32]]) -> dict[str, Any]:
+def _head_dim(info: ModelInfo) -> int:
+    heads = info.number("attention.head_count")
+    return info.number("attention.key_length", info.number("embedding_length") // heads)
+
+
+def _config(info: ModelInfo, tensors: Mapping[str, gguf.ReaderTensor]) -> dict[str, Any]:
     metadata = info.metadata
-    ids = {f"{n}_token_id": metadata.get(f"tokenizer.ggml.{_GGML[n]}_token_id") for n in _GGML}
     return {
         "architectures": [_ARCHITECTURES[info.architecture]],
         "model_type": info.architecture,
@@ -86,45 +167,58 @@ def _config(info: ModelInfo, tensors: dict[str, npt.NDArray[np.float32]]) -> dic
         "intermediate_size": info.number("feed_forward_length"),
         "num_hidden_layers": info.number("block_count"),
         "num_attention_heads": info.number("attention.head_count"),
-        "num_key_value_heads": info.number("attention.head_count_kv"),
-        "head_dim": info.number("attention.key_length"),
+        "num_key_value_heads": info.number(
+            "attention.head_count_kv", info.number("attention.head_count")
+        ),
+        "head_dim": _head_dim(info),
         "max_position_embeddings": info.context_length,
-        "vocab_size": len(tensors["model.embed_tokens.weight"]),
+        "vocab_size": int(tensors["model.embed_tokens.weight"].shape[-1]),
         "rms_norm_eps": metadata[f"{info.architecture}.attention.layer_norm_rms_epsilon"],
-        "rope_theta": metadata[f"{info.architecture}.rope.freq_base"],
+        "rope_theta": metadata.get(f"{info.architecture}.rope.freq_base", 10000.0),
         "tie_word_embeddings": "lm_head.weight" not in tensors,
-        "torch_dtype": "float32",
-        **ids,
+        "attention_bias": "model.layers.0.self_attn.q_proj.bias" in tensors,
+        **{f"{name}_token_id": _special_id(info, name) for name in _SPECIAL},
     }
 
 
-_GGML = {"bos": "bos", "eos": "eos", "pad": "padding"}
+def _special_id(info: ModelInfo, name: str) -> int | None:
+    return info.metadata.get(f"tokenizer.ggml.{_SPECIAL[name]}_token_id")
+
+
+def _write_settings(folder: Path, reader: gguf.GGUFReader, info: ModelInfo) -> None:
+    """What stands beside tokenizer.json: special tokens by their texts, and the chat template."""
+    tokens = reader.fields["tokenizer.ggml.tokens"]
+    ids = {f"{name}_token": _special_id(info, name) for name in _SPECIAL}
+    settings: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    settings |= {name: tokens.contents(i) for name, i in ids.items() if i is not None}
+    settings["model_max_length"] = info.context_length
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+    template = info.metadata.get("tokenizer.chat_template")
+    if template:
+        (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
 
 
 def _tokenizer(reader: gguf.GGUFReader, info: ModelInfo) -> Any:
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
-    patterns = {name: pattern for pattern, name in SPLITS.items()}
-    pattern = patterns.get(str(info.metadata.get("tokenizer.ggml.pre")))
-    if pattern is None:
-        raise UnsupportedModel(f"{info.path} has a tokenizer that is not unpacked")
+    pre = str(info.metadata["tokenizer.ggml.pre"])
     tokens: list[str] = reader.fields["tokenizer.ggml.tokens"].contents()
     types: list[int] = reader.fields["tokenizer.ggml.token_type"].contents()
     merges: list[str] = reader.fields["tokenizer.ggml.merges"].contents()
-    normal = int(gguf.TokenType.NORMAL)
-    vocab = {t: i for i, (t, kind) in enumerate(zip(tokens, types, strict=True)) if kind == normal}
+    kinds = list(zip(tokens, types, strict=True))
+    # An added token that the vocabulary has keeps its number.
+    vocab = {t: i for i, (t, kind) in enumerate(kinds) if kind != gguf.TokenType.UNUSED}
     pairs = [(left, right) for left, _, right in (merge.partition(" ") for merge in merges)]
-    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=pairs))
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=pairs, ignore_merges=pre == "llama-bpe"))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(pattern), "isolated"),
+            pre_tokenizers.Split(Regex(_PATTERNS[pre]), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
-    control = int(gguf.TokenType.CONTROL)
-    special = [t for t, kind in zip(tokens, types, strict=True) if kind == control]
-    tokenizer.add_special_tokens(special)
-    if any(tokenizer.token_to_id(token) != tokens.index(token) for token in special):
-        raise UnsupportedModel(f"{info.path} has special tokens between others: not unpacked")
+    control, own = gguf.TokenType.CONTROL, gguf.TokenType.USER_DEFINED
+    for add, kind in ((tokenizer.add_special_tokens, control), (tokenizer.add_tokens, own)):
+        texts = [text for text, one in kinds if one == kind]
+        add([AddedToken(text, special=kind == control, normalized=False) for text in texts])
     return tokenizer

@@ -37,14 +37,14 @@ def mbpp_programs(path: Path, grader: Grader, seed: int) -> Iterator[Program]:
     rows = [row for row in read_mbpp(path, "test") if not row["test_setup_code"]]
     Random(seed).shuffle(rows)
     for row in rows:
-        for source in _sources(row):
+        for source in sources(row):
             task = _reference(row, source)
             if all(passes(task, source, grader, hidden=hidden) for hidden in (False, True)):
                 yield Program(task, Module(source))
                 break
 
 
-def _sources(row: dict[str, Any]) -> Iterator[str]:
+def sources(row: dict[str, Any]) -> Iterator[str]:
     for key in ("code", "plus_code"):
         text = row[key] and row[key].replace("\r\n", "\n").replace("\r", "\n").strip("\n") + "\n"
         if text and parse(text) is not None:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def rlvr(
-    base: Annotated[Path, typer.Argument(exists=True, help="A fine-tuned folder: RUN/model.")],
+    base: Annotated[
+        str,
+        typer.Argument(help="A fine-tuned folder (RUN/model), or a GGUF: its path or store name."),
+    ],
     tasks: Annotated[Path, typer.Argument(exists=True, help="A task file with tests.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the run.")],
     minutes: Annotated[float | None, typer.Option(help="Budget in minutes.")] = None,
@@ -46,6 +49,7 @@ def rlvr(
     import torch
     from transformers.utils import logging
 
+    from trainer.bases import base_folder
     from trainer.rlvr.training import RlvrSettings
     from trainer.run import RunError
 
@@ -72,7 +76,7 @@ def rlvr(
         vllm=vllm,
         seed=seed,
     )
-    _train(base, tasks, out, settings, workers)
+    _train(base_folder(base), tasks, out, settings, workers)
 
 
 def _train(base: Path, tasks: Path, out: Path, settings: RlvrSettings, workers: int | None) -> None:

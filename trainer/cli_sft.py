@@ -34,7 +34,9 @@ def sft(
     data: Annotated[
         list[Path], typer.Argument(exists=True, help="Demonstrations (.jsonl), or rows (.npz).")
     ],
-    base: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Pretrained folder.")],
+    base: Annotated[
+        str, typer.Option(help="Pretrained folder, or a GGUF: its path or name in the store.")
+    ],
     out: Out,
     dev: Annotated[
         Path | None, typer.Option(exists=True, help="Held-out demonstrations or rows.")
@@ -70,6 +72,7 @@ def sft(
     """
     import torch
 
+    from trainer.bases import base_folder
     from trainer.progress import quiet_libraries
     from trainer.sft_trainer import SftSettings
 
@@ -93,7 +96,7 @@ def sft(
         checkpoint_seconds=checkpoint_seconds,
         report_to=report_to.value,
     )
-    _train(data, dev, base, out, settings, direct=direct)
+    _train(data, dev, base_folder(base), out, settings, direct=direct)
 
 
 def _require(reporter: Reporter) -> None:

@@ -49,21 +49,41 @@ def stream(
 
     ``start`` prepares a worker process. Beside the first output a ``.progress.json`` keeps count.
     """
+    what = hashlib.sha256(f"{name} {len(items)} {arguments!r}".encode()).hexdigest()
+
+    def made(done: int) -> Generator[Rows, None, None]:
+        return parallel(work, items[done:], start=start, arguments=arguments, workers=workers)
+
+    return append(name, len(items), made, outputs, what=what, minutes=minutes)
+
+
+def append(
+    name: str,
+    total: int,
+    made: Callable[[int], Generator[Rows, None, None]],
+    outputs: Mapping[str, Path],
+    *,
+    what: str,
+    minutes: float | None = None,
+) -> tuple[int, bool]:
+    """Write the rows of ``total`` items, which ``made(done)`` yields from item ``done`` on.
+
+    Returns and keeps count as ``stream``; ``what`` is a digest of the work. Raises StreamError
+    where the outputs hold other work.
+    """
     ledger = next(iter(outputs.values())).with_suffix(".progress.json")
     ledger.parent.mkdir(parents=True, exist_ok=True)
-    what = hashlib.sha256(f"{name} {len(items)} {arguments!r}".encode()).hexdigest()
     done = _restore(ledger, outputs, what)
-    if items and done == len(items):
+    if total and done >= total:
         return 0, True
     saved = time.monotonic()
     deadline = time.monotonic() + 60 * minutes if minutes else None
     files = {key: path.open("a", encoding="utf-8") for key, path in outputs.items()}
     count = 0
-    made = parallel(work, items[done:], start=start, arguments=arguments, workers=workers)
     try:
-        with Progress() as progress, contextlib.closing(made):
-            bar = progress.add_task(name, total=len(items), completed=done)
-            for rows in made:
+        with Progress() as progress, contextlib.closing(made(done)) as batches:
+            bar = progress.add_task(name, total=total, completed=done)
+            for rows in batches:
                 for key, lines in rows.items():
                     count += len(lines)
                     files[key].writelines(f"{line}\n" for line in lines)
@@ -81,7 +101,7 @@ def stream(
     finally:
         for file in files.values():
             file.close()
-    return count, done == len(items)
+    return count, done >= total
 
 
 def parallel(

@@ -32,7 +32,8 @@ def train_and_export(
         typer.Option(help="A folder of source or the name of an installed package; repeatable."),
     ] = ["."],  # noqa: B006 - typer copies it
     base: Annotated[
-        str, typer.Option(help="`scratch`, or the folder of a pretrained model to fine-tune.")
+        str,
+        typer.Option(help="`scratch`, or a pretrained model: its folder, GGUF or store name."),
     ] = "scratch",
     minutes: Annotated[float, typer.Option(help="For all steps together.")] = 20.0,
     work: Annotated[

@@ -20,6 +20,7 @@ from editloop.cli.workflow.options import make_options
 from editloop.cli.workflow.plan import Plan
 from editloop.cli.workflow.step import Step
 from editloop.engine import read_info
+from export import write_gguf
 from export.testing import ModelSize, make_checkpoint, make_tokenizer
 
 from .conftest import ROOT, Cli, environment
@@ -110,7 +111,7 @@ def test_bad_input_is_one_line(cli: Cli, home: Path, store: Path, tiny_model: Pa
         (["--name", "x", "--corpus", str(empty), "--no-library"], "no Python source in"),
         (["--name", "x", "--corpus", source, "--minutes", "0"], "a positive number"),
         (["--name", "x", "--corpus", source, "--base", str(empty)], "is not a checkpoint"),
-        (["--name", "x", "--corpus", source, "--base", "gone"], "is not a folder"),
+        (["--name", "x", "--corpus", source, "--base", "gone"], "no model named"),
         (["--name", "taken", "--corpus", source], "taken is in the store already"),
     ):
         done = cli("train-and-export", *words, "--progress", "json", "--work", home / "nowhere")
@@ -150,6 +151,8 @@ def test_the_steps_of_each_kind_of_base(tiny_model: Path, home: Path, tmp_path: 
     assert steps("scratch") == [*data, "before", *learned, *end]
     assert steps(tiny_model) == [*data, "before", "unpack", "rows of demos", *end]
     assert steps(folder) == [*data, "base", "before", *end]
+    instruct = write_gguf(folder, tmp_path / "instruct.gguf")
+    assert steps(instruct) == [*data, "before", "unpack", *end]
     (folder / "config.json").rename(folder / "adapter_config.json")
     with pytest.raises(Exception, match="is a LoRA adapter of"):
         steps(folder)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from itertools import islice
 from pathlib import Path
 
 import gguf
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
+from tokenizers import Tokenizer
 
 from editloop.models import SHIPPED
 from export import UnsupportedModel, write_gguf
 from export.cli import main
+from export.gguf_writer import Job, write_file
 from export.parity import compare, open_engine
 from export.reference import compute_reference
-from export.testing import ModelSize, make_checkpoint, make_tokenizer
+from export.safetensors import InMemory
+from export.testing import stdlib_texts
 from export.unpack import unpack
+
+ONES = np.ones((2, 32), np.float32)
 
 
 @pytest.mark.skipif(not SHIPPED.is_file(), reason="this tree ships no model")
@@ -38,12 +47,55 @@ def test_there_and_back(tmp_path: Path) -> None:
     assert report.largest_difference < 0.5  # llama.cpp rounds activations to 8 bits, too
 
 
-def test_other_models_are_refused(tmp_path: Path, tokenizer: Path) -> None:
-    llama = write_gguf(make_checkpoint(tmp_path / "l", ModelSize(), tokenizer), tmp_path / "l.gguf")
-    with pytest.raises(UnsupportedModel, match="only qwen2, qwen3 is unpacked"):
-        unpack(llama, tmp_path / "out")
-    mixed = make_tokenizer(tmp_path / "mixed.json")  # its special tokens come first
-    qwen = make_checkpoint(tmp_path / "q", ModelSize("qwen2"), mixed)
-    written = write_gguf(qwen, tmp_path / "q.gguf")
-    assert main([str(written), "--unpack", "-o", str(tmp_path / "out")]) == 2
-    assert not list(tmp_path.glob("out*"))
+@pytest.mark.parametrize("kind", ["llama", "llama-biased", "qwen2", "qwen3"])
+def test_every_shape_comes_back_as_it_was(
+    kind: str, checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    first = checkpoints[kind]
+    again = unpack(write_gguf(first, tmp_path / "m.gguf", quant="f32"), tmp_path / "again")
+    wanted, found = load_file(first / "model.safetensors"), load_file(again / "model.safetensors")
+    assert wanted.keys() == found.keys()
+    for name, tensor in wanted.items():
+        assert np.array_equal(tensor, found[name]), name
+    prompts = [list(range(300, 360))]
+    (one,), _ = compute_reference(first, prompts)
+    (other,), _ = compute_reference(again, prompts)
+    assert np.allclose(one.logits, other.logits, atol=1e-5)
+    texts = [Tokenizer.from_file(str(folder / "tokenizer.json")) for folder in (first, again)]
+    for text in (*islice(stdlib_texts(), 5), "a<|end|>b <|state|>", "x  \t\n\n  y\r\n é\U0001f600"):
+        ids, same = (tokenizer.encode(text).ids for tokenizer in texts)
+        assert ids == same
+
+
+def test_a_matrix_that_is_stored_twice_gives_a_tied_model(
+    checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    """As official files do: the embedding roughly, the output matrix finely."""
+    config = json.loads((checkpoints["qwen2"] / "config.json").read_text())
+    folder = tmp_path / "twice"
+    shutil.copytree(checkpoints["qwen2"], folder)
+    tensors = load_file(folder / "model.safetensors")
+    embedding = tensors["model.embed_tokens.weight"]
+    rough = embedding + np.float32(0.005) * np.sign(embedding)  # a twentieth of what is drawn
+    tensors |= {"model.embed_tokens.weight": rough, "lm_head.weight": embedding}
+    save_file(tensors, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": False}))
+    again = unpack(write_gguf(folder, tmp_path / "m.gguf"), tmp_path / "again")
+    assert json.loads((again / "config.json").read_text())["tie_word_embeddings"]
+    assert "lm_head.weight" not in load_file(again / "model.safetensors")
+    other = {"lm_head.weight": embedding[::-1].copy()}
+    save_file(tensors | other, folder / "model.safetensors")
+    again = unpack(write_gguf(folder, tmp_path / "n.gguf"), tmp_path / "untied")
+    assert not json.loads((again / "config.json").read_text())["tie_word_embeddings"]
+    assert "lm_head.weight" in load_file(again / "model.safetensors")
+
+
+def test_other_models_are_refused(tmp_path: Path) -> None:
+    out = tmp_path / "gemma.gguf"
+    job = Job("token_embd.weight", (2, 32), gguf.GGMLQuantizationType.F32, InMemory(ONES))
+    write_file(out, "gemma", lambda writer: None, [job], {})
+    with pytest.raises(UnsupportedModel, match="gemma model: only llama, qwen2, qwen3 is unpacked"):
+        unpack(out, tmp_path / "out")
+    write_file(out, "qwen2", lambda writer: None, [job], {"tokenizer.ggml.pre": "gpt-4o"})
+    assert main([str(out), "--unpack", "-o", str(tmp_path / "out")]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["gemma.gguf"]

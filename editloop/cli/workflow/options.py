@@ -21,7 +21,8 @@ _IGNORED = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__", "s
 class Options:
     """``corpus`` are folders or files of source.
 
-    ``base``: a Hugging Face folder to fine-tune, a GGUF of ours to go on from, None: from scratch.
+    ``base``: a Hugging Face folder or a GGUF to fine-tune, a GGUF of ours to go on from, None: from
+    scratch. ``fine_tunes``: whether it is a pretrained one.
     """
 
     corpus: tuple[Path, ...]
@@ -29,11 +30,7 @@ class Options:
     minutes: float
     name: str
     work: Path
-
-    @property
-    def fine_tunes(self) -> bool:
-        """Whether the base is a pretrained one, in a folder."""
-        return self.base is not None and self.base.is_dir()
+    fine_tunes: bool = False
 
 
 def make_options(
@@ -56,9 +53,11 @@ def make_options(
         roots.append(Path(sysconfig.get_paths()["stdlib"]))
     if not any(map(_source_bytes, roots)):
         raise CliError(f"no Python source in {', '.join(corpus)}: name folders that hold some")
+    path, pretrained = _base(base)
     return Options(
         corpus=tuple(dict.fromkeys(roots)),
-        base=_base(base),
+        base=path,
+        fine_tunes=pretrained,
         minutes=minutes,
         name=name,
         work=(work or _default_work(name)).expanduser().resolve(),
@@ -109,25 +108,32 @@ def _source_bytes(root: Path) -> int:
     return sum(path.stat().st_size for path in source_files(root))
 
 
-def _base(text: str) -> Path | None:
-    from editloop.models import SHIPPED, SHIPPED_NAME
+def _base(text: str) -> tuple[Path | None, bool]:
+    """The folder or file that is named, and whether it is to be fine-tuned."""
+    from editloop.models import find_model
 
     if text == SCRATCH:
-        return None
-    path = SHIPPED if text == SHIPPED_NAME else Path(text).expanduser()
-    return _own_model(path) if path.suffix == ".gguf" else _pretrained(path)
+        return None, False
+    if Path(text).expanduser().is_dir():
+        return _pretrained(Path(text).expanduser()), True
+    return _stored(find_model(text))
 
 
-def _own_model(path: Path) -> Path:
+def _stored(path: Path) -> tuple[Path, bool]:
     from editloop.engine import read_info
     from editloop.engine.checks import check_version
     from editloop.transcript import TRANSCRIPT_VERSION
 
     info = read_info(path)
     check_version(info, TRANSCRIPT_VERSION)
-    if info.rendering != "compact":
-        raise CliError(f"{path} was not trained from scratch by editloop: give its folder instead")
-    return path.resolve()
+    if info.rendering == "compact":
+        return path.resolve(), False
+    from export.unpack import check
+
+    check(info)
+    if not info.metadata.get("tokenizer.chat_template"):
+        raise CliError(f"{path} has no chat template: choose an instruct model")
+    return path.resolve(), True
 
 
 def _pretrained(path: Path) -> Path:

@@ -137,16 +137,19 @@ class Plan:
         base = self.work / "base"
         rates = "--matrix-rate 0.005 --other-rate 0.001 --decay-from 0"
         return [
-            Step(
-                "unpack",
-                "reading the base",
-                1,
-                lambda _: [run("export --unpack", model, "-o", base)],
-                inputs=(model,),
-                outputs=(base,),
-            ),
+            self._unpack("export --unpack", model, base),
             *self._lessons(base, base / "tokenizer.json", rates),
         ]
+
+    def _unpack(self, how: str, model: Path, folder: Path) -> Step:
+        return Step(
+            "unpack",
+            "reading the base",
+            1,
+            lambda _: [run(how, model, "-o", folder)],
+            inputs=(model,),
+            outputs=(folder,),
+        )
 
     def _lessons(self, init: Path, tokenizer: Path, how: str) -> list[Step]:
         """The tool, for a model that knows the language."""
@@ -180,18 +183,20 @@ class Plan:
     def _fine_tuning(self, base: Path) -> list[Step]:
         """LoRA on a pretrained base."""
         context = str(min(2048, context_of(base)))
+        folder = base if base.is_dir() else self.work / "base"
         tune = run("train sft --epochs 1000 --batch 2 --accumulate 4", self.demos)
-        tune += run("--base", base, "--context", context)
+        tune += run("--base", folder, "--context", context)
         return [
+            *([] if base.is_dir() else [self._unpack("train base", base, folder)]),
             Step(
                 "tool",
                 "learning to repair",
                 50,
                 lambda m: [[*tune, "-o", self.taught, *time(m)]],
-                inputs=(self.demos, base),
+                inputs=(self.demos, folder),
                 outputs=(self.taught,),
                 own_clock=True,
-            )
+            ),
         ]
 
     def _practice(self) -> list[Step]:
@@ -223,7 +228,7 @@ class Plan:
         if base is None:
             return [self._score("before", "the score of uniform order", self.before, None)]
         title = "the score of the base"
-        if self.options.fine_tunes:
+        if base.is_dir():
             return [
                 self._draft("base", base, draft),
                 self._score("before", title, self.before, draft),

@@ -18,7 +18,11 @@ def score(summary: Path) -> dict[str, Any]:
 
 
 def context_of(base: Path) -> int:
-    """Tokens that a base was made for."""
+    """Tokens that a base was made for: a folder or a GGUF."""
+    if base.is_file():
+        from editloop.engine import read_info
+
+        return read_info(base).context_length
     config = json.loads((base / "config.json").read_text(encoding="utf-8"))
     return int(config["max_position_embeddings"])
 
