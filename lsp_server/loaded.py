@@ -1,4 +1,4 @@
-"""What a worker repairs with: looked up for each job, and made again when the model's file changed."""
+"""What a worker repairs with: looked up for each job, made again when the model's file changed."""
 
 from __future__ import annotations
 

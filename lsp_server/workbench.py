@@ -30,7 +30,7 @@ from editloop.solutions import Progress
 from editloop.suites import Regression, project_root
 from editloop.text import Snapshot
 from editloop.verify import Check
-from editloop.wording import Asked
+from editloop.wording import Asked, without_model
 from lsp_server.lint import lint
 from lsp_server.loaded import LoadedModel
 from lsp_server.suitecache import SuiteCache
