@@ -174,8 +174,9 @@ class _Search:
             self._shrink(self.solutions[-1])
         if self.on_progress is not None:
             best = summary(self.best) if self.best else ""
+            place = "" if self.filling is None else self.filling.place
             self.on_progress(
-                Progress(self.seconds, self.candidates, self.turns, best, self._found())
+                Progress(self.seconds, self.candidates, self.turns, best, self._found(), place)
             )
 
     def _found(self) -> int:

@@ -20,6 +20,8 @@ class Progress:
     turn: int
     best: str
     solutions: int
+    place: str = ""
+    """Where the model is at work, such as ``line 42``."""
 
 
 @dataclass(frozen=True, slots=True)
