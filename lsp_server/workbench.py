@@ -68,7 +68,8 @@ class Workbench:
         tools = Tools(static, self._pool(level), WORKERS, chosen.model)
 
         def show(now: Progress) -> None:
-            on_progress({"turn": now.turn, "candidates": now.candidates, "best": now.best})
+            told = {"turn": now.turn, "candidates": now.candidates, "best": now.best}
+            on_progress({**told, "place": now.place})
 
         try:
             with _evidence(job, document, level, cancel) as evidence:

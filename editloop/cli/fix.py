@@ -207,7 +207,8 @@ def _progress(budget: float, quiet: bool) -> Iterator[Any]:
         task = progress.add_task("", total=budget)
 
         def show(now: Any) -> None:
-            text = f"{now.candidates} candidates, best: {now.best}"
+            place = f"{now.place}, " if now.place else ""
+            text = f"{place}{now.candidates} candidates, best: {now.best}"
             progress.update(task, completed=min(now.seconds, budget), description=text)
 
         yield show

@@ -1,0 +1,139 @@
+"""A model's proposals in a real search, with a real verifier; the model plays a script."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from editloop.budget import Budget
+from editloop.checks.plans import plan_asserts
+from editloop.commands import Command
+from editloop.model.infill import Place
+from editloop.model.scripted import ScriptedModel
+from editloop.prior import PriorPolicy, shipped
+from editloop.repair import Repair, repair
+from editloop.repair.filling import step_of
+from editloop.sandbox import SandboxPool
+from editloop.state import EditState, apply
+from editloop.text import Snapshot
+from editloop.verify import TestCheck, Verifier
+
+INITIALS = "def initials(name):\n    parts = name.split()\n    return parts\n"
+TESTS = ["initials('ada king lovelace') == 'A.K.L.'", "initials('') == ''"]
+RIGHT = " ''.join(part[0].upper() + '.' for part in parts)\n"
+
+
+def _repair(
+    text: str, model: ScriptedModel, pool: SandboxPool, seconds: float = 30.0, **more: Any
+) -> Repair:
+    check = TestCheck("tests", plan_asserts(TESTS), pool)
+    verifier = Verifier(text, checks=[check.calibrated(text)])
+    state = EditState.open(Snapshot.from_text(text))
+    policy = PriorPolicy(shipped())
+    return repair(state, policy, verifier, budget=Budget(seconds), model=model, **more)
+
+
+@pytest.fixture
+def pool() -> Any:
+    with SandboxPool(1) as made:
+        yield made
+
+
+def test_text_that_no_move_makes(pool: SandboxPool) -> None:
+    script = {"answers": [{"match": "    return", "replies": [RIGHT]}], "otherwise": ["pass"]}
+    done = _repair(INITIALS, ScriptedModel(script), pool)
+    assert done.status == "fixed"
+    assert done.result is not None
+    best = done.result.solutions[0]
+    assert best.state.text == INITIALS.replace(" parts\n", RIGHT)
+    assert best.verdict.passed
+    assert done.problem == ""
+
+
+def test_two_places_one_after_the_other(pool: SandboxPool) -> None:
+    broken = INITIALS.replace("name.split()", "nme.split()")
+    answers = [
+        {"match": "    return", "replies": [RIGHT]},
+        {"match": "    parts =", "replies": [" name.split()\n"]},
+    ]
+    done = _repair(broken, ScriptedModel({"answers": answers, "otherwise": ["pass"]}), pool)
+    assert done.status == "fixed"
+
+
+@pytest.mark.parametrize("fault", ["lost", "error"])
+def test_a_model_that_is_lost_costs_a_line_and_not_the_fix(pool: SandboxPool, fault: str) -> None:
+    text = "def initials(name):\n    return ''.join(p[0].upper() + '.' for p in nam.split())\n"
+    done = _repair(text, ScriptedModel({"answers": [{"match": "", "fault": fault}]}), pool)
+    assert done.status == "fixed"
+    done = _repair(INITIALS, ScriptedModel({"answers": [{"match": "", "fault": fault}]}), pool, 5)
+    assert done.status == "not fixed"
+    assert "its script says so" in done.problem
+    assert "\n" not in done.problem
+
+
+def test_a_model_that_hangs_does_not_outlast_the_budget(pool: SandboxPool) -> None:
+    answers = [{"match": "", "replies": ["x"], "seconds": 600}]
+    done = _repair(INITIALS, ScriptedModel({"answers": answers}), pool, 4)
+    assert done.status == "not fixed"
+    assert done.result is not None
+    assert done.result.seconds < 8
+
+
+def test_a_cancel_is_heard_while_the_model_is_asked(pool: SandboxPool) -> None:
+    answers = [{"match": "", "replies": ["x"], "seconds": 600}]
+    cancel = threading.Event()
+    threading.Timer(5.0, cancel.set).start()
+    done = _repair(INITIALS, ScriptedModel({"answers": answers}), pool, 600, cancel=cancel)
+    assert done.status == "not fixed"
+    assert done.result is not None
+    assert done.result.reason == "cancelled"
+
+
+def test_the_model_says_which_fix_is_first(pool: SandboxPool) -> None:
+    """Both pass; the shorter one is what nobody would write."""
+    table = " {'': ''}.get(name, 'A.K.L.')\n"
+    script = {
+        "answers": [{"match": "    return", "replies": [table, RIGHT, table, RIGHT]}],
+        "otherwise": ["pass"],
+        "scores": [{"match": "get(name", "score": -90.0}],
+    }
+    done = _repair(INITIALS, ScriptedModel(script), pool)
+    assert done.result is not None
+    first, *rest = done.result.solutions
+    assert "upper" in first.state.text
+    assert any("get(name" in other.state.text for other in rest)
+    assert first.gain is not None
+
+
+def _state(text: str, view: tuple[int, ...] | None = None) -> EditState:
+    return EditState.open(Snapshot.from_text(text), view)
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "expected"),
+    [
+        (Place(1, 2), ("B",), "a\nB\nc\n"),
+        (Place(1, 2), ("B", "D"), "a\nB\nD\nc\n"),
+        (Place(0, 3), ("B",), "B\n"),
+        (Place(1, 1), ("B",), "a\nB\nb\nc\n"),
+        (Place(3, 3), ("B",), "a\nb\nc\nB\n"),
+        (Place(1, 2), (), "a\nc\n"),
+        (Place(0, 2), ("a", "D"), "a\nD\nc\n"),
+    ],
+)
+def test_a_reply_as_commands(place: Place, text: tuple[str, ...], expected: str) -> None:
+    state = _state("a\nb\nc\n")
+    step = step_of(state, place, text)
+    assert step is not None
+    for command in step:
+        state = apply(state, command)
+    assert state.text == expected
+
+
+def test_no_step_where_nothing_changes_or_nothing_is_shown() -> None:
+    state = _state("a\nb\nc\n", (0, 1))
+    assert step_of(state, Place(0, 1), ("a",)) is None
+    assert step_of(state, Place(1, 3), ("B",)) is None
+    assert step_of(state, Place(2, 2), ("B",)) == (Command("ADDL", 3, "B"),)

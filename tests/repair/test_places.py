@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from editloop.checks.suitetrace import SuiteTrace
+from editloop.model.infill import Place
+from editloop.repair.places import line_scores, ochiai, places
+
+LINES = [
+    "def shares(total, people):",
+    "    each = total / people",
+    "    return each",
+    "",
+    "def names(",
+    "    people,",
+    "):",
+    "    found = [",
+    "        person.name",
+    "        for person in people",
+    "    ]",
+    "    return found",
+]
+
+
+def _trace(passed: bool, lines: set[int], frames: tuple[int, ...] = ()) -> SuiteTrace:
+    return SuiteTrace("t", passed, frozenset(lines), frames)
+
+
+def test_a_line_that_only_failing_tests_run_is_suspicious() -> None:
+    found = ochiai([_trace(False, {0, 1, 2}), _trace(True, {0, 1}), _trace(True, {0})])
+    assert found == {0: 1 / 3**0.5, 1: 1 / 2**0.5, 2: 1.0}
+
+
+def test_without_a_failing_test_nothing_is() -> None:
+    assert ochiai([_trace(True, {0, 1})]) == {}
+
+
+def test_the_innermost_frame_comes_first() -> None:
+    scores = line_scores(LINES, [_trace(False, set(), (7, 1))])
+    assert scores[1] > scores[7] > scores[0] == 0
+
+
+def test_lines_out_of_range_are_passed_over() -> None:
+    scores = line_scores(LINES, [_trace(False, {10**6}, (10**6, -1))], [99], [77])
+    assert set(scores) == set(range(len(LINES)))
+
+
+def test_the_best_line_is_asked_about_first_in_each_way() -> None:
+    scores = line_scores(LINES, found=[1])
+    ordered = places(LINES, scores, range(len(LINES)))
+    assert ordered[0] == Place(1, 2, "    each =")
+    assert set(ordered[:4]) >= {Place(1, 2), Place(1, 1)}
+
+
+def test_a_statement_of_several_lines_is_one_place() -> None:
+    scores = line_scores(LINES, found=[9])
+    ordered = places(LINES, scores, range(len(LINES)))
+    assert ordered[0] == Place(7, 11, "    found =")
+    assert Place(9, 10) not in ordered
+
+
+def test_only_what_is_shown() -> None:
+    scores = line_scores(LINES, found=[1])
+    assert all(place.first >= 7 for place in places(LINES, scores, range(7, 12)))
+
+
+def test_text_that_does_not_parse_has_places() -> None:
+    assert places(["def f(:", "    return 1"], {0: 1.0, 1: 0.0}, range(2))[0] == Place(0, 1)
