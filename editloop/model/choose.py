@@ -27,12 +27,22 @@ class Chosen:
     policy: Policy
     model: Model | None = None
 
+    @property
+    def moves_alone(self) -> bool:
+        """Whether no model takes part, neither to order moves nor to write text."""
+        return self.model is None and isinstance(self.policy, PriorPolicy)
+
 
 def chosen_path(name: str | None = None) -> Path | None:
     """The file that `choose` takes; None where it takes none. Raises ModelNotFound."""
     if name == NO_MODEL or (name is None and chosen_default() in (None, NO_MODEL)):
         return None
     return find_model(name)
+
+
+def declines_model(name: str | None = None) -> bool:
+    """Whether the user wants moves alone, by the name or as default."""
+    return (name or chosen_default()) == NO_MODEL
 
 
 def choose(name: str | None = None, *, threads: int | None = None) -> Chosen:
