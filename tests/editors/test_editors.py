@@ -202,6 +202,7 @@ def test_last_run(editor: Session, opened: Write) -> None:
     path = opened(RAISING)
     printed = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
     assert "NameError" in printed.stderr
+    editor.reported("valeus", 2)
     editor.run_failed(printed.stderr)
     changed(editor, RAISING)
     assert "sum(values)" in saved(editor, path)

@@ -110,13 +110,14 @@ async def test_a_model_that_writes_stays_loaded(
 
     from export.testing import ModelSize
 
-    path = make_gguf(tmp_path_factory.mktemp("tiny"), ModelSize())
-    real.configure(runCode="always", model=str(path), budget=5)
+    path = make_gguf(tmp_path_factory.mktemp("tiny"), ModelSize(context=8192))
+    real.configure(runCode="always", model=str(path), budget=15)
     uri = real.open(place("endless.py"), ENDLESS)
     done = await real.fix(uri)
     assert done["report"]["model"] == "tiny"
     assert done["status"] == "not found"
     assert not done["report"]["wants_model"]
+    assert not any("without the model" in note for note in done["report"]["notes"])
     [first] = processes_of_models(await real.command("editloop.debugInformation"))
     assert (await real.fix(uri))["status"] == "not found"
     assert processes_of_models(await real.command("editloop.debugInformation")) == [first]
@@ -126,7 +127,9 @@ def processes_of_models(told: dict[str, str]) -> list[int]:
     """Of the models that the fix process of the debug information runs."""
     found = re.search(r"fix process \| (\d+)", told["markdown"])
     assert found
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True)
+    listed = subprocess.run(
+        ["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True
+    )
     rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
     return [
         int(pid) for pid, parent, words in rows if parent == found[1] and "model.process" in words
