@@ -76,8 +76,8 @@ def fix(
     if function is not None and line is not None:
         raise CliError("choose one of --function and --line")
     from editloop.budget import Budget
-    from editloop.model.choose import default_seconds
     from editloop.cli.fix_run import Options, run_fix
+    from editloop.model.choose import default_seconds
 
     started = time.monotonic()
     if write:
