@@ -13,7 +13,7 @@ from typing import Any
 
 from editloop.checks.plans import TestPlan, plan_tests
 from editloop.model.backend import Model, Sampling
-from editloop.model.infill import Place, gap, indent, written
+from editloop.model.infill import Place, begun, gap, written
 from editloop.tasks import Task, read_tasks
 from editloop.verdict import CheckResult
 from editloop.verify import Limits, TestCheck
@@ -183,7 +183,7 @@ class Repair:
             at, gaps, self._model.complete(gaps, sampling), strict=True
         ):
             for text in dict.fromkeys(reply.text for reply in replies):
-                for new in _meanings(indent(asked), text):
+                for new in _meanings(begun(asked), text):
                     source = _text([*lines[: place.first], *new, *lines[place.stop :]])
                     if source not in self._seen and parse(source) is not None:
                         self._seen.add(source)
