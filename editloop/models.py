@@ -110,7 +110,10 @@ def _named(name_or_path: str | Path, store: Path) -> Path:
     if path.suffix == ".gguf" or len(path.parts) > 1:
         raise ModelNotFound(f"no model file at {name}: check the path, or `editloop models list`")
     known = [p.relative_to(store).with_suffix("").as_posix() for p in sorted(_files(store))]
-    raise ModelNotFound(f"no model named {name!r} in {store}; known: {', '.join(known) or 'none'}")
+    raise ModelNotFound(
+        f"no model named {name!r} in {store}; known: {', '.join(known) or 'none'}; "
+        "`editloop models list` names those that can be fetched"
+    )
 
 
 def _real(path: Path) -> Path:

@@ -114,7 +114,10 @@ def test_bad_input_is_one_line(cli: Cli, home: Path, store: Path, tiny_model: Pa
         (["--name", "x", "--corpus", source, "--minutes", "0"], "a positive number"),
         (["--name", "x", "--corpus", source, "--base", str(empty)], "is not a checkpoint"),
         (["--name", "x", "--corpus", source, "--base", "gone"], "no model named"),
-        (["--name", "taken", "--corpus", source], "taken is in the store already"),
+        (
+            ["--name", "taken", "--corpus", source, "--base", str(home / "base")],
+            "taken is in the store already",
+        ),
     ):
         done = cli("train-and-export", *words, "--progress", "json", "--work", home / "nowhere")
         assert done.returncode == 2, done
