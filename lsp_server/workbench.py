@@ -153,7 +153,8 @@ class Workbench:
         """Make a model the default; its name."""
         from editloop.store import use_model
 
-        return use_model(name).stem
+        path = use_model(name)
+        return path.stem if path else name
 
     def load(self, model: str) -> dict[str, Any]:
         """Have the model ready."""

@@ -39,7 +39,7 @@ class ModelInfo:
     quantization: str
     context_length: int
     transcript_version: int | None  # None: not trained by editloop (an instruct model)
-    rendering: str  # "compact" or "chat"
+    rendering: str  # "chat"
     base_model: str
     eval: dict[str, float | str]
     metadata: dict[str, Any]
