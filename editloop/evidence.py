@@ -89,7 +89,7 @@ def _place(text: str, path: Path, document: Snapshot) -> traceback.Place:
     """Where a traceback leads in the document."""
     found = traceback.read(text)
     if not found:
-        raise EvidenceError("no traceback is in the text that was given")
+        raise EvidenceError(traceback.NONE)
     place = traceback.place(found, path, document)
     if place is None:
         names = ", ".join(traceback.files(found)[:5])

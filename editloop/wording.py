@@ -33,6 +33,8 @@ class Asked:
     seconds: float = 10.0
     no_code: str = ""
     """Why no code may be run, "" where it may."""
+    model: bool = True
+    """Whether a model took part."""
 
 
 def without_model(problem: str) -> str:
@@ -112,7 +114,11 @@ def next_step(repair: Repair, lines: int, asked: Asked) -> str:
     if result.reason == "out of time":
         return f"give it more seconds: {more}"
     if asked.editor:
-        return "choose another model"
+        return (
+            "choose another model" if asked.model else "get a model, which may write what it lacks"
+        )
+    if not asked.model:
+        return "a model may write what is missing: `editloop models get`"
     return "another model may write what is missing: --model FILE (see `editloop models list`)"
 
 

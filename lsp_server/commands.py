@@ -12,7 +12,10 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from lsp_server.applying import apply
 from lsp_server.debug import describe
+from lsp_server.documents import Text
+from lsp_server.fetching import fetch_model
 from lsp_server.fixing import FixResult, Stale, edit_of, find_fix, stale_line
+from lsp_server.lastrun import locate
 from lsp_server.reports import markdown
 from lsp_server.server import EditloopServer
 from lsp_server.targets import TargetError, parse
@@ -80,6 +83,25 @@ async def use_model(ls: EditloopServer, argument: Argument, _: Token) -> dict[st
         raise JsonRpcInvalidParams(str(error)) from error
 
 
+async def catalogue(ls: EditloopServer, argument: Argument, _: Token) -> Any:
+    return await ls.checker.request("catalogue")
+
+
+async def get_model(ls: EditloopServer, argument: Argument, token: Token) -> dict[str, Any]:
+    name = argument.get("name") or ""
+    if not isinstance(name, str):
+        raise JsonRpcInvalidParams("name has to be a text")
+    return await fetch_model(ls, name, token)
+
+
+async def find_traceback(ls: EditloopServer, argument: Argument, _: Token) -> dict[str, Any]:
+    texts = argument.get("texts")
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise JsonRpcInvalidParams("texts have to be a list of texts")
+    paths = [Text(uri, 0, "").path for uri in ls.workspace.folders]
+    return locate(texts, [path.resolve() for path in paths if path is not None])
+
+
 async def train(ls: EditloopServer, argument: Argument, token: Token) -> dict[str, Any]:
     try:
         argv = train_argv(argument)
@@ -100,6 +122,9 @@ COMMANDS: dict[str, Callable[[EditloopServer, Argument, Token], Awaitable[Any]]]
     "editloop.applyAlternative": apply_alternative,
     "editloop.listModels": list_models,
     "editloop.useModel": use_model,
+    "editloop.models.catalogue": catalogue,
+    "editloop.models.get": get_model,
+    "editloop.findTraceback": find_traceback,
     "editloop.train": train,
     "editloop.debugInformation": debug_information,
     "editloop.status": status,

@@ -73,7 +73,7 @@ async def warm_up(ls: EditloopServer, settings: Settings) -> None:
     """Start the workers, so that the first fix need not wait for them."""
     try:
         await ls.checker.request("ping")
-        if settings.load_model == "startup":
+        if settings.load_model == "startup" and not settings.server:
             await ls.fixer.request("load", {"model": settings.model})
         else:
             await ls.fixer.request("ping")

@@ -83,6 +83,7 @@ async def _sum(order: FixJob, done: _Sum, checker: WorkerProcess) -> Row:
         "checks": [merged([check for row in fixed for check in row["checks"][0]])] if fixed else [],
         "commands": [command for row in fixed for command in row["commands"]],
         "candidates": searched,
+        "wants_model": not fixed and any(row["wants_model"] for row in done.rows),
         "turns": max((row["turns"] for row in done.rows), default=0),
         "seconds": sum(row["seconds"] for row in done.rows),
         "notes": [*dict.fromkeys(note for row in done.rows for note in row["notes"]), *done.notes],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from editloop.models import NO_MODEL
 from lsp_server.documents import Text
 from lsp_server.edits import Hunk, shift, workspace_edit
 from lsp_server.fixall import fix_all
@@ -125,6 +126,9 @@ async def _work(
         level, why = await server.trust.level(text.uri, settings)
         failing = server.documents.failing_lines(text.uri)
         order = fix_job(target, text, failing, settings, level)
+        refusal = await server.consent.refusal(order.server)
+        if refusal:
+            order = replace(order, server="", model=NO_MODEL)
 
         async def step(order: FixJob) -> Mapping[str, Any]:
             return await _step(server, job, progress, order)
@@ -133,7 +137,8 @@ async def _work(
             row = await fix_all(order, step, server.checker)
         else:
             row = await step(order)
-        result = _result(server, target, text, row, note(text, why))
+        notes = (*row["notes"], *filter(None, [refusal]))
+        result = _result(server, target, text, {**row, "notes": notes}, note(text, why))
     except WorkerDied as error:
         reason = f"{error} and is started again (model: {server.model_name})"
         result = _failed(target, text, "error", reason)
@@ -152,7 +157,8 @@ async def _step(
     """One search, when it is its turn."""
 
     def show(now: dict[str, Any]) -> None:
-        words = f"turn {now['turn']}, {now['candidates']} candidates, {now['best']}"
+        where = f"{now['place']}, " if now["place"] else ""
+        words = f"{where}turn {now['turn']}, {now['candidates']} candidates, {now['best']}"
         job.progress = {**now, "message": words}
         progress.report(words, 100 * (time.monotonic() - started) / order.budget)
         server.status.changed()
@@ -210,6 +216,7 @@ def _result(
         alternatives=max(len(found) - 1, 0),
         verified=str(row["verified"]),
         next="" if missing and status != "not found" else str(row["next"]),
+        wants_model=bool(row["wants_model"]),
     )
     fixes = tuple(_fix(one, report) for one in found)
     return FixResult(target, text, report, fixes)

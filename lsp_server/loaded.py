@@ -10,9 +10,13 @@ from editloop.engine.errors import EngineError, ModelNotFound
 from editloop.engine.policy import ModelPolicy
 from editloop.model.backend import ModelError
 from editloop.model.choose import Chosen, choose, chosen_path
+from editloop.model.consent import is_allowed
+from editloop.model.server import ServerModel
+from editloop.models import NO_MODEL
+from editloop.prior import PriorPolicy, shipped
 
 Identity = tuple[str, int, int]
-"""Path, time of the last change in nanoseconds, size in bytes."""
+"""Path or address, time of the file's last change in nanoseconds, its size in bytes."""
 
 
 class LoadedModel:
@@ -27,21 +31,32 @@ class LoadedModel:
         self._identity: Identity | None = None
         self._chosen: Chosen | None = None
 
-    def chosen(self, name: str) -> Chosen:
-        """What repairs, by a model's name or path, "" for the default. Raises EngineError."""
+    def chosen(self, name: str, server: str = "") -> Chosen:
+        """What repairs: the model of a ``server``, else of a name or path, "" for the default.
+
+        Raises EngineError, and ModelError for an address that is none or was not allowed.
+        """
         with self._lock:
-            try:
-                path = chosen_path(name or None)
-                status = path.stat() if path else None
-            except ModelNotFound as error:
-                self._tell({"state": "missing", "model": name, "text": str(error)})
-                raise
-            identity = (str(path), status.st_mtime_ns, status.st_size) if status else ("", 0, 0)
+            identity, shown = (server, 0, 0), server
+            if not server:
+                identity, shown = self._found(name)
             if self._chosen is None or identity != self._identity or self._is_lost():
-                self._make(name, path.stem if path else "")
+                self._make(name, server, shown)
                 self._identity = identity
             assert self._chosen is not None
             return self._chosen
+
+    def _found(self, name: str) -> tuple[Identity, str]:
+        """The file of a name, and how it is called."""
+        try:
+            path = chosen_path(name or None)
+            status = path.stat() if path else None
+        except ModelNotFound as error:
+            self._tell({"state": "missing", "model": name, "text": str(error)})
+            raise
+        if path is None or status is None:
+            return ("", 0, 0), NO_MODEL
+        return (str(path), status.st_mtime_ns, status.st_size), path.stem
 
     def _is_lost(self) -> bool:
         """Whether the model's process has died; the next job tries again."""
@@ -54,15 +69,16 @@ class LoadedModel:
             return True
         return False
 
-    def _make(self, name: str, shown: str) -> None:
+    def _make(self, name: str, server: str, shown: str) -> None:
         self._free()
         self._tell({"state": "loading", "model": shown, "text": ""})
         try:
-            self._chosen = choose(name or None)
-        except EngineError as error:
+            self._chosen = _behind(server) if server else choose(name or None)
+        except (EngineError, ModelError) as error:
             self._tell({"state": "failed", "model": shown, "text": str(error)})
             raise
-        self._tell({"state": "loaded", "model": shown, "text": shown})
+        state = "none" if self._chosen.moves_alone else "loaded"
+        self._tell({"state": state, "model": shown, "text": shown})
 
     def _free(self) -> None:
         before, self._chosen = self._chosen, None
@@ -72,3 +88,8 @@ class LoadedModel:
             before.model.close()
         if isinstance(before.policy, ModelPolicy):
             before.policy.engine.close()
+
+
+def _behind(server: str) -> Chosen:
+    """The model that a server runs; the person was asked before, this makes sure of it."""
+    return Chosen(PriorPolicy(shipped()), ServerModel(server, allow_remote=is_allowed(server)))

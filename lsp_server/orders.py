@@ -46,6 +46,7 @@ def fix_job(
         budget=settings.budget,
         alternatives=settings.alternatives + 1,
         model=settings.model,
+        server=settings.server,
         static=settings.check_static and not text.cell,
         tests=(settings.check_tests and target.kind != "run") or target.kind == "tests",
         tests_may_fail=target.kind == "diagnostic" and target.code not in TEST_CODES,

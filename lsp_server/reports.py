@@ -37,6 +37,8 @@ class Report:
     """By what the fix is verified, in words."""
     next: str = ""
     """What to do next, "" where there is nothing to do."""
+    wants_model: bool = False
+    """Whether no fix was found, no model took part, and nobody said that none should."""
 
     @property
     def proven(self) -> bool:

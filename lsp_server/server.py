@@ -18,11 +18,13 @@ from editloop import __version__
 from lsp_server.cells import Notebooks
 from lsp_server.client import Client
 from lsp_server.configuration import Configuration
+from lsp_server.consent import Consent
 from lsp_server.diagnostics import Diagnostics
 from lsp_server.documents import Documents, Text
 from lsp_server.fixing import FixResult
 from lsp_server.jobs import Jobs
 from lsp_server.protocol import Protocol
+from lsp_server.questions import Questions
 from lsp_server.status import Status
 from lsp_server.trust import Trust
 from lsp_server.workers import WorkerProcess
@@ -64,6 +66,7 @@ class EditloopServer(LanguageServer):
         self.documents = Documents()
         self.configuration = Configuration(self)
         self.trust = Trust(self)
+        self.consent = Consent(Questions(self))
         self.status = Status(self)
         self.fixer = WorkerProcess("fix", self.status.heard)
         self.checker = WorkerProcess("check", grace=_PATIENCE)

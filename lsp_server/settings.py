@@ -25,7 +25,16 @@ class Settings:
 
     enable: bool = _setting("enable", True, "Offer fixes and report diagnostics.")
     model: str = _setting(
-        "model", "", "Name of a model in the store, or path of a GGUF file; empty: the default."
+        "model",
+        "",
+        "Name of a model in the store, or path of a GGUF file; none: fixes without a model; "
+        "empty: the default.",
+    )
+    server: str = _setting(
+        "server",
+        "",
+        "URL of an OpenAI-compatible server that runs the model, as http://127.0.0.1:8080 or "
+        "URL#MODEL, in place of editloop.model; one on another machine is asked about first.",
     )
     load_model: str = _setting(
         "loadModel",

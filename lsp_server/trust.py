@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from lsprotocol import types
-
+from lsp_server.questions import Questions, Said
 from lsp_server.settings import Settings
 from lsp_server.workers import WorkerError
 
@@ -22,17 +21,12 @@ _QUESTION = (
     "editloop can run doctests and tests of {place} in its sandbox to verify fixes. May it? "
     "(setting editloop.runCode)"
 )
-_SECONDS = 60.0
-_LESS_SECONDS = 20.0
-"""How long a person may take to answer before the fix goes on without tests, and one whose client
-does not say that it shows questions."""
 NOT_TRUSTED = "no code was run: the workspace is not trusted"
 NEVER = "no code was run: editloop.runCode is never"
 REFUSED = "no code was run: you did not agree; set editloop.runCode to always to change that"
 NO_ANSWER = (
     "no code was run: whether it may was not answered; set editloop.runCode to always or never"
 )
-Said = Literal["yes", "no", "nothing", "silence"]
 
 
 class Trust:
@@ -41,7 +35,7 @@ class Trust:
     def __init__(self, server: EditloopServer) -> None:
         self._server = server
         self.trusted: bool | None = None
-        self._answers: dict[str, asyncio.Task[Said]] = {}
+        self._questions = Questions(server)
         self._level: asyncio.Task[dict[str, str]] | None = None
         self.sandbox: dict[str, str] = {}
         """The worker's report on its self-test; empty before it ran."""
@@ -80,28 +74,6 @@ class Trust:
         return report["level"], ""
 
     async def _agreed(self, folder: str) -> Said:
-        """The answer for a folder. Who closed the question is asked again another time, but not a
-        client that does not know questions."""
-        task = self._answers.get(folder)
-        if task is None:
-            task = self._answers[folder] = asyncio.create_task(self._ask(folder))
-        answer = await asyncio.shield(task)
-        if answer == "nothing":
-            self._answers.pop(folder, None)
-        return answer
-
-    async def _ask(self, folder: str) -> Said:
+        """The answer for a folder."""
         place = folder.rstrip("/").rpartition("/")[2] or "this workspace"
-        knows = self._server.client.declares_questions
-        answer = await self._server.ask(
-            types.WINDOW_SHOW_MESSAGE_REQUEST,
-            types.ShowMessageRequestParams(
-                type=types.MessageType.Info,
-                message=_QUESTION.format(place=place),
-                actions=[types.MessageActionItem(AGREE), types.MessageActionItem(REFUSE)],
-            ),
-            seconds=_SECONDS if knows else _LESS_SECONDS,
-        )
-        if answer.ok and answer.result is not None:
-            return "yes" if answer.result.title == AGREE else "no"
-        return "nothing" if knows or answer.ok else "silence"
+        return await self._questions.ask(folder, _QUESTION.format(place=place), AGREE, REFUSE)

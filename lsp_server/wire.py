@@ -27,6 +27,8 @@ class FixJob:
     budget: float = 10.0
     alternatives: int = 3
     model: str = ""
+    server: str = ""
+    """Address of a server that runs the model in place of ``model``, "" for none."""
     static: bool = True
     tests: bool = True
     tests_may_fail: bool = False

@@ -21,7 +21,7 @@ from editloop.doctests import docstrings
 from editloop.edits import unified_diff
 from editloop.evidence import Evidence, Wanted, gathered
 from editloop.fix import Request, Tools, fix, suspects
-from editloop.model.choose import Chosen
+from editloop.model.choose import Chosen, declines_model
 from editloop.outcome import Outcome, edit_rows
 from editloop.policy import ScriptedPolicy
 from editloop.region import MAX_LINES
@@ -63,7 +63,7 @@ class Workbench:
         level = _level(job.level)
         checks, notes = self._checks(job, level, cancel)
         line, lines = _place(document, job)
-        chosen = self._chosen(job.model)
+        chosen = self._chosen(job.model, job.server)
         static = self._static if job.static else None
         tools = Tools(static, self._pool(level), WORKERS, chosen.model)
 
@@ -101,12 +101,14 @@ class Workbench:
         if done.result and done.result.solutions:
             notes += [f"the fix {words}" for words in done.result.solutions[0].verdict.hides]
         place = job.line is not None or job.lines is not None
-        asked = Asked(editor=True, place=place, seconds=job.budget)
+        alone = chosen.moves_alone
+        asked = Asked(editor=True, place=place, seconds=job.budget, model=not alone)
         report = LevelReport(level, level.value)
         words = evidence.words
         outcome = Outcome(job.name, document, done, report, tuple(notes), asked, words)
         row = _row(outcome, time.monotonic() - started)
         row["text"] = outcome.best.state.text if outcome.best else job.text
+        row["wants_model"] = done.status == "not fixed" and alone and not declines_model(job.model)
         return row
 
     def check(self, job: CheckJob) -> list[dict[str, Any]]:
@@ -149,13 +151,6 @@ class Workbench:
             found += suite_failures(job.text, Path(job.path or "").name, check, cancel)
         return found
 
-    def use(self, name: str) -> str:
-        """Make a model the default; its name."""
-        from editloop.store import use_model
-
-        path = use_model(name)
-        return path.stem if path else name
-
     def load(self, model: str) -> dict[str, Any]:
         """Have the model ready."""
         chosen = self._chosen(model)
@@ -163,23 +158,16 @@ class Workbench:
             chosen.model.start()
         return {}
 
-    def models(self) -> list[dict[str, Any]]:
-        """The rows of ``editloop models list --json``."""
-        from editloop.cli.models import model_row
-        from editloop.models import list_models
-
-        return [model_row(model) for model in list_models()]
-
     def sandbox(self) -> dict[str, Any]:
         """The level of isolation, by its self-test."""
         report = detect_level()
         return {"level": report.level.name, "text": report.level.value, "reason": report.reason}
 
-    def _chosen(self, model: str) -> Chosen:
+    def _chosen(self, model: str, server: str = "") -> Chosen:
         script = os.environ.get("EDITLOOP_SCRIPTED_POLICY")
         if script:
             return Chosen(ScriptedPolicy(json.loads(Path(script).read_text(encoding="utf-8"))))
-        return self._model.chosen(model)
+        return self._model.chosen(model, server)
 
     def _pool(self, level: Level) -> SandboxPool | None:
         if level in (Level.D, Level.F):

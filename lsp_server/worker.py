@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 from editloop.sandbox import scratch
+from lsp_server import shelf
 from lsp_server.wire import ChangeJob, CheckJob, FixJob, SuspectsJob, TestsJob
 from lsp_server.workbench import Workbench
 
@@ -78,9 +79,13 @@ class Worker:
             case "load":
                 return lambda params: bench.load(params["model"])
             case "use":
-                return lambda params: bench.use(params["name"])
+                return lambda params: shelf.use(params["name"])
             case "models":
-                return lambda params: bench.models()
+                return lambda params: shelf.models()
+            case "catalogue":
+                return lambda params: shelf.catalogue()
+            case "get":
+                return lambda params: shelf.get(params["name"], cancel, tell)
             case "sandbox":
                 return lambda params: bench.sandbox()
         raise ValueError(f"no such method: {method}")

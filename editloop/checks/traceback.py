@@ -7,12 +7,13 @@ Nothing is run. Text around a traceback, colours, and what a log puts before lin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from editloop.text import Snapshot
 
+NONE = "no traceback is in the text that was given"
 TEXT_CAP = 1 << 20
 """Characters of a text that are read, from its end."""
 
@@ -229,9 +230,19 @@ def _function(frames: Sequence[Frame]) -> str:
 
 def files(found: Sequence[Traceback]) -> tuple[str, ...]:
     """Names of the files in which frames lie, without the standard library's and packages'."""
-    names = (frame.path for one in found for frame in one.frames)
-    own = (n for n in names if not re.search(r"site-packages|dist-packages|/lib/python3|^<", n))
+    own = _own(frame for one in found for frame in one.frames)
     return tuple(dict.fromkeys(PurePosixPath(name.replace("\\", "/")).name for name in own))
+
+
+def innermost(found: Sequence[Traceback]) -> tuple[str, ...]:
+    """Paths as they were printed, without the standard library's and packages': of the exception
+    that was printed last its innermost frame's first, then of the ones before."""
+    return tuple(dict.fromkeys(_own(f for one in reversed(found) for f in reversed(one.frames))))
+
+
+def _own(frames: Iterable[Frame]) -> Iterator[str]:
+    foreign = re.compile(r"site-packages|dist-packages|/lib/python3|^<")
+    return (frame.path for frame in frames if not foreign.search(frame.path))
 
 
 def _frames_in(one: Traceback, path: Path) -> list[Frame]:

@@ -123,6 +123,7 @@ def run_fix(
         place=options.line is not None or options.function is not None,
         seconds=options.budget.seconds or 0.0,
         no_code="" if sandboxed else level.reason,
+        model=not chosen.moves_alone,
     )
     return Outcome(path.name, document, done, level, tuple(notes), asked, evidence.words)
 

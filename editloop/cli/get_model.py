@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from editloop.cli import CliError
-from editloop.model.catalogue import Entry, entries, find_entry, suits
+from editloop.model.catalogue import Entry, find_entry
 from editloop.model.download import NOTE, fetched_bytes, get, is_there
+from editloop.model.offers import suitable
 from editloop.models import chosen_default, store_folder
 
 _INTERRUPTED = 130
@@ -42,9 +43,7 @@ def get_model(name: str | None) -> None:
 
 
 def _suitable() -> Entry:
-    from editloop.engine.host import free_memory, physical_cores
-
-    entry, why = suits(physical_cores(), free_memory(), entries())
+    entry, why = suitable()
     typer.echo(f"{entry.name} suits this machine ({why})")
     return entry
 

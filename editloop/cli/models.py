@@ -119,16 +119,15 @@ def model_row(model: StoredModel) -> dict[str, Any]:
 
 def _offers(here: set[str]) -> Iterator[str]:
     """A line for each model of the catalogue that is not here."""
-    from editloop.model.catalogue import entries
-    from editloop.model.download import fetched_bytes
+    from editloop.model.offers import offers
     from editloop.models import store_folder
 
-    for entry in entries():
+    for offer in offers(store_folder()):
+        entry = offer.entry
         if entry.name in here:
             continue
         size = f"{entry.bytes / 1e6:,.0f} MB"
-        begun = fetched_bytes(entry, store_folder())
-        told = f"{begun / 1e6:,.0f} of {size}" if begun else size
+        told = f"{offer.fetched / 1e6:,.0f} of {size}" if offer.fetched else size
         yield f"{entry.name}: not here, {told}, {entry.licence}: editloop models get {entry.name}"
 
 

@@ -24,7 +24,7 @@ def open_server(url: str, confirm: Callable[[str], bool] | None = None) -> Serve
     the answer remembered. Raises CliError where the answer is no, or nobody can be asked.
     """
     from editloop.model.backend import ModelError
-    from editloop.model.consent import allow, is_allowed, servers_file
+    from editloop.model.consent import ASK, REFUSED, allow, is_allowed, servers_file
     from editloop.model.server import ServerModel
 
     try:
@@ -35,8 +35,8 @@ def open_server(url: str, confirm: Callable[[str], bool] | None = None) -> Serve
                     f"on a terminal and allow it, or add its address to {servers_file()}"
                 )
             ask = confirm or (lambda text: typer.confirm(text, err=True))
-            if not ask(f"{url} is on another machine. May it get the code that is to be fixed?"):
-                raise CliError(f"{url} may not get your code: nothing was sent")
+            if not ask(ASK.format(url=url)):
+                raise CliError(REFUSED.format(url=url))
             allow(url)
         return ServerModel(url, allow_remote=True)
     except (ModelError, OSError) as error:

@@ -28,6 +28,11 @@ class Chosen:
     policy: Policy
     model: Model | None = None
 
+    @property
+    def moves_alone(self) -> bool:
+        """Whether no model takes part, neither to order moves nor to write text."""
+        return self.model is None and isinstance(self.policy, PriorPolicy)
+
 
 def chosen_path(name: str | None = None) -> Path | None:
     """The file that `choose` takes; None where it takes none. Raises ModelNotFound."""
@@ -42,6 +47,11 @@ def default_seconds(name: str | None, server: str | None) -> float:
     Raises ModelNotFound."""
     with_model = server is not None or SCRIPT in os.environ or chosen_path(name) is not None
     return SECONDS_WITH_MODEL if with_model else SECONDS
+
+
+def declines_model(name: str | None = None) -> bool:
+    """Whether the user wants moves alone, by the name or as default."""
+    return (name or chosen_default()) == NO_MODEL
 
 
 def choose(name: str | None = None, *, threads: int | None = None) -> Chosen:

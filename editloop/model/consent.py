@@ -11,6 +11,9 @@ from pathlib import Path
 
 from editloop.model.jsonhttp import is_loopback, read_url
 
+ASK = "{url} is on another machine. May it get the code that is to be fixed?"
+REFUSED = "{url} may not get your code: nothing was sent"
+
 
 def servers_file() -> Path:
     """``editloop/servers`` in the user's configuration; it need not exist."""

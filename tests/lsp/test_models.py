@@ -38,8 +38,8 @@ async def test_a_model_may_be_loaded_at_the_start(store: Path, folder: Path) -> 
     editor = await Editor.start({"XDG_DATA_HOME": str(store), "EDITLOOP_SCRIPTED_POLICY": ""})
     editor.settings = {"loadModel": "startup"}
     await editor.initialize("visual_studio_code", [folder], status=True)
-    await editor.told("editloop/status", lambda now: bool(now["modelState"] == "loaded"))
-    assert (await editor.command("editloop.status"))["model"] == "default"
+    await editor.told("editloop/status", lambda now: bool(now["modelState"] == "none"))
+    assert (await editor.command("editloop.status"))["model"] == "none"
     assert await editor.stop() == 0
 
 
@@ -48,7 +48,7 @@ def states(editor: Editor) -> list[str]:
     return [state for n, state in enumerate(told) if n == 0 or told[n - 1] != state]
 
 
-async def test_rules_and_moves_fix_without_a_model(real: Editor, place: Place) -> None:
+async def test_without_a_model_moves_fix(real: Editor, place: Place) -> None:
     uri = real.open(place("mean.py"), MEAN)
     [own] = await real.diagnosed(uri)
     [action, *_] = await real.menu(uri, own["range"])
@@ -59,8 +59,8 @@ async def test_rules_and_moves_fix_without_a_model(real: Editor, place: Place) -
     done = await real.fix(second)
     assert (done["status"], done["applied"]) == ("fixed", True)
     assert done["report"]["proven"]
-    assert done["report"]["model"] == "default"
-    assert states(real) == ["not loaded", "loading", "loaded"]
+    assert done["report"]["model"] == "none"
+    assert states(real) == ["not loaded", "loading", "none"]
 
 
 async def test_another_default_is_used_by_the_next_fix(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,20 @@ def entry_of(data: bytes, *sources: Source) -> Entry:
         score="",
         sources=sources or (HUB,),
     )
+
+
+def catalogue_text(entry: Entry) -> str:
+    """The data file of a catalogue with one model."""
+    lines = ["[[model]]"]
+    for name, value in asdict(entry).items():
+        if name != "sources":
+            lines.append(f"{name} = {json.dumps(value)}")
+    for source in entry.sources:
+        lines += [
+            "[[model.source]]",
+            *(f"{k} = {json.dumps(v)}" for k, v in asdict(source).items()),
+        ]
+    return "\n".join(lines)
 
 
 @pytest.fixture

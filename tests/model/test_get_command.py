@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ import pytest
 from editloop.model.catalogue import Entry
 from editloop.model.download import fetched_bytes
 
+from .conftest import catalogue_text
 from .hub_server import Hub, breaks_off, refuses, slowly, wrong_bytes
 
 ROOT = Path(__file__).parents[2]
@@ -36,16 +35,7 @@ sys.exit(run(sys.argv[2:]))
 def start(entry: Entry, store: Path, tmp_path: Path) -> Start:
     """Starts `editloop models ...` with a catalogue of the small model."""
     catalogue = tmp_path / "models.toml"
-    lines = ["[[model]]"]
-    for name, value in asdict(entry).items():
-        if name != "sources":
-            lines.append(f"{name} = {json.dumps(value)}")
-    for source in entry.sources:
-        lines += [
-            "[[model.source]]",
-            *(f"{k} = {json.dumps(v)}" for k, v in asdict(source).items()),
-        ]
-    catalogue.write_text("\n".join(lines), encoding="utf-8")
+    catalogue.write_text(catalogue_text(entry), encoding="utf-8")
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     settings = {"XDG_DATA_HOME": str(store.parents[1]), "PYTHONPATH": path, "COLUMNS": "200"}
 

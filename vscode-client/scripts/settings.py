@@ -18,13 +18,14 @@ PACKAGE = ROOT / "vscode-client" / "package.json"
 SCOPES = {
     "editloop.enable": "language-overridable",
     "editloop.model": "window",
+    "editloop.server": "window",
     "editloop.loadModel": "window",
     "editloop.logLevel": "window",
     "editloop.preview": "window",
 }
 
 CLIENT: dict[str, Any] = {
-    "editloop.server.path": {
+    "editloop.path": {
         "type": "string",
         "default": "",
         "scope": "machine-overridable",

@@ -2,7 +2,9 @@
 import * as vscode from "vscode";
 import { UserError } from "./errors";
 import { Fixes } from "./fixes";
+import { ModelOffer } from "./getmodel";
 import { getStarted, install, offerOnce } from "./install";
+import { LastRun } from "./lastrun";
 import { chooseModel, trainOnWorkspace } from "./models";
 import { Preview } from "./preview";
 import { Command } from "./protocol";
@@ -16,7 +18,9 @@ type Handler = () => unknown;
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   const log = vscode.window.createOutputChannel("editloop", { log: true });
   const preview = new Preview();
-  const fixes = new Fixes(preview);
+  const modelOffer = new ModelOffer();
+  const fixes = new Fixes(preview, modelOffer);
+  const lastRun = new LastRun();
   const reports = new Reports();
   const session = new Session(log, (self) => fixes.middleware(self));
   const version = String((context.extension.packageJSON as { version: string }).version);
@@ -25,6 +29,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     "editloop.fixSelection": () => fixes.fix(session, "selection"),
     "editloop.fixFunction": () => fixes.fix(session, "function"),
     "editloop.fixFile": () => fixes.fix(session, "file"),
+    "editloop.fixLastRun": () => lastRun.fix(session, fixes),
+    "editloop.fixTerminalSelection": () => lastRun.fixSelection(session, fixes),
+    "editloop.getModel": () => modelOffer.make(session),
     "editloop.pickAlternative": () => fixes.pickAlternative(),
     "editloop.cancelFixes": () => session.execute(Command.cancel, {}),
     "editloop.showReport": () => reports.show(session),
@@ -45,6 +52,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     log,
     preview,
     fixes,
+    lastRun,
     reports,
     session,
     statusBar(session),
@@ -52,7 +60,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     session.onDidChange(() => void vscode.commands.executeCommand("setContext", "editloop.server", session.phase)),
     vscode.workspace.onDidGrantWorkspaceTrust(() => (session.server ? session.notifyTrust() : session.restart())),
     vscode.workspace.onDidChangeConfiguration((change) => {
-      if (change.affectsConfiguration("editloop.server.path")) {
+      if (change.affectsConfiguration("editloop.path")) {
         void session.restart();
       }
     }),

@@ -3,9 +3,10 @@ import * as vscode from "vscode";
 import { LSPErrorCodes, type Middleware, ResponseError } from "vscode-languageclient/node";
 import { Choices } from "./choices";
 import { UserError } from "./errors";
+import type { ModelOffer } from "./getmodel";
 import type { Preview } from "./preview";
 import { withFixProgress } from "./progress";
-import { Command, type FixRequest, type FixResult, type Report } from "./protocol";
+import { Command, type FixRequest, type FixResult, type LastReport, type Report } from "./protocol";
 import type { Session } from "./session";
 
 const PREVIEW_ACTION = "editloop.previewAction";
@@ -16,7 +17,10 @@ export class Fixes implements vscode.Disposable {
   private readonly choices = new Choices();
   private readonly parts: vscode.Disposable[];
 
-  constructor(private readonly preview: Preview) {
+  constructor(
+    private readonly preview: Preview,
+    private readonly modelOffer: ModelOffer,
+  ) {
     this.parts = [
       vscode.commands.registerCommand(PREVIEW_ACTION, (title: string, verdict: string, edit: vscode.WorkspaceEdit) =>
         this.preview.offer(title, verdict, edit),
@@ -34,6 +38,18 @@ export class Fixes implements vscode.Disposable {
       kind,
       range: session.running().code2ProtocolConverter.asRange(selection),
       diagnostic: null,
+    });
+  }
+
+  /** Fixes what a run of the document printed. */
+  async fixRun(session: Session, document: vscode.TextDocument, traceback: string): Promise<void> {
+    await this.run(session, "Fix the error of the last run", {
+      uri: document.uri.toString(),
+      version: document.version,
+      kind: "run",
+      range: { start: { line: 0, character: 0 }, end: { line: 0, character: 0 } },
+      diagnostic: null,
+      traceback,
     });
   }
 
@@ -56,6 +72,7 @@ export class Fixes implements vscode.Disposable {
       resolveCodeAction: async (action, outer, next) => {
         const resolved = await withFixProgress(session, action.title, outer, async (token) => next(action, token));
         if (!resolved?.edit) {
+          void this.afterNothing(session, action);
           return resolved;
         }
         const { line } = await this.rememberAction(session, action);
@@ -83,7 +100,24 @@ export class Fixes implements vscode.Disposable {
       const edit = await session.running().protocol2CodeConverter.asWorkspaceEdit(result.edit);
       await this.offer(title, result.report.line, edit);
     } else if (result) {
-      void tell(result);
+      void this.tellOrOffer(session, result);
+    }
+  }
+
+  private async tellOrOffer(session: Session, result: FixResult): Promise<void> {
+    if (result.report.wants_model && this.modelOffer.open) {
+      await this.modelOffer.make(session, result.report.line);
+    } else {
+      await tell(result);
+    }
+  }
+
+  /** The server has said why an action brought no edit; its report knows whether a model would help. */
+  private async afterNothing(session: Session, action: vscode.CodeAction & { data?: unknown }): Promise<void> {
+    const { uri } = action.data as FixRequest;
+    const { report } = await session.execute<LastReport>(Command.showLastReport, { uri });
+    if (report?.wants_model && this.modelOffer.open) {
+      await this.modelOffer.make(session);
     }
   }
 

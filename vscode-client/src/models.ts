@@ -1,26 +1,47 @@
-/** Models: choosing one by its metadata and scores, and training one on the open workspace. */
+/** Models: choosing one by what it is good for, fetching one, and training one on the open workspace. */
 import * as vscode from "vscode";
 import { UserError } from "./errors";
 import { orCancelled } from "./fixes";
 import { withPercentProgress } from "./progress";
-import { Command, type Model, type TrainRequest, type TrainResult } from "./protocol";
+import { type CatalogueRow, Command, type GotModel, type Model, type TrainRequest, type TrainResult } from "./protocol";
 import type { Session } from "./session";
 
 interface ModelItem extends vscode.QuickPickItem {
-  readonly model: Model;
+  readonly name: string;
+  /** Whether choosing it means to fetch it first. */
+  readonly fetch: boolean;
 }
 
-/** Lets the person choose among the models of this machine. */
+/** Lets the person choose among the models of this machine and those that can be fetched. */
 export async function chooseModel(session: Session): Promise<void> {
   const models = await session.execute<Model[]>(Command.listModels);
-  const choice = await vscode.window.showQuickPick(models.map(modelItem), {
+  const rows = await session.execute<CatalogueRow[]>(Command.catalogue);
+  const here = models.map((model) => modelItem(model, rows.find(({ name }) => name === model.name)));
+  const others = rows.filter((row) => !row.here).map(catalogueItem);
+  const choice = await vscode.window.showQuickPick([...here, ...others], {
     title: "Model for fixes",
     matchOnDescription: true,
     matchOnDetail: true,
   });
   if (choice) {
-    await useModel(session, choice.model.name);
+    await (choice.fetch ? fetchModel : useModel)(session, choice.name);
   }
+}
+
+/** Fetches a model of the catalogue under a notification with Cancel, and uses it from then on. */
+export async function fetchModel(session: Session, name: string): Promise<void> {
+  const got = await withPercentProgress(`Getting ${name}`, (token, onProgress) =>
+    orCancelled(session.execute<GotModel>(Command.getModel, { name }, token, onProgress)),
+  );
+  if (!got) {
+    void vscode.window.showInformationMessage(`${name}: stopped. What is there is kept: Get goes on from it.`);
+  } else if (got.got) {
+    await useModel(session, name);
+  } // Any other end is told by the server.
+}
+
+export function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6).toLocaleString("en")} MB`;
 }
 
 /** Asks for minutes and a name, then trains on the workspace's own code in the background. */
@@ -64,38 +85,52 @@ export async function trainOnWorkspace(session: Session): Promise<void> {
   }
 }
 
-/** Makes a model the default of this machine; a setting that names one has to follow, since it comes first. */
-async function useModel(session: Session, name: string): Promise<void> {
+/** Makes a model the default of this machine; settings that name a model or a server come first and have to follow. */
+export async function useModel(session: Session, name: string): Promise<void> {
   await session.execute(Command.useModel, { name });
   const settings = vscode.workspace.getConfiguration("editloop");
-  const values = settings.inspect<string>("model");
-  if (values?.workspaceValue) {
-    await settings.update("model", name, vscode.ConfigurationTarget.Workspace);
-  } else if (values?.globalValue) {
-    await settings.update("model", name, vscode.ConfigurationTarget.Global);
+  for (const [setting, value] of [["model", name] as const, ["server", undefined] as const]) {
+    const values = settings.inspect<string>(setting);
+    if (values?.workspaceValue) {
+      await settings.update(setting, value, vscode.ConfigurationTarget.Workspace);
+    } else if (values?.globalValue) {
+      await settings.update(setting, value, vscode.ConfigurationTarget.Global);
+    }
   }
 }
 
-function modelItem(model: Model): ModelItem {
+function catalogueItem(row: CatalogueRow): ModelItem {
+  const begun = row.fetched && `${megabytes(row.fetched)} of it are here`;
+  return {
+    name: row.name,
+    fetch: true,
+    label: `$(cloud-download) ${row.title}`,
+    description: [`get it: ${megabytes(row.bytes)}`, row.licence, begun].filter(Boolean).join(" · "),
+    detail: row.good_for + (row.suits ? " (suits this machine)" : ""),
+  };
+}
+
+function modelItem(model: Model, row: CatalogueRow | undefined): ModelItem {
   const facts = [
     model.parameters !== null && `${(model.parameters / 1e6).toFixed(1)} M parameters`,
     model.quantization,
-    model.file_size !== null && `${(model.file_size / 2 ** 20).toFixed(1)} MB`,
+    model.file_size !== null && megabytes(model.file_size),
     model.base_model && `from ${model.base_model}`,
     model.source,
   ];
   return {
-    model,
+    name: model.name,
+    fetch: false,
     label: `${model.default ? "$(star-full) " : ""}${model.name}`,
     description: facts.filter(Boolean).join(" · "),
-    detail: model.error ? `$(error) ${model.error}` : repairs(model.eval),
+    detail: model.error ? `$(error) ${model.error}` : (row?.good_for ?? repairs(model.eval)),
   };
 }
 
-/** What a model's file says that it repairs, in words; undefined where it says nothing. */
-function repairs(scores: Model["eval"]): string | undefined {
+/** What a model's file says that it repairs, in words; empty where it says nothing. */
+function repairs(scores: Model["eval"]): string {
   const share = scores["pass@1"];
   return typeof share === "number"
     ? `repairs ${Math.round(100 * share)} of 100 held-out mistakes at its first try`
-    : undefined;
+    : "";
 }

@@ -10,6 +10,9 @@ export const Command = {
   showLastReport: "editloop.showLastReport",
   listModels: "editloop.listModels",
   useModel: "editloop.useModel",
+  catalogue: "editloop.models.catalogue",
+  getModel: "editloop.models.get",
+  findTraceback: "editloop.findTraceback",
   train: "editloop.train",
   debugInformation: "editloop.debugInformation",
 } as const;
@@ -27,9 +30,11 @@ export interface InitializationOptions {
 export interface FixRequest {
   readonly uri: string;
   readonly version: number;
-  readonly kind: "diagnostic" | "selection" | "function" | "file" | "all" | "tests";
+  readonly kind: "diagnostic" | "selection" | "function" | "file" | "all" | "tests" | "run";
   readonly range: Range;
   readonly diagnostic: Diagnostic | null;
+  /** For "run": what the run printed. */
+  readonly traceback?: string;
   /** False: the edit comes back in the result and the server applies nothing. */
   readonly apply?: boolean;
 }
@@ -44,6 +49,8 @@ export interface Report {
   /** All of it in one line. */
   readonly line: string;
   readonly diff: string;
+  /** No fix was found, no model took part, and the person did not say that none should. */
+  readonly wants_model: boolean;
 }
 
 export interface FixResult {
@@ -57,6 +64,36 @@ export interface FixResult {
 
 export interface LastReport {
   readonly markdown: string;
+  /** Null where no fix was asked for yet. */
+  readonly report: Report | null;
+}
+
+/** A model that can be fetched. */
+export interface CatalogueRow {
+  readonly name: string;
+  readonly title: string;
+  /** In words for a person. */
+  readonly good_for: string;
+  readonly bytes: number;
+  readonly licence: string;
+  readonly here: boolean;
+  /** Bytes that an unfinished download left. */
+  readonly fetched: number;
+  /** Whether it is the one for this machine. */
+  readonly suits: boolean;
+}
+
+export interface GotModel {
+  readonly name: string;
+  readonly got: boolean;
+  readonly reason: string;
+}
+
+export interface FoundTraceback {
+  readonly traceback: string;
+  /** Of the file that it leads to, null where there is none here: `reason` says why. */
+  readonly uri: string | null;
+  readonly reason: string;
 }
 
 /** A row of `editloop models list --json`; what the file does not say is null. */
@@ -88,7 +125,7 @@ export interface TrainResult {
 
 export interface ServerStatus {
   readonly model: string;
-  readonly modelState: "not loaded" | "loading" | "loaded" | "missing" | "failed";
+  readonly modelState: "not loaded" | "loading" | "loaded" | "none" | "missing" | "failed";
   /** Level of isolation, A (strongest) to F (no code is run). */
   readonly sandbox: string;
   readonly sandboxText: string;

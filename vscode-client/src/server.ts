@@ -58,15 +58,15 @@ export async function onDidSelectPython(callback: () => void): Promise<vscode.Di
 
 async function fromSetting(): Promise<Server | undefined> {
   const folder = vscode.workspace.workspaceFolders?.[0];
-  const setting = vscode.workspace.getConfiguration("editloop").get<string>("server.path", "").trim();
+  const setting = vscode.workspace.getConfiguration("editloop").get<string>("path", "").trim();
   if (!setting) {
     return undefined;
   }
   const path = expand(setting, folder);
   if (!isAbsolute(path) || !(await isExecutable(path))) {
-    throw new UserError(`The setting editloop.server.path names no program: ${path}`);
+    throw new UserError(`The setting editloop.path names no program: ${path}`);
   }
-  return { command: path, args: ["serve"], origin: "setting editloop.server.path" };
+  return { command: path, args: ["serve"], origin: "setting editloop.path" };
 }
 
 async function fromEnvironment(): Promise<Server | undefined> {

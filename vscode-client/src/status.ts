@@ -44,7 +44,7 @@ function view({ phase, status }: Session): View {
     return { text: "$(loading~spin) editloop", tooltip: "The server starts.", command: "editloop.showLogs" };
   }
   const runsCode = !["", "D", "F"].includes(status.sandbox);
-  const model = !status.model || status.model === "default" ? "the default one" : status.model;
+  const model = status.model || "the default one";
   const about = [
     `Model: ${model} (${status.modelState})`,
     runsCode

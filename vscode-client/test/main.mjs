@@ -126,7 +126,7 @@ async function atTheWindow(common) {
 
 async function insideTheHost(common) {
   const results = join(work, "host.json");
-  const settings = { "editloop.server.path": options.server, "editloop.runCode": "always" };
+  const settings = { "editloop.path": options.server, "editloop.runCode": "always" };
   const workspace = await folder("workspace", { ".vscode/settings.json": JSON.stringify(settings) });
   const host = {
     ...common,

@@ -92,7 +92,7 @@ describe("VS Code", () => {
   });
 
   it("server found by the setting", async () => {
-    strictEqual((await findServer())?.command, settings().get("server.path"));
+    strictEqual((await findServer())?.command, settings().get("path"));
   });
 
   it("errors while typing", async () => {
@@ -286,7 +286,7 @@ describe("VS Code", () => {
   });
 
   it("server found in the workspace's environment, then on the PATH", async () => {
-    const chosen = settings().get("server.path");
+    const chosen = settings().get("path");
     const environment = join(folder, ".venv");
     const program = join(folder, "bin", "editloop");
     const path = process.env["PATH"];
@@ -294,7 +294,7 @@ describe("VS Code", () => {
     await mkdir(join(folder, "bin"));
     await symlink("/bin/true", program);
     try {
-      await settings().update("server.path", "", vscode.ConfigurationTarget.Workspace);
+      await settings().update("path", "", vscode.ConfigurationTarget.Workspace);
       process.env["PATH"] = `${join(folder, "bin")}:${path}`;
       strictEqual((await findServer())?.command, program);
       const packages = (await readdir(join(environment, "lib")))[0] ?? "";
@@ -303,16 +303,16 @@ describe("VS Code", () => {
     } finally {
       process.env["PATH"] = path;
       await rm(environment, { recursive: true });
-      await settings().update("server.path", chosen, vscode.ConfigurationTarget.Workspace);
+      await settings().update("path", chosen, vscode.ConfigurationTarget.Workspace);
       await vscode.commands.executeCommand("editloop.restart");
     }
   });
 
   it("a setting that names no program is an error", async () => {
-    const before = settings().get("server.path");
-    await settings().update("server.path", "/no/such/program", vscode.ConfigurationTarget.Workspace);
-    await rejects(findServer(), /editloop.server.path/);
-    await settings().update("server.path", before, vscode.ConfigurationTarget.Workspace);
+    const before = settings().get("path");
+    await settings().update("path", "/no/such/program", vscode.ConfigurationTarget.Workspace);
+    await rejects(findServer(), /editloop.path/);
+    await settings().update("path", before, vscode.ConfigurationTarget.Workspace);
   });
 
   it("package.json declares the commands that there are", async () => {
