@@ -99,6 +99,10 @@ class Session(ABC):
         """A command of the configuration: cancel, report, alternative."""
         self.call("run", command, index)
 
+    def run_failed(self, printed: str) -> None:
+        """The command for the error of the last run, with what the run printed."""
+        self.call("run_failed", printed)
+
     def reported(self, part: str, line: int | None = None) -> None:
         """Wait for a diagnostic, of this line where one is given, with `part` in its message."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ MISSPELT, HALF = documented_blocks()["misspelt"], documented_blocks()["half"]
 SPELT = MISSPELT.replace("totl", "total")
 EMOJI = 'def greet(name):\n    return "\N{SLIGHTLY SMILING FACE} " + nmae\n'
 BROKEN = "def first(values)\n    return values[0]\n"
+RAISING = "def total(values):\n    return sum(valeus)\n\n\nprint(total([1, 2]))\n"
 HALVED = HALF.replace("// 3", "// 2")
 UNSOLVABLE = '''\
 def secret(number):
@@ -192,6 +195,16 @@ def test_report(editor: Session, opened: Write) -> None:
     changed(editor, HALF)
     editor.run("report")
     assert "doctests" in wait(lambda: editor.call("shown"), "no report")
+
+
+@feature("fix the error of the last run")
+def test_last_run(editor: Session, opened: Write) -> None:
+    path = opened(RAISING)
+    printed = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
+    assert "NameError" in printed.stderr
+    editor.run_failed(printed.stderr)
+    changed(editor, RAISING)
+    assert "sum(values)" in saved(editor, path)
 
 
 @feature("alternatives")

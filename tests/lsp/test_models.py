@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from export.testing import ModelSize, make_instruct
 
 from .conftest import Place
 from .editor import Editor, ServerError, span
-from .samples import ADD, MEAN
+from .samples import ADD, ENDLESS, MEAN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -100,3 +102,33 @@ async def test_a_model_that_is_not_there(real: Editor, folder: Path, place: Plac
     real.configure(runCode="always")
     assert (await real.fix(uri, apply=False))["status"] == "fixed"
     assert await real.menu(uri, span(5, 0, 3))
+
+
+async def test_a_model_that_writes_stays_loaded(
+    real: Editor, tmp_path_factory: pytest.TempPathFactory, place: Place
+) -> None:
+    from model.tiny_gguf import make_gguf
+
+    from export.testing import ModelSize
+
+    path = make_gguf(tmp_path_factory.mktemp("tiny"), ModelSize())
+    real.configure(runCode="always", model=str(path), budget=5)
+    uri = real.open(place("endless.py"), ENDLESS)
+    done = await real.fix(uri)
+    assert done["report"]["model"] == "tiny"
+    assert done["status"] == "not found"
+    assert not done["report"]["wants_model"]
+    [first] = processes_of_models(await real.command("editloop.debugInformation"))
+    assert (await real.fix(uri))["status"] == "not found"
+    assert processes_of_models(await real.command("editloop.debugInformation")) == [first]
+
+
+def processes_of_models(told: dict[str, str]) -> list[int]:
+    """Of the models that the fix process of the debug information runs."""
+    found = re.search(r"fix process \| (\d+)", told["markdown"])
+    assert found
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True)
+    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
+    return [
+        int(pid) for pid, parent, words in rows if parent == found[1] and "model.process" in words
+    ]

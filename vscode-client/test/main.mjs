@@ -1,6 +1,7 @@
 // All tests of the extension in a real VS Code: first as a person at the window, then inside of the extension host.
 // node main.mjs --cache FOLDER --server PATH [--results FILE.json] [--images FOLDER] [--only window|host]
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -83,7 +84,17 @@ async function feature(page, name, step) {
   }
 }
 
+/** A hub with a model on this machine; `env` has editloop find it. */
+async function modelHub() {
+  const site = join(work, "site");
+  const script = join(client, "..", "tests", "vscode", "hub.py");
+  const hub = spawn(join(dirname(options.server), "python"), [script, site], { stdio: ["pipe", "pipe", "inherit"] });
+  const [url] = await once(hub.stdout, "data");
+  return { env: { HF_ENDPOINT: String(url).trim(), PYTHONPATH: site }, end: () => hub.stdin.end() };
+}
+
 async function atTheWindow(common) {
+  const hub = await modelHub();
   const extensions = join(work, "extensions");
   const vsix = join(client, "editloop.vsix");
   const server = join(options.cache, SERVER);
@@ -108,7 +119,7 @@ async function atTheWindow(common) {
     extensions,
     settings: LOOK,
     // VSCODE_CLI: the PATH is taken as it is, and not from a login shell.
-    env: { PATH: [bin, ...path].join(delimiter), VSCODE_CLI: "1" },
+    env: { ...hub.env, PATH: [bin, ...path].join(delimiter), VSCODE_CLI: "1" },
   };
   await withVSCode(window, async ({ page, url }) => {
     page.setDefaultTimeout(FEATURE_MS / 2);
@@ -122,6 +133,7 @@ async function atTheWindow(common) {
     });
     for (const [name, step] of Object.entries(steps)) await feature(page, name, step);
   });
+  hub.end();
 }
 
 async function insideTheHost(common) {

@@ -58,7 +58,7 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
       await entry.click();
       await progress;
       await window.titleButton("Accept Fix").waitFor();
-      await window.notification(/fixed; .*doctests 6\/6 passed/).waitFor();
+      await window.notification(/fixed: 6 examples pass/).waitFor();
       await page.locator(".notification-fade-in-done").waitFor();
       await page.mouse.move(0, 0);
       await picture("vscode-fix");
@@ -114,6 +114,27 @@ export function scenario({ page, url, folder, empty, hide, picture }) {
       await window.status(/editloop$/).waitFor();
       assert.equal(await page.locator(".tab.dirty").count(), 0);
       assert.equal(await read("hard.py"), before);
+    },
+
+    "a model is offered where a fix fails for want of one": async () => {
+      await set({ "editloop.budget": 3 });
+      await window.command("editloop: Fix File");
+      const offer = window.notification(/not fixed: .* A model may write what is missing/);
+      await offer.filter({ hasText: "Small-Instruct (4 MB, Apache-2.0): trying this out" }).waitFor();
+      await picture("vscode-model-offer");
+      await offer.locator(BUTTON, { hasText: "Get" }).click();
+    },
+
+    "a model fetched from the editor, cancelled and resumed": async () => {
+      const progress = window.notification(/Getting small: [1-4] of 4 MB/);
+      await progress.waitFor();
+      await picture("vscode-model-progress");
+      await progress.locator(BUTTON, { hasText: "Cancel" }).click();
+      await window.notification(/small: stopped/).waitFor();
+      await window.command("Notifications: Clear All Notifications");
+      await window.command("editloop: Choose Model");
+      await window.row(/Small-Instruct.*of it are here/).click();
+      await window.notification("small is here, the default now").waitFor();
     },
 
     "models with their metadata": async () => {

@@ -85,6 +85,11 @@
     (if index (funcall function index) (funcall function)))
   t)
 
+(defun editors-run-failed (printed)
+  (kill-new printed)
+  (call-interactively #'editloop-run)
+  t)
+
 (defun editors-shown ()
   (if-let ((buffer (get-buffer "*editloop*")))
       (with-current-buffer buffer (editors-text))

@@ -72,6 +72,11 @@ function T.run(command, index)
   vim.cmd("Editloop " .. command .. " " .. (given(index) and index or ""))
 end
 
+function T.run_failed(printed)
+  vim.fn.setreg("a", printed)
+  vim.cmd("Editloop run a")
+end
+
 function T.shown()
   for _, window in ipairs(vim.api.nvim_list_wins()) do
     if vim.api.nvim_win_get_config(window).relative ~= "" then

@@ -73,6 +73,12 @@ function! Run(command, index) abort
   return 1
 endfunction
 
+function! RunFailed(printed) abort
+  call setreg('a', a:printed)
+  EditloopRun a
+  return 1
+endfunction
+
 function! Shown() abort
   for l:window in getwininfo()
     if getbufvar(l:window.bufnr, '&filetype') is# 'markdown'

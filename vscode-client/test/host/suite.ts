@@ -28,6 +28,7 @@ const HARD = `def secret(number):
         total += step * number
     return total
 `;
+const RAISING = "def total(values):\n    return sum(valeus)\n\n\nprint(total([1, 2]))\n";
 const SYNTAX = "def half(number)\n    return number / 2\n";
 
 const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? "";
@@ -218,6 +219,21 @@ describe("VS Code", () => {
     edit.set(document.uri, edits);
     await vscode.workspace.applyEdit(edit);
     strictEqual(document.getText(), expected);
+  });
+
+  it("fix the error of the last run", async () => {
+    const path = join(folder, "raising.py");
+    await writeFile(path, RAISING);
+    const run = promisify(execFile)("python3", [path]);
+    const printed = await run.then(
+      () => "",
+      (error: { stderr: string }) => error.stderr,
+    );
+    await vscode.env.clipboard.writeText(printed);
+    await vscode.commands.executeCommand("editloop.fixLastRun");
+    const document = vscode.window.activeTextEditor?.document;
+    strictEqual(document?.uri.fsPath, path);
+    ok(document.getText().includes("sum(values)"), document.getText());
   });
 
   it("models with their metadata", async () => {
