@@ -39,7 +39,6 @@ def make_base(
     folder: Path,
     *,
     architecture: str = "qwen3",
-    template: str = CHAT_TEMPLATE,
     texts: Iterable[str] | None = None,
     width: int = 64,
     layers: int = 2,
@@ -56,7 +55,7 @@ def make_base(
     the standard library.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_tokenizer(folder, stdlib_sources() if texts is None else texts, vocabulary, template)
+    write_tokenizer(folder, stdlib_sources() if texts is None else texts, vocabulary)
     torch.manual_seed(seed)
     config = _config(folder, architecture, width, layers, context)
     model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]  # theirs
@@ -84,7 +83,7 @@ def _teach(model: Any, folder: Path, transcripts: Iterable[Transcript], steps: i
         optimizer.zero_grad()
 
 
-def write_tokenizer(folder: Path, texts: Iterable[str], vocabulary: int, template: str) -> None:
+def write_tokenizer(folder: Path, texts: Iterable[str], vocabulary: int) -> None:
     """A byte-level BPE of these texts, and a chat template."""
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.Sequence(
@@ -105,7 +104,7 @@ def write_tokenizer(folder: Path, texts: Iterable[str], vocabulary: int, templat
     tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers' own
         tokenizer_object=made, pad_token=_TOKENS[0], eos_token=_TOKENS[2]
     )
-    tokenizer.chat_template = template
+    tokenizer.chat_template = CHAT_TEMPLATE
     tokenizer.save_pretrained(folder)
 
 

@@ -11,7 +11,7 @@ from editloop.commands import EXIT, Command, edit_line, render
 from editloop.state import EditState, apply
 from editloop.tasks import Task, task_row
 from editloop.text import Snapshot
-from editloop.transcript import Transcript, observation_text, observe
+from editloop.transcript import INSTRUCTION, Transcript, observation_text, observe
 from editloop.verdict import CheckResult, Verdict
 from trainer import testing
 from trainer.encode import Base, load_base
@@ -19,8 +19,7 @@ from trainer.rlvr.judge import Judge
 from trainer.rlvr.training import RlvrSettings
 from trainer.testing import write_tokenizer
 
-# Without the instruction: rows are a fifth as long.
-TEMPLATE = testing.CHAT_TEMPLATE.replace("m.content", 'm.content.split("\\n\\n")[-1]')
+VOCABULARY = 900
 LICENSE = Path(__file__).parents[2] / "LICENSE"
 PASSED = Verdict((CheckResult("tests", 1, 1),), complete=True)
 FAILED = Verdict((CheckResult("tests", 0, 1),), complete=True)
@@ -58,7 +57,7 @@ def write_tasks(path: Path) -> Path:
 
 def shapeless(folder: Path) -> Base:
     """A base without weights."""
-    write_tokenizer(folder, _texts(), 700, TEMPLATE)
+    write_tokenizer(folder, _texts(), VOCABULARY)
     (folder / "config.json").write_text('{"model_type": "qwen3"}')
     return load_base(folder)
 
@@ -67,9 +66,8 @@ def make_base(folder: Path, judge: Judge, steps: int = 50) -> Path:
     """A folder with a model of two layers that was taught the fixes for a few steps only."""
     return testing.make_base(
         folder,
-        template=TEMPLATE,
         texts=_texts(),
-        vocabulary=700,
+        vocabulary=VOCABULARY,
         transcripts=[demonstrate(*made, judge) for made in make_tasks()],
         steps=steps,
     )
@@ -77,9 +75,10 @@ def make_base(folder: Path, judge: Judge, steps: int = 50) -> Path:
 
 def _texts() -> list[str]:
     # What a run learns hangs on the tokenizer, so it may not hang on the standard library at hand.
-    commands = [render(command) for _, command in make_tasks()]
-    shown = [observation_text(observe(_opened(task), ())) for task, _ in make_tasks()]
-    return [*commands, *shown, *(task.tests for task, _ in make_tasks()), LICENSE.read_text()]
+    # Words of the instruction are a token each: it is most of a row.
+    seen = [INSTRUCTION, render(EXIT), *(render(command) for _, command in make_tasks())]
+    seen += [observation_text(observe(_opened(task), ())) for task, _ in make_tasks()]
+    return [*(100 * seen), LICENSE.read_text()]
 
 
 def _opened(task: Task) -> EditState:
