@@ -100,6 +100,8 @@ def test_not_fixed_says_where_and_how_fast() -> None:
         (not_fixed("out of time", 900), 400, Asked(place=True), "--budget 20"),
         (not_fixed("out of time", 900), 80, Asked(editor=True), "editloop.budget 20"),
         (not_fixed("no move left", 900), 80, Asked(), "--model"),
+        (not_fixed("no move left", 900), 80, Asked(model=False), "editloop models get"),
+        (not_fixed("no move left", 900), 80, Asked(editor=True, model=False), "get a model"),
     ],
 )
 def test_one_next_step_that_fits(repair: Repair, lines: int, asked: Asked, hint: str) -> None:

@@ -1,7 +1,8 @@
-"""A hub with one small model for the tests in VS Code: ``python hub.py FOLDER``.
+"""A hub with one small model for the tests in VS Code: ``python hub.py FOLDER``, with this
+repository and its tests on PYTHONPATH.
 
-Writes a catalogue, and a ``sitecustomize`` that has it used, into FOLDER; prints its address; serves
-until its standard input ends, the first request slowly.
+Writes a catalogue, and a ``sitecustomize`` that has it used, into FOLDER; prints its address;
+serves until its standard input ends, the first request slowly.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
 from model.conftest import catalogue_text, entry_of
 from model.gguf_bytes import INSTRUCT, gguf

@@ -87,8 +87,12 @@ async function feature(page, name, step) {
 /** A hub with a model on this machine; `env` has editloop find it. */
 async function modelHub() {
   const site = join(work, "site");
-  const script = join(client, "..", "tests", "vscode", "hub.py");
-  const hub = spawn(join(dirname(options.server), "python"), [script, site], { stdio: ["pipe", "pipe", "inherit"] });
+  const root = dirname(client);
+  const python = join(dirname(options.server), "python");
+  const hub = spawn(python, [join(root, "tests", "vscode", "hub.py"), site], {
+    env: { ...process.env, PYTHONPATH: [root, join(root, "tests")].join(delimiter) },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const [url] = await once(hub.stdout, "data");
   return { env: { HF_ENDPOINT: String(url).trim(), PYTHONPATH: site }, end: () => hub.stdin.end() };
 }
