@@ -20,9 +20,8 @@ from rich.table import Table
 
 from editloop.bench import TaskResult
 from editloop.bench.results import BenchError, read_results
-from editloop.bench.summary import median_p90
+from editloop.bench.summary import alone, median_p90, wilson
 from editloop.tasks import TaskError, read_tasks
-from trainer.report import alone, wilson
 
 Run = Sequence[TaskResult]
 
@@ -74,8 +73,8 @@ def _solved(run: Run) -> int:
 
 
 def _interval(run: Run) -> str:
-    found = wilson([float(result.solved) for result in run])
-    return f"{found.value:.1%}, {found.low:.0%} to {found.high:.0%}"
+    low, high = wilson(_solved(run), len(run))
+    return f"{_solved(run) / len(run):.1%}, {low:.0%} to {high:.0%}"
 
 
 def _hidden(run: Run) -> str:

@@ -33,7 +33,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from editloop.engine import Engine, FreeText, OneOf, host, native, read_info  # noqa: E402
-from editloop.models import SHIPPED  # noqa: E402
 
 BASE = "create_completion"
 STATE, PROPOSALS, LEAST = 600, 16, 3.0
@@ -157,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        model = options.model or (SHIPPED if SHIPPED.is_file() else random_model(Path(folder)))
+        model = options.model or random_model(Path(folder))
         info = read_info(model)
         seconds = measure(model, options.threads, options.rounds)
     table = Table(

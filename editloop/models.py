@@ -1,4 +1,4 @@
-"""The models on this machine: the shipped one, and those in the user's store.
+"""The models on this machine: those in the user's store, and the one that is the default.
 
 Reads headers only, through ``engine.gguf_info``; the engine loads. Nothing is downloaded. The store
 is a folder and nothing is cached, so a running server meets a change at its next job.
@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from editloop.engine.gguf_info import ModelInfo
 
-SHIPPED = Path(__file__).parent / "data" / "default.gguf"
-SHIPPED_NAME = "shipped"
 NO_MODEL = "none"
 """Chosen by who wants moves alone."""
 CHOICE = "default"
@@ -28,7 +26,7 @@ class StoredModel:
 
     name: str
     path: Path
-    source: Literal["shipped", "store", "path"]
+    source: Literal["store", "path"]
     info: ModelInfo | None = None
     error: str | None = None
     default: bool = False
@@ -63,10 +61,10 @@ def in_store(path: Path, store: Path) -> bool:
 
 
 def find_model(name_or_path: str | Path | None = None, *, store: Path | None = None) -> Path:
-    """The file of a model. None: the user's default, else the shipped model.
+    """The file of a model. None: the user's default.
 
-    A name is a file in the store without its ``.gguf``, or ``shipped``; whatever names a file is a
-    path. Raises ModelNotFound.
+    A name is a file in the store without its ``.gguf``; whatever names a file is a path. Raises
+    ModelNotFound.
     """
     from editloop.engine.errors import ModelNotFound
 
@@ -74,20 +72,18 @@ def find_model(name_or_path: str | Path | None = None, *, store: Path | None = N
     if name_or_path is not None:
         return _named(name_or_path, store)
     choice = chosen_default(store)
-    if choice is not None:
+    if choice not in (None, NO_MODEL):
         try:
             return _named(choice, store)
         except ModelNotFound as error:
             raise ModelNotFound(f"the default in {store / CHOICE} is wrong: {error}") from error
-    if SHIPPED.is_file():
-        return SHIPPED
     raise ModelNotFound(
-        f"no model: this installation ships none and {store} names no default; use --model PATH"
+        f"no model is the default in {store}: `editloop models get` fetches one, or name it"
     )
 
 
 def list_models(store: Path | None = None) -> list[StoredModel]:
-    """The shipped model, then the store's by name; a damaged file is listed with its error."""
+    """The store's by name; a damaged file is listed with its error."""
     from editloop.engine.errors import ModelNotFound
 
     store = store or store_folder()
@@ -95,9 +91,7 @@ def list_models(store: Path | None = None) -> list[StoredModel]:
         default = _real(find_model(store=store))
     except (ModelNotFound, OSError):
         default = None
-    found: list[tuple[str, Path, Literal["shipped", "store", "path"]]] = []
-    if SHIPPED.is_file():
-        found.append((SHIPPED_NAME, SHIPPED, "shipped"))
+    found: list[tuple[str, Path, Literal["store", "path"]]] = []
     for path in sorted(_files(store)):
         found.append((path.relative_to(store).with_suffix("").as_posix(), path, "store"))
     if default is not None and all(_real(path) != default for _, path, _ in found):
@@ -109,17 +103,17 @@ def _named(name_or_path: str | Path, store: Path) -> Path:
     from editloop.engine.errors import ModelNotFound
 
     name = str(name_or_path)
-    if name == SHIPPED_NAME and SHIPPED.is_file():
-        return SHIPPED
     path = Path(name).expanduser()
     for candidate in (store / f"{name}.gguf", store / name, path):
         if candidate.is_file() and candidate.name != CHOICE:
             return candidate
     if path.suffix == ".gguf" or len(path.parts) > 1:
         raise ModelNotFound(f"no model file at {name}: check the path, or `editloop models list`")
-    known = [SHIPPED_NAME] * SHIPPED.is_file()
-    known += [p.relative_to(store).with_suffix("").as_posix() for p in sorted(_files(store))]
-    raise ModelNotFound(f"no model named {name!r} in {store}; known: {', '.join(known) or 'none'}")
+    known = [p.relative_to(store).with_suffix("").as_posix() for p in sorted(_files(store))]
+    raise ModelNotFound(
+        f"no model named {name!r} in {store}; known: {', '.join(known) or 'none'}; "
+        "`editloop models list` names those that can be fetched"
+    )
 
 
 def _real(path: Path) -> Path:
@@ -135,7 +129,7 @@ def _files(store: Path) -> list[Path]:
 
 
 def _read(
-    name: str, path: Path, source: Literal["shipped", "store", "path"], default: Path | None
+    name: str, path: Path, source: Literal["store", "path"], default: Path | None
 ) -> StoredModel:
     from editloop.engine.errors import EngineError
     from editloop.engine.gguf_info import read_info

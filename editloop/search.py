@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 HEAD_START = 3.0
 """Seconds in which moves alone are tried; the model loads and reads meanwhile."""
+LINGER = 4.0
+"""Seconds that the search goes on after a fix which few tests confirm, for others to choose from;
+where a model can say which of them a person would have written."""
+FEW = 3
+"""Tests and examples that say little."""
 MOVES_SHARE = 0.2
 """Seconds for moves for each second that the model needed."""
 _WAIT = 0.05
@@ -66,6 +71,11 @@ def search(
     reason = run.start(first_verdict) or run.go()
     best = in_order(state, run.solutions)[:alternatives]
     return SearchResult(best, run.candidates, run.turns, run.seconds, reason)
+
+
+def _items(verdict: Verdict) -> int:
+    """Tests and examples that were run."""
+    return sum(check.total for check in verdict.checks if check.name not in ("syntax", "static"))
 
 
 @dataclass(slots=True)
@@ -325,9 +335,12 @@ class _Search:
         if self.last_candidate is None:
             self.shrinking = len(commands) > 1 and log_prob < 0
             extra = max(10, math.ceil(self.polish * self.candidates)) if self.polish > 0 else 0
-            self.last_candidate = self.candidates + extra
+            lingers = self.filling is not None and log_prob < 0 and _items(verdict) <= FEW
+            if not lingers:
+                self.last_candidate = self.candidates + extra
             if self.budget.seconds is not None:
-                self.last_second = self.seconds + max(self.polish * self.seconds, 0.25)
+                least = LINGER if lingers else 0.25
+                self.last_second = self.seconds + max(self.polish * self.seconds, least)
 
     def _shrink(self, solution: Solution) -> None:
         """Look for a command that the fix does not need; what it leaves is a smaller fix."""

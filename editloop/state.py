@@ -12,7 +12,7 @@ from editloop.commands import Command, CommandError, occurs_once
 from editloop.text import Line, Snapshot, common_newline
 
 MAX_VIEW_LINES = 200
-"""Lines that a window can number; the compact rendering has one token for each."""
+"""Lines that a window can number."""
 
 
 @dataclass(frozen=True, slots=True)

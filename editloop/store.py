@@ -16,8 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 from editloop.models import (
     CHOICE,
-    SHIPPED,
-    SHIPPED_NAME,
+    NO_MODEL,
     chosen_default,
     find_model,
     in_store,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from editloop.engine.gguf_info import ModelInfo
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_RESERVED = (SHIPPED_NAME, CHOICE)
+_RESERVED = (NO_MODEL, CHOICE)
 
 
 class StoreError(Exception):
@@ -65,21 +64,31 @@ def add_model(
     return target
 
 
-def use_model(name_or_path: str, store: Path | None = None) -> Path:
-    """Make a model the default; returns its file. Raises ModelNotFound, EngineError, OSError."""
+def use_model(name_or_path: str, store: Path | None = None) -> Path | None:
+    """Make a model the default, or none for ``none``; returns its file.
+
+    Raises ModelNotFound, EngineError, OSError.
+    """
     from editloop.engine.gguf_info import read_info
 
     store = store or store_folder()
+    if name_or_path == NO_MODEL:
+        _choose(NO_MODEL, store)
+        return None
     path = find_model(name_or_path, store=store)
     _check(read_info(path))
-    inside = path == SHIPPED or in_store(path, store)
-    with _replacing(store / CHOICE) as file:
-        file.write(f"{name_or_path if inside else path.resolve()}\n".encode())
+    inside = in_store(path, store)
+    _choose(f"{name_or_path if inside else path.resolve()}", store)
     return path
 
 
+def _choose(choice: str, store: Path) -> None:
+    with _replacing(store / CHOICE) as file:
+        file.write(f"{choice}\n".encode())
+
+
 def remove_model(name: str, store: Path | None = None) -> bool:
-    """Delete a model of the store; True where it was the default, which is the shipped one then.
+    """Delete a model of the store; True where it was the default; there is none then.
 
     What an unfinished download of the name left behind goes too. A server that has the model loaded
     keeps its memory of it. Raises StoreError, ModelNotFound, OSError.
@@ -95,8 +104,6 @@ def remove_model(name: str, store: Path | None = None) -> bool:
             return False
     if not os.path.lexists(path):  # a link that leads nowhere is there, and can go
         path = find_model(name, store=store)
-    if path == SHIPPED:
-        raise StoreError("the shipped model is part of the installation and stays")
     if not in_store(path, store):
         raise StoreError(f"{path} is not in the store: delete the file yourself")
     if path.suffix != ".gguf":

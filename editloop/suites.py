@@ -7,14 +7,13 @@ shown to a person and never a reward in training.
 from __future__ import annotations
 
 import os
-import re
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from editloop.checks.pytestruns import PytestReport, SuiteTrace, collect_pytest, run_pytest
+from editloop.checks.suitefindings import raised_at, suite_findings, suspect_line
 from editloop.checks.warmruns import Suite, WarmRuns
 from editloop.sandbox import Level
 from editloop.sandbox.errors import SandboxError
@@ -23,6 +22,17 @@ from editloop.sandbox.paths import holds_home
 from editloop.sandbox.warmsuite import available
 from editloop.transcript import Finding
 from editloop.verdict import CheckResult
+
+__all__ = [
+    "Regression",
+    "SuiteCheck",
+    "find_python",
+    "find_suites",
+    "project_root",
+    "raised_at",
+    "suite_check",
+    "suspect_line",
+]
 
 _ROOT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini", ".git")
 _LEVELS = 6
@@ -129,7 +139,7 @@ class SuiteCheck:
         outcomes = self._before if report.stopped and self._before else report
         good = sum(outcome == "passed" for _, outcome in outcomes.outcomes)
         total = max(len(report.expected), good + 1)
-        return CheckResult("pytest", good, total, _findings(report, self._suite.module.name))
+        return CheckResult("pytest", good, total, suite_findings(report, self._suite.module.name))
 
     def _failing(self) -> tuple[str, ...]:
         """What to run first: tests that failed in the first text, or never ended."""
@@ -267,49 +277,3 @@ class Regression:
     def _lost(self, report: PytestReport) -> list[str]:
         outcomes = dict(report.outcomes)
         return sorted(name for name in self.passed if outcomes.get(name) != "passed")
-
-
-def suspect_line(traces: Sequence[SuiteTrace]) -> int | None:
-    """Where failing tests point to, 0-based; None where nothing fails in the module.
-
-    Where one raised in the module; else the line that failing tests run and passing ones do not,
-    or least often.
-    """
-    failing = [trace for trace in traces if not trace.passed]
-    for trace in failing:
-        if trace.frames:
-            return trace.frames[-1]
-    run = Counter(line for trace in failing for line in trace.lines)
-    also = Counter(line for trace in traces if trace.passed for line in trace.lines)
-    return min(run, key=lambda line: (also[line] / run[line], -run[line], line), default=None)
-
-
-def raised_at(text: str, module: str) -> int | None:
-    """The deepest line (0-based) of a file in pytest's traceback, None where it is not there.
-
-    ``module`` is the file's name.
-    """
-    lines = re.findall(rf"^(?:\S*[/\\])?{re.escape(module)}:(\d+): ", text, re.MULTILINE)
-    return int(lines[-1]) - 1 if lines else None
-
-
-def _findings(report: PytestReport, module: str) -> tuple[Finding, ...]:
-    """One for each failed test, with pytest's own word on why where there is one."""
-    details = dict(report.details)
-    failed = [name for name, outcome in report.outcomes if outcome == "failed"]
-    if not failed:
-        said = _said(report.text)
-        return (Finding(f"{report.problem} {said}".strip(), raised_at(report.text, module)),)
-    frames = {trace.test: trace.frames for trace in report.traces}
-    found = []
-    for name in failed:
-        text = details.get(name, "")
-        line = frames[name][-1] if frames.get(name) else raised_at(text, module)
-        found.append(Finding(f"{name} failed: {_said(text)}", line))
-    return tuple(found)
-
-
-def _said(text: str) -> str:
-    """pytest's first line on what went wrong, "" where there is none."""
-    found = re.search(r"^E\s+(.+)$", text, re.MULTILINE)
-    return found[1] if found else ""

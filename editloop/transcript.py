@@ -1,45 +1,23 @@
-"""The append-only transcript of an episode, its version, and its two renderings.
+"""The append-only transcript of an episode, its version, and its rendering as a conversation.
 
 An episode is observation 0, command 1, observation 1, ... It only grows, so a KV cache stays valid
-and a training row is one list of tokens. A rendering is a list of pieces: plain text, or one
-special token. Plain text is never parsed for special tokens, so no source file can forge one.
+and a training row is one list of tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
-from editloop.commands import VERBS, Command, render
-from editloop.state import MAX_VIEW_LINES, EditState
+from editloop.commands import Command, render
+from editloop.state import EditState
 from editloop.text import Snapshot
 
 TRANSCRIPT_VERSION = 1
 """Changes whenever the same episode would be rendered differently."""
 
-Rendering = Literal["compact", "chat"]
 MAX_FINDINGS = 4
 MAX_FINDING_CHARS = 160
-
-BOS, END, PAD = "<|bos|>", "<|end|>", "<|pad|>"
-FEEDBACK, FINDING, COMMAND, TO = "<|feedback|>", "<|finding|>", "<|command|>", "<|to|>"
-
-
-def line_token(number: int) -> str:
-    """The special token that stands for line ``number`` (1-based; n + 1 for an append)."""
-    return f"<|L{number}|>"
-
-
-def verb_token(verb: str) -> str:
-    return f"<|{verb}|>"
-
-
-SPECIAL_TOKENS: tuple[str, ...] = (
-    *(PAD, BOS, END, FEEDBACK, FINDING, COMMAND, TO),
-    *(verb_token(verb) for verb in VERBS),
-    *(line_token(n) for n in range(1, MAX_VIEW_LINES + 2)),
-)
 
 INSTRUCTION = """\
 You repair Python with a line editor. You see numbered lines, then *** and what the checks report.
@@ -65,14 +43,6 @@ class Observation:
 
     window: tuple[str, ...]
     findings: tuple[tuple[int | None, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A run of plain text, or one special token by its exact name."""
-
-    text: str
-    special: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,44 +102,6 @@ def observation_text(observation: Observation) -> str:
     lines.append("***")
     lines += [text if n is None else f"L {n}: {text}" for n, text in observation.findings]
     return "\n".join(lines)
-
-
-def observation_pieces(observation: Observation) -> Iterator[Piece]:
-    """The compact form, up to and with the token after which the command is written."""
-    for number, text in enumerate(observation.window, 1):
-        yield Piece(line_token(number), special=True)
-        yield Piece(text)
-    yield Piece(FEEDBACK, special=True)
-    for line, text in observation.findings:
-        yield Piece(FINDING, special=True)
-        if line is not None:
-            yield Piece(line_token(line), special=True)
-        yield Piece(text)
-    yield Piece(COMMAND, special=True)
-
-
-def command_pieces(command: Command) -> Iterator[Piece]:
-    """The compact form of one command, its end token included."""
-    yield Piece(verb_token(command.verb), special=True)
-    if command.verb != "EXIT":
-        yield Piece(line_token(command.line), special=True)
-    if command.verb == "REPW":
-        yield Piece(command.source)
-        yield Piece(TO, special=True)
-    if command.verb in ("REPL", "ADDL", "REPW"):
-        yield Piece(command.text)
-    yield Piece(END, special=True)
-
-
-def compact(transcript: Transcript) -> Iterator[tuple[Piece, bool]]:
-    """All pieces of a transcript; the flag is True on what the model writes (the training loss)."""
-    yield Piece(BOS, special=True), False
-    for turn, observation in enumerate(transcript.observations):
-        for piece in observation_pieces(observation):
-            yield piece, False
-        if turn < len(transcript.commands):
-            for piece in command_pieces(transcript.commands[turn]):
-                yield piece, turn not in transcript.mistakes
 
 
 def chat(transcript: Transcript) -> list[dict[str, str]]:

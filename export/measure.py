@@ -52,8 +52,7 @@ def measure(
     notes: list[str] = []
     tell("comparing token ids")
     tokens = token_parity(source.tokenizer / "tokenizer.json", files["f16"], python_files(_FILES))
-    rendering = str(metadata["editloop.rendering"])
-    encoder, shown = TranscriptEncoder(source.tokenizer, rendering), episodes(tasks, _EPISODES)
+    encoder, shown = TranscriptEncoder(source.tokenizer), episodes(tasks, _EPISODES)
     transcripts: Transcripts | None = None
     reference: _Reference | None = None
     try:
@@ -78,7 +77,7 @@ def measure(
     return Measures(
         tokens=tokens,
         transcripts=transcripts,
-        tokenizer_differs=_differs(tokens, transcripts, rendering),
+        tokenizer_differs=_differs(tokens),
         reference=reference.dtype if reference else None,
         logits=logits,
         repair=repair,
@@ -121,20 +120,13 @@ def _transcripts(
     return Transcripts(len(shown), same)
 
 
-def _differs(tokens: TokenReport, transcripts: Transcripts | None, rendering: str) -> str:
-    """Why the tokenizer cannot be trusted, "" where it can.
-
-    A chat template may be rendered differently for good reasons; the compact rendering is ours.
-    """
-    if not tokens.identical:
-        name, at = tokens.differing[0]
-        return (
-            f"llama.cpp reads {len(tokens.differing)} of {tokens.texts} files differently, "
-            f"{name} from token {at} on: the tokenizer cannot be exported"
-        )
-    if rendering == "compact" and transcripts and transcripts.identical < transcripts.count:
-        return (
-            f"llama.cpp reads {transcripts.count - transcripts.identical} of {transcripts.count} "
-            "transcripts differently: the tokenizer cannot be exported"
-        )
-    return ""
+def _differs(tokens: TokenReport) -> str:
+    """Why the tokenizer cannot be trusted, "" where it can; a chat template may be rendered
+    differently for good reasons."""
+    if tokens.identical:
+        return ""
+    name, at = tokens.differing[0]
+    return (
+        f"llama.cpp reads {len(tokens.differing)} of {tokens.texts} files differently, "
+        f"{name} from token {at} on: the tokenizer cannot be exported"
+    )

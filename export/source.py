@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from editloop.transcript import SPECIAL_TOKENS, TRANSCRIPT_VERSION
+from editloop.transcript import TRANSCRIPT_VERSION
 
 from .errors import WrongCheckpoint
 from .gguf_writer import Value, tokenizer_folder
@@ -70,17 +70,12 @@ def find_source(checkpoint: Path, lora: Path | None = None) -> Source:
 def describe(source: Source) -> dict[str, Value]:
     """Metadata that the files tell: transcript version, rendering, base model, hash of the recipe.
 
-    A model with the tool's own tokens speaks the compact rendering, any other the chat one; one
-    that no run of ours trained has no transcript version.
+    A model that no run of ours trained has neither transcript version nor recipe.
     """
-    found: dict[str, Value] = {"general.name": source.name}
-    compact = _has_special_tokens(source.tokenizer)
-    trained = compact or source.run is not None
-    if trained:
-        found["editloop.transcript_version"] = TRANSCRIPT_VERSION
-    found["editloop.rendering"] = "compact" if compact else "chat"
-    found["editloop.base_model"] = _base(source) or ("scratch" if compact else source.name)
+    found: dict[str, Value] = {"general.name": source.name, "editloop.rendering": "chat"}
+    found["editloop.base_model"] = _base(source) or source.name
     if source.run is not None:
+        found["editloop.transcript_version"] = TRANSCRIPT_VERSION
         found["editloop.recipe_sha"] = _recipe(source.run)
     return found
 
@@ -93,11 +88,6 @@ def _within(path: Path) -> Path:
 
 def _is_run(folder: Path) -> bool:
     return (folder / "settings.json").is_file()
-
-
-def _has_special_tokens(folder: Path) -> bool:
-    added = read_json(folder / "tokenizer.json").get("added_tokens") or []
-    return set(SPECIAL_TOKENS) <= {token.get("content") for token in added}
 
 
 def _base(source: Source) -> str:

@@ -15,9 +15,23 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["SPECIALS", "ModelSize", "make_checkpoint", "make_tokenizer", "stdlib_texts"]
+__all__ = [
+    "CHATML",
+    "CONTROLS",
+    "SPECIALS",
+    "ModelSize",
+    "make_checkpoint",
+    "make_instruct",
+    "make_tokenizer",
+    "stdlib_texts",
+]
 
 SPECIALS = ("<|pad|>", "<|bos|>", "<|end|>", "<|cmd|>", "<|state|>")
+CONTROLS = ("<|im_start|>", "<|im_end|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 _TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 _HEAD = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
 _SPLITS = {"qwen2": r"\p{N}", "llama3": r"\p{N}{1,3}"}
@@ -94,6 +108,15 @@ def make_checkpoint(
     }
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
+
+
+def make_instruct(folder: Path, size: ModelSize, *, scale: float = 0.1) -> Path:
+    """A checkpoint with a chat template and fill-in tokens, as pretrained code models have them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = make_tokenizer(folder / "tokenizer.json", specials=(*SPECIALS, *CONTROLS))
+    checkpoint = make_checkpoint(folder, size, tokenizer, scale=scale)
+    (checkpoint / "chat_template.jinja").write_text(CHATML, encoding="utf-8")
+    return checkpoint
 
 
 def _draw(

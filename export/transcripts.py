@@ -11,7 +11,7 @@ from editloop.commands import Command, edit_line
 from editloop.state import EditState, apply
 from editloop.tasks import Task
 from editloop.text import Snapshot
-from editloop.transcript import Finding, Transcript, chat, compact, observe
+from editloop.transcript import Finding, Transcript, chat, observe
 
 from .errors import ExportError
 
@@ -51,37 +51,18 @@ def _fix(state: EditState, task: Task) -> Command | None:
 class TranscriptEncoder:
     """Transcripts as the ids that training used: tokenizers alone, nothing of llama.cpp."""
 
-    def __init__(self, folder: Path, rendering: str) -> None:
-        self._folder, self.rendering = folder, rendering
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._tokenizer: Any = None
 
     def ids(self, transcript: Transcript) -> list[int]:
         """Ids up to the next command. Raises ExportError without a chat template."""
-        return self._compact(transcript) if self.rendering == "compact" else self._chat(transcript)
-
-    def _compact(self, transcript: Transcript) -> list[int]:
-        if self._tokenizer is None:
-            from tokenizers import Tokenizer
-
-            self._tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
-            self._tokenizer.encode_special_tokens = True  # no source file can forge one
-        ids: list[int] = []
-        for piece, _ in compact(transcript):
-            if piece.special:
-                ids.append(self._tokenizer.token_to_id(piece.text))
-            else:
-                ids += self._tokenizer.encode(piece.text, add_special_tokens=False).ids
-        return ids
-
-    def _chat(self, transcript: Transcript) -> list[int]:
         if self._tokenizer is None:
             from transformers import AutoTokenizer
 
             self._tokenizer = AutoTokenizer.from_pretrained(str(self._folder))
         if not self._tokenizer.chat_template:
-            raise ExportError(
-                f"{self._folder} has no chat template: only a model trained by editloop needs none"
-            )
+            raise ExportError(f"{self._folder} has no chat template")
         ids = self._tokenizer.apply_chat_template(
             chat(transcript), add_generation_prompt=True, return_dict=False
         )

@@ -27,7 +27,8 @@ def use(name: str) -> str:
     """Make a model the default; its name. Raises the errors of `editloop.store.use_model`."""
     from editloop.store import use_model
 
-    return use_model(name).stem
+    path = use_model(name)
+    return path.stem if path else name
 
 
 def get(

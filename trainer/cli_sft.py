@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from trainer.cli_model import Direct, Out, console
+from trainer.cli_model import Out, console
 
 if TYPE_CHECKING:
     from trainer.encode import Base
@@ -31,17 +31,12 @@ class Reporter(enum.StrEnum):
 
 
 def sft(
-    data: Annotated[
-        list[Path], typer.Argument(exists=True, help="Demonstrations (.jsonl), or rows (.npz).")
-    ],
+    data: Annotated[list[Path], typer.Argument(exists=True, help="Demonstrations (.jsonl).")],
     base: Annotated[
         str, typer.Option(help="Pretrained folder, or a GGUF: its path or name in the store.")
     ],
     out: Out,
-    dev: Annotated[
-        Path | None, typer.Option(exists=True, help="Held-out demonstrations or rows.")
-    ] = None,
-    direct: Direct = False,
+    dev: Annotated[Path | None, typer.Option(exists=True, help="Held-out demonstrations.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Budget in minutes.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget in steps.")] = None,
     epochs: Annotated[float, typer.Option(help="Budget in passes over the data.")] = 1.0,
@@ -66,9 +61,8 @@ def sft(
 ) -> None:
     """Fine-tune a Llama, Qwen2 or Qwen3 base; goes on by itself when the folder has a checkpoint.
 
-    The base reads the compact rendering when its tokenizer has this tool's tokens, and its own chat
-    template otherwise. The result is OUT/model, a plain Hugging Face folder. Under torchrun or
-    accelerate launch the processes share each step.
+    The base reads episodes through its own chat template. The result is OUT/model, a plain Hugging
+    Face folder. Under torchrun or accelerate launch the processes share each step.
     """
     import torch
 
@@ -96,7 +90,7 @@ def sft(
         checkpoint_seconds=checkpoint_seconds,
         report_to=report_to.value,
     )
-    _train(data, dev, base_folder(base), out, settings, direct=direct)
+    _train(data, dev, base_folder(base), out, settings)
 
 
 def _require(reporter: Reporter) -> None:
@@ -111,8 +105,6 @@ def _train(
     base: Path,
     out: Path,
     settings: SftSettings,
-    *,
-    direct: bool,
 ) -> None:
     """Train with a bar; the first process alone shows it, reports, and says where the result is."""
     from trainer.encode import load_base
@@ -122,11 +114,11 @@ def _train(
     first = is_first_process()
     loaded = load_base(base)
     files = [*data, *([dev] if dev else []), base / "config.json", base / "tokenizer.json"]
-    run = _open_run(out, base, loaded, settings, files, direct=direct, writes=first)
+    run = _open_run(out, base, loaded, settings, files, writes=first)
     if first and settings.report_to == Reporter.tensorboard:
         open_tensorboard(run)
-    rows = _rows(data, loaded, settings.context, direct)
-    held_out = _rows([dev], loaded, settings.context, direct) if dev else None
+    rows = _rows(data, loaded, settings.context)
+    held_out = _rows([dev], loaded, settings.context) if dev else None
     with TrainingBar(console if first else Console(quiet=True)) as bar:
         resumed = fine_tune(
             run,
@@ -148,7 +140,6 @@ def _open_run(
     settings: SftSettings,
     files: Sequence[Path],
     *,
-    direct: bool,
     writes: bool,
 ) -> RunFolder:
     """The folder with all that the result depends on, and what may change when it goes on."""
@@ -157,8 +148,7 @@ def _open_run(
     resolved = {
         "kind": "sft",
         "base": str(base.resolve()),
-        "rendering": loaded.encoder.rendering,
-        "direct": direct,
+        "rendering": "chat",
         "peak_rate": settings.peak_rate,
         **asdict(settings),
     }
@@ -171,14 +161,10 @@ def _open_run(
     )
 
 
-def _rows(paths: list[Path], base: Base, context: int, direct: bool) -> Rows:
-    from trainer.rows import Rows, encode_rows, joined, read_transcripts
+def _rows(paths: list[Path], base: Base, context: int) -> Rows:
+    from trainer.rows import encode_rows, read_transcripts
 
-    ready = [Rows.load(path) for path in paths if path.suffix == ".npz"]
-    texts = [path for path in paths if path.suffix != ".npz"]
-    if texts:
-        ready.append(encode_rows(read_transcripts(texts), base.encoder, context, direct=direct))
-    return joined(ready)
+    return encode_rows(read_transcripts(paths), base.encoder, context)
 
 
 def plot(

@@ -1,8 +1,7 @@
 """Transcripts as token ids of a Hugging Face base, in the dialect in which the result will serve.
 
-A base whose tokenizer has this tool's special tokens reads the compact rendering. Any other reads
-the chat rendering through its own template, encoded by the engine's own dialect, so that training
-and serving cannot differ.
+A base reads episodes through its own chat template, encoded by the engine's own dialect, so that
+training and serving cannot differ.
 """
 
 from __future__ import annotations
@@ -12,26 +11,16 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tokenizers import Tokenizer
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from editloop.commands import Command
 from editloop.engine.chat import ChatDialect
 from editloop.engine.controls import Controls, is_mark
-from editloop.transcript import (
-    BOS,
-    END,
-    PAD,
-    SPECIAL_TOKENS,
-    Observation,
-    Rendering,
-    Transcript,
-)
-from trainer.direct import direct_messages
+from editloop.transcript import Transcript
 from trainer.run import RunError
-from trainer.tokenizer import EpisodeEncoder
 
 Row = tuple[list[int], list[bool]]
 """Token ids, and which of them the model writes."""
@@ -39,50 +28,27 @@ _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.ji
 SHAPES = frozenset({"llama", "qwen2", "qwen3"})
 
 
-class Encoder(Protocol):
-    """How one base reads episodes. The ids are those of the same model in the engine."""
+class Encoder:
+    """How one base reads episodes. The ids are those of the same model in the engine.
 
-    rendering: Rendering
-    end: int
-    """The token that ends what the model writes."""
-
-    def prefix(self, transcript: Transcript) -> list[int]:
-        """Ids up to the next command."""
-        ...
-
-    def command(self, command: Command) -> list[int]:
-        """Ids of a command, its end included."""
-        ...
-
-    def rows(self, transcript: Transcript) -> Iterator[Row]:
-        """The rows that teach every command of an episode; one, where the rendering only grows."""
-        ...
-
-    def direct(self, observation: Observation, answer: Sequence[str]) -> Row:
-        """The row that teaches the whole repaired window, given a first observation."""
-        ...
-
-
-class ChatEncoder:
-    """The chat rendering of an instruct model."""
-
-    rendering: Rendering = "chat"
+    ``end`` is the token that ends what the model writes.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
         self._dialect = ChatDialect(_Vocabulary.of(tokenizer, name))
         self.end = self._dialect.end
 
     def prefix(self, transcript: Transcript) -> list[int]:
+        """Ids up to the next command."""
         return self._dialect.prefix(transcript)
 
     def command(self, command: Command) -> list[int]:
+        """Ids of a command, its end included."""
         return self._dialect.command(command)
 
     def rows(self, transcript: Transcript) -> Iterator[Row]:
-        """One row, or one a turn for a template that shows earlier turns differently.
-
-        None for a module: this rendering has no form for a text that is not under repair.
-        """
+        """The rows that teach every command of an episode: one, or one a turn for a template that
+        shows earlier turns differently."""
         parts = [
             _joined(
                 self.prefix(transcript.upto(turn + 1, turn)),
@@ -101,11 +67,6 @@ class ChatEncoder:
                 return
             merged[: len(flags)] = [a or b for a, b in zip(merged, flags, strict=False)]
         yield whole, merged
-
-    def direct(self, observation: Observation, answer: Sequence[str]) -> Row:
-        prompt = self._dialect.messages(direct_messages(observation))
-        text = self._dialect.engine.tokenize("\n".join(answer))
-        return _joined(prompt, [*text, self.end])
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,26 +129,12 @@ class Base:
 def load_base(folder: Path) -> Base:
     """Read a Hugging Face folder's tokenizer; no weights. Raises RunError."""
     check_shape(folder)
-    file = folder / "tokenizer.json"
-    if not file.exists():
+    if not (folder / "tokenizer.json").exists():
         raise RunError(f"{folder} has no tokenizer.json: name a Hugging Face folder")
-    raw = Tokenizer.from_file(str(file))
-    if all(raw.token_to_id(token) is not None for token in SPECIAL_TOKENS):
-        return Base(folder, compact_tokenizer(file), EpisodeEncoder(raw))
     tokenizer = AutoTokenizer.from_pretrained(folder)
     if not tokenizer.chat_template or tokenizer.eos_token_id is None:
-        raise RunError(
-            f"{folder} has neither a chat template nor this tool's tokens: "
-            "choose an instruct model, or one made by editloop train scratch"
-        )
-    return Base(folder, tokenizer, ChatEncoder(tokenizer, str(folder)))
-
-
-def compact_tokenizer(file: Path) -> PreTrainedTokenizerFast:
-    """A tokenizer.json of ``editloop train tokenizer`` as transformers wants it."""
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers' own
-        tokenizer_file=str(file), bos_token=BOS, eos_token=END, pad_token=PAD
-    )
+        raise RunError(f"{folder} has no chat template: choose an instruct model")
+    return Base(folder, tokenizer, Encoder(tokenizer, str(folder)))
 
 
 def check_shape(folder: Path) -> None:

@@ -130,7 +130,7 @@ class _Writer:
         """Of the programs that fail the one whose kind of failure is rarest so far."""
         reference = parse(problem.reference)
         same = digest(reference) if reference is not None else ""
-        sources = {}
+        sources: dict[str, str] = {}
         for reply in replies:
             source = tidy(reply.text)
             tree = parse(source) if reply.finished else None

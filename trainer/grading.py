@@ -42,9 +42,9 @@ class _RememberingStatic(StaticChecker):
         super().__init__()
         self._known: OrderedDict[str, tuple[Diagnostic, ...]] = OrderedDict()
 
-    def check(self, source: str) -> tuple[Diagnostic, ...]:
+    def check(self, source: str, stop: threading.Event | None = None) -> tuple[Diagnostic, ...]:
         if source not in self._known:
-            self._known[source] = super().check(source)
+            self._known[source] = super().check(source, stop)
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return self._known[source]

@@ -13,7 +13,7 @@ from typing import Any
 
 from editloop.checks.plans import TestPlan, plan_tests
 from editloop.model.backend import Model, Sampling
-from editloop.model.infill import Place, gap, indent, written
+from editloop.model.infill import Place, begun, gap, head, written
 from editloop.tasks import Task, read_tasks
 from editloop.verdict import CheckResult
 from editloop.verify import Limits, TestCheck
@@ -22,7 +22,6 @@ from trainer.grading import Grader
 from trainer.pieces import parse, stable
 from trainer.stream import Rows, append
 
-_STOPS = ("\n\n",)
 _LIMITS = Limits(cpu_seconds=0.5, wall_seconds=10.0)
 _SHOWN = 2
 """Failing tests that are told before a gap."""
@@ -103,9 +102,12 @@ def episode_row(task: Task, model: str, turns: Sequence[Turn], fixed: str) -> di
 
 
 def places(lines: Sequence[str]) -> Iterator[Place]:
-    """A line to replace, in their order; then a line to insert before, or two lines to replace."""
+    """A line to replace, its beginning kept or not; a line to insert before; two to replace."""
     full = [at for at, line in enumerate(lines) if line.strip()]
-    yield from (Place(at, at + 1) for at in full)
+    for at in full:
+        if kept := head(lines[at]):
+            yield Place(at, at + 1, kept)
+        yield Place(at, at + 1)
     yield from (Place(at, at) for at in [*full[1:], len(lines)])
     yield from (Place(at, at + 2) for at in full if at + 1 in full)
 
@@ -166,10 +168,10 @@ class Repair:
         lines = source.split("\n")[:-1] if source.endswith("\n") else source.split("\n")
         every = list(places(lines))
         single = [place for place in every if place.stop == place.first + 1]
-        yield self._asked(lines, failed, single, Sampling(1, 0.0, s.max_tokens, _STOPS))
+        yield self._asked(lines, failed, single, Sampling(1, 0.0, s.max_tokens, statement=True))
         for start in range(0, len(every), s.batch):
             seed = stable(f"{s.seed} {self._task.id} {source} {start}") % 2**31
-            sampling = Sampling(s.samples, s.temperature, s.max_tokens, _STOPS, seed)
+            sampling = Sampling(s.samples, s.temperature, s.max_tokens, seed=seed, statement=True)
             yield self._asked(lines, failed, every[start : start + s.batch], sampling)
 
     def _asked(
@@ -183,7 +185,7 @@ class Repair:
             at, gaps, self._model.complete(gaps, sampling), strict=True
         ):
             for text in dict.fromkeys(reply.text for reply in replies):
-                for new in _meanings(indent(asked), text):
+                for new in _meanings(begun(asked), text):
                     source = _text([*lines[: place.first], *new, *lines[place.stop :]])
                     if source not in self._seen and parse(source) is not None:
                         self._seen.add(source)

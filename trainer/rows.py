@@ -1,26 +1,18 @@
-"""Token rows on disk: one flat array of ids, one of loss weights, and the rows' bounds.
-
-Two builders make them: modules (all tokens count: language modelling) and demonstrations (commands
-count fully, observations a little, which teaches a small model the language it reads).
-"""
+"""Demonstrations as token rows: one flat array of ids, one of what the model writes, and the rows'
+bounds."""
 
 from __future__ import annotations
 
-import os
-import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from editloop.commands import parse
-from editloop.text import split_lines
 from editloop.transcript import Observation, Transcript
-from trainer.direct import direct_pair
 from trainer.jsonl import read_jsonl
 
 if TYPE_CHECKING:
@@ -48,46 +40,6 @@ class Rows:
     def lengths(self) -> NDArray[np.int64]:
         return np.diff(self.bounds)
 
-    def thinned(self, length: int, share: float, seed: int) -> Rows:
-        """Without most rows above ``length`` tokens: a ``share`` of them stays.
-
-        A command costs its whole window, so short windows teach more commands in the same time.
-        """
-        rng = np.random.default_rng(seed)
-        keep = (self.lengths <= length) | (rng.random(len(self)) < share)
-        tokens = np.repeat(keep, self.lengths)
-        bounds = np.concatenate([[0], np.cumsum(self.lengths[keep])]).astype(np.int64)
-        return Rows(self.ids[tokens], self.written[tokens], bounds)
-
-    def save(self, path: Path) -> None:
-        """Write atomically, so that a killed run leaves no half file."""
-        part = path.with_suffix(".part.npz")
-        np.savez(part, ids=self.ids, written=self.written, bounds=self.bounds)
-        os.replace(part, path)
-
-    @classmethod
-    def load(cls, path: Path) -> Rows:
-        """Raises RowsError for what ``save`` did not write."""
-        try:
-            with np.load(path) as arrays:
-                return cls(arrays["ids"], arrays["written"], arrays["bounds"])
-        except (BadZipFile, KeyError, ValueError, EOFError) as error:
-            raise RowsError(
-                f"{path} holds no token rows: make it by editloop train rows"
-            ) from error
-
-
-def joined(parts: Sequence[Rows]) -> Rows:
-    """The rows of several, one after the other."""
-    bounds = [np.zeros(1, np.int64)]
-    for part in parts:
-        bounds.append(part.bounds[1:] + bounds[-1][-1])
-    return Rows(
-        np.concatenate([part.ids for part in parts]),
-        np.concatenate([part.written for part in parts]),
-        np.concatenate(bounds),
-    )
-
 
 def demo_transcript(row: dict[str, Any]) -> Transcript:
     """The transcript of one line of a demonstrations file (version 1). Raises RowsError."""
@@ -101,47 +53,19 @@ def demo_transcript(row: dict[str, Any]) -> Transcript:
     return Transcript(observations, commands, frozenset(row.get("mistakes", ())))
 
 
-def module_transcript(source: str) -> Transcript:
-    """A module as a first observation with nothing wrong."""
-    return Transcript((Observation(tuple(line.text for line in split_lines(source))),))
-
-
-def read_transcripts(paths: Sequence[Path], exit_share: float = 1.0) -> Iterator[Transcript]:
-    """Modules and demonstrations of files as transcripts.
-
-    The turn that says EXIT shows the whole window once more to teach one token: ``exit_share`` of
-    the episodes keep it.
-    """
-    rng = random.Random(0)
+def read_transcripts(paths: Sequence[Path]) -> Iterator[Transcript]:
+    """The demonstrations of files. Raises RowsError."""
     for path in paths:
-        for row in read_jsonl(path):
-            if "observations" in row:
-                episode = demo_transcript(row)
-            elif "source" in row:
-                episode = module_transcript(row["source"])
-            else:
-                raise RowsError(f"{path} holds neither demonstrations nor modules")
-            if len(episode.commands) > 1 and rng.random() >= exit_share:
-                episode = episode.upto(len(episode.commands) - 1, len(episode.commands) - 1)
-            yield episode
+        for row in read_jsonl(path, "observations"):
+            yield demo_transcript(row)
 
 
-def encode_rows(
-    transcripts: Iterable[Transcript], encoder: Encoder, max_tokens: int, *, direct: bool = False
-) -> Rows:
-    """Encode; an episode longer than ``max_tokens`` is cut to its first whole turns, or dropped.
-
-    ``direct``: rows of the direct answer instead of the episode.
-    """
+def encode_rows(transcripts: Iterable[Transcript], encoder: Encoder, max_tokens: int) -> Rows:
+    """Encode; an episode longer than ``max_tokens`` is cut to its first whole turns, or dropped."""
     ids: list[NDArray[np.uint32]] = []
     written: list[NDArray[np.bool_]] = []
     for transcript in transcripts:
-        rows = (
-            _direct_rows(transcript, encoder)
-            if direct
-            else _fitting(transcript, encoder, max_tokens)
-        )
-        for tokens, flags in rows:
+        for tokens, flags in _fitting(transcript, encoder, max_tokens):
             if len(tokens) <= max_tokens:
                 ids.append(np.array(tokens, np.uint32))
                 written.append(np.array(flags, np.bool_))
@@ -163,12 +87,6 @@ def _fitting(transcript: Transcript, encoder: Encoder, max_tokens: int) -> list[
             break
         rows = list(encoder.rows(transcript.upto(turns, turns)))
     return rows
-
-
-def _direct_rows(transcript: Transcript, encoder: Encoder) -> Iterator[Row]:
-    pair = direct_pair(transcript)
-    if pair is not None:
-        yield encoder.direct(*pair)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,25 +5,27 @@ from __future__ import annotations
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from random import Random
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from editloop.transcript import SPECIAL_TOKENS, Rendering, Transcript
-from trainer.encode import compact_tokenizer, load_base
-from trainer.rows import encode_rows
-from trainer.run import RunFolder
-from trainer.scratch import ScratchTrainer, Settings
-from trainer.tokenizer import source_lines, train_tokenizer
+from editloop.transcript import Transcript
+from trainer.encode import load_base
 
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-_CHAT_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+_SPLITS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
+    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+"""Qwen2's, which llama.cpp knows by that name."""
 
 
 def stdlib_sources(limit: int = 20) -> Iterator[str]:
@@ -37,7 +39,7 @@ def make_base(
     folder: Path,
     *,
     architecture: str = "qwen3",
-    rendering: Rendering = "compact",
+    texts: Iterable[str] | None = None,
     width: int = 64,
     layers: int = 2,
     vocabulary: int = 1024,
@@ -46,39 +48,61 @@ def make_base(
     transcripts: Iterable[Transcript] = (),
     steps: int = 0,
 ) -> Path:
-    """A small base with drawn weights, or trained for ``steps`` on what it is given.
+    """A small instruct model that knows nothing of this tool, or was taught ``transcripts`` for
+    ``steps`` steps.
 
-    ``architecture``: llama, qwen2 or qwen3. ``chat`` bases have a ChatML template and know nothing
-    of this tool, as an instruct model does.
+    ``architecture``: llama, qwen2 or qwen3. ``texts``: what its tokenizer is trained on, None for
+    the standard library.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _write_tokenizer(folder, rendering, vocabulary)
+    write_tokenizer(folder, stdlib_sources() if texts is None else texts, vocabulary)
     torch.manual_seed(seed)
     config = _config(folder, architecture, width, layers, context)
     model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]  # theirs
-    model.save_pretrained(folder)
+    model.save_pretrained(folder)  # the encoder reads its config
     if steps:
-        base = load_base(folder)
-        rows = encode_rows(transcripts, base.encoder, context)
-        settings = Settings(minutes=None, steps=steps, batch_tokens=2048, checkpoint_seconds=1e9)
-        with TemporaryDirectory() as scratch:
-            run = RunFolder(Path(scratch), {})
-            pad = base.tokenizer.pad_token_id
-            ScratchTrainer(run, model, settings, int(pad)).train(rows)
+        _teach(model, folder, transcripts, steps)
         model.save_pretrained(folder)
     return folder
 
 
-def _write_tokenizer(folder: Path, rendering: Rendering, vocabulary: int) -> None:
-    specials = SPECIAL_TOKENS if rendering == "compact" else _CHAT_TOKENS
-    made = train_tokenizer(source_lines(stdlib_sources()), vocabulary, specials)
-    if rendering == "compact":
-        file = folder / "tokenizer.json"
-        made.save(str(file))
-        compact_tokenizer(file).save_pretrained(folder)
-        return
+def _teach(model: Any, folder: Path, transcripts: Iterable[Transcript], steps: int) -> None:
+    encoder, rng = load_base(folder).encoder, Random(0)
+    rows = [row for transcript in transcripts for row in encoder.rows(transcript)]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(steps):
+        chosen = rng.sample(rows, min(16, len(rows)))
+        ids = pad_sequence([torch.tensor(ids) for ids, _ in chosen], batch_first=True)
+        labels = pad_sequence(
+            [torch.tensor(ids).where(torch.tensor(flags), -100) for ids, flags in chosen],
+            batch_first=True,
+            padding_value=-100,
+        )
+        torch.autograd.backward(model(input_ids=ids, labels=labels).loss)
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def write_tokenizer(folder: Path, texts: Iterable[str], vocabulary: int) -> None:
+    """A byte-level BPE of these texts, and a chat template."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_SPLITS), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    made.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=list(_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        max_token_length=32,
+        show_progress=False,
+    )
+    made.train_from_iterator(texts, trainer)
     tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers' own
-        tokenizer_object=made, pad_token=_CHAT_TOKENS[0], eos_token=_CHAT_TOKENS[2]
+        tokenizer_object=made, pad_token=_TOKENS[0], eos_token=_TOKENS[2]
     )
     tokenizer.chat_template = CHAT_TEMPLATE
     tokenizer.save_pretrained(folder)

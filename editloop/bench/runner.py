@@ -21,6 +21,7 @@ from editloop.checks.testruns import run_plan
 from editloop.edits import edit_size, unified_diff
 from editloop.engine.errors import Cancelled
 from editloop.loop import run_episode
+from editloop.model.choose import Chosen, choose
 from editloop.policy import Policy, UniformPolicy
 from editloop.prior import PriorPolicy, shipped
 from editloop.repair import repair
@@ -76,11 +77,14 @@ class TaskRunner:
         self.settings = settings
         self.pool = SandboxPool(workers=settings.threads)
         self.static = StaticChecker()
-        self.policy = policy or _make_policy(settings)
+        self.chosen = Chosen(policy) if policy else _choose(settings)
+        self.policy = self.chosen.policy
 
     def close(self) -> None:
         self.static.close()
         self.pool.close()
+        if self.chosen.model is not None:
+            self.chosen.model.close()
 
     def run(self, task: Task, on_part: Callable[[TaskResult], None] | None = None) -> TaskResult:
         """One task; ``on_part`` gets the result as far as it stands before each further stage.
@@ -101,7 +105,7 @@ class TaskRunner:
         if hidden is not None:
             _tell(on_part, result)
             result = replace(result, solved_hidden=self._judge(attempt.document, hidden, task))
-        if self.settings.policy == "model":
+        if self.settings.policy == "model" and self.chosen.model is None:
             _tell(on_part, result)
             plain = self._episode(task, state, verifier, seed)
             passed = None if hidden is None else self._judge(plain.document, hidden, task)
@@ -129,6 +133,7 @@ class TaskRunner:
                     alternatives=_ALL,
                     workers=self.settings.threads,
                     cancel=cancel,
+                    model=self.chosen.model,
                 )
             except Cancelled:
                 seconds = round(time.monotonic() - started, 3)
@@ -215,15 +220,12 @@ class TaskRunner:
         return bool(outcomes) and all(outcome.status == "pass" for outcome in outcomes)
 
 
-def _make_policy(settings: BenchSettings) -> Policy:
+def _choose(settings: BenchSettings) -> Chosen:
     if settings.policy == "uniform":
-        return UniformPolicy()
+        return Chosen(UniformPolicy())
     if settings.policy == "prior":
-        return PriorPolicy(shipped())
-    from editloop.engine.policy import load_policy
-    from editloop.models import find_model
-
-    return load_policy(find_model(settings.model), threads=settings.threads)
+        return Chosen(PriorPolicy(shipped()))
+    return choose(settings.model, threads=settings.threads)
 
 
 def _hidden_plan(task: Task) -> TestPlan | None:

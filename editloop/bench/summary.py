@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.table import Table
 
 from editloop.bench.results import TaskResult
+
+_Z = 1.959964
+"""Standard deviations of a 95% interval."""
 
 
 def median_p90(values: Iterable[float]) -> dict[str, float | None]:
@@ -94,3 +97,31 @@ def _spread_text(spread: dict[str, float | None], unit: str) -> str:
     if spread["median"] is None:
         return "-"
     return f"median {spread['median']:g}{unit}, p90 {spread['p90']:g}{unit}"
+
+
+def wilson(hits: int, of: int) -> tuple[float, float]:
+    """Wilson's 95% interval of a share."""
+    share = hits / of
+    middle = (share + _Z**2 / (2 * of)) / (1 + _Z**2 / of)
+    half = math.sqrt(share * (1 - share) / of + _Z**2 / (4 * of**2)) * _Z / (1 + _Z**2 / of)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+class Alone(NamedTuple):
+    """Tasks that only the first solves, only the second, and the chance of such a difference where
+    none is (McNemar's exact test, two-sided)."""
+
+    first: int
+    second: int
+    p: float
+
+    def __str__(self) -> str:
+        return f"{self.first}, {self.second}, {self.p:.2g}"
+
+
+def alone(first: Sequence[bool], second: Sequence[bool]) -> Alone:
+    """Of the same tasks, in the same order: whether each solves them."""
+    a = sum(x and not y for x, y in zip(first, second, strict=True))
+    b = sum(y and not x for x, y in zip(first, second, strict=True))
+    tail = sum(math.comb(a + b, k) for k in range(min(a, b) + 1)) / 2 ** (a + b)
+    return Alone(a, b, min(1.0, 2 * tail))

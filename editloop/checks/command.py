@@ -20,7 +20,8 @@ from editloop.checks.missing import missing
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.rules.weak import weak_ways
 from editloop.sandbox import Level
-from editloop.sandbox.command import CommandRunner, Job, Run
+from editloop.sandbox.command import CommandRunner
+from editloop.sandbox.commandjob import Job, Run
 from editloop.text import Snapshot
 from editloop.transcript import Finding
 from editloop.verdict import CheckResult

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from editloop.checks.syntax import parse_quietly
-from editloop.sandbox.command import Job
+from editloop.sandbox.commandjob import Job
 from editloop.sandbox.interpreters import Interpreter, interpreter, interpreters
 from editloop.sandbox.projectcopy import is_wide
 from editloop.suites import project_root

@@ -131,6 +131,8 @@ class WarmRuns:
         return run, time.monotonic() - started
 
     def _started(self, cancel: threading.Event | None) -> WarmSuite:
+        if self._process is not None and not self._process.alive:
+            self.close()
         if self._process is None:
             suite = self._suite
             self._process = WarmSuite(

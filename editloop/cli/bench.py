@@ -38,7 +38,9 @@ class PolicyChoice(enum.StrEnum):
 def bench(
     tasks: Annotated[Path, typer.Argument(help="Task file, one JSON object a line.")],
     budget: Annotated[float, typer.Option(min=0.1, help="Seconds for each task.")] = 10.0,
-    policy: Annotated[PolicyChoice, typer.Option(help="Who chooses.")] = PolicyChoice.model,
+    policy: Annotated[
+        PolicyChoice | None, typer.Option(help="Who chooses; default: a named model, else prior.")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes, each with its own engine.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N tasks.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
@@ -59,6 +61,7 @@ def bench(
     from editloop.bench.results import refuse_other_summary
     from editloop.tasks import read_tasks
 
+    policy = policy or (PolicyChoice.model if model else PolicyChoice.prior)
     chosen = list(read_tasks(tasks))[:limit]
     if not chosen:
         raise CliError(f"{tasks} holds no task")

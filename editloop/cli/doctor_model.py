@@ -50,11 +50,14 @@ def probe_model() -> Iterator[Finding]:
     from editloop.engine.checks import check_kind, check_version
     from editloop.engine.errors import EngineError
     from editloop.engine.gguf_info import read_info
-    from editloop.models import find_model
+    from editloop.model.choose import chosen_path
     from editloop.transcript import TRANSCRIPT_VERSION
 
     try:
-        path = find_model()
+        path = chosen_path()
+        if path is None:
+            yield Finding(MISSING, "model", "none is the default: rules and moves repair alone")
+            return
         info = read_info(path)
         check_version(info, TRANSCRIPT_VERSION)
         check_kind(info)
@@ -71,10 +74,12 @@ def probe_speed() -> Iterator[Finding]:
     from editloop.engine.errors import EngineError
     from editloop.engine.gguf_info import read_info
     from editloop.model.backend import ModelError
-    from editloop.models import find_model
+    from editloop.model.choose import chosen_path
 
     try:
-        path = find_model()
+        path = chosen_path()
+        if path is None:
+            return
         info = read_info(path)
         yield Finding(OK, "speed", f"{_try(path)} ({_backend()})")
     except (EngineError, ModelError, OSError) as error:

@@ -51,7 +51,9 @@ def fix(
     traceback: Annotated[
         Path | None, typer.Option(help="A file with a traceback, or - for standard input.")
     ] = None,
-    budget: Annotated[float, typer.Option(min=0.1, help="Seconds for all of it.")] = 10.0,
+    budget: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds for all of it; 10, with a model 60.")
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(help="A GGUF file, a name in the store, or none for moves alone."),
@@ -75,17 +77,19 @@ def fix(
         raise CliError("choose one of --function and --line")
     from editloop.budget import Budget
     from editloop.cli.fix_run import Options, run_fix
+    from editloop.model.choose import default_seconds
 
     started = time.monotonic()
     if write:
         refuse_unwritable(file)
+    seconds_for_all = budget or default_seconds(model, server)
     quiet = diff or as_json or not Console(stderr=True).is_terminal
     options = Options(
         path=file,
         function=function,
         line=None if line is None else line - 1,
         tests=tuple(tests or ()),
-        budget=Budget(seconds=budget),
+        budget=Budget(seconds=seconds_for_all),
         model=model,
         server=server,
         alternatives=alternatives,
@@ -94,7 +98,7 @@ def fix(
         wanted=_wanted(run, stdin, expect, exit_code, traceback),
     )
     cancel = threading.Event()
-    with _interruptible(cancel), _progress(budget, quiet) as on_progress:
+    with _interruptible(cancel), _progress(seconds_for_all, quiet) as on_progress:
         outcome = run_fix(options, cancel=cancel, on_progress=on_progress)
     seconds = time.monotonic() - started
     if as_json:

@@ -80,12 +80,12 @@ def add(
 
 @app.command()
 def use(
-    name: Annotated[str, typer.Argument(help="A name in the list, or a GGUF file.")],
+    name: Annotated[str, typer.Argument(help="A name in the list, a GGUF file, or `none`.")],
 ) -> None:
-    """Make a model the default of commands and servers; `shipped` is what came along."""
+    """Make a model the default of commands and servers; `none`: repair without one."""
     from editloop.store import use_model
 
-    typer.echo(f"default: {use_model(name)}")
+    typer.echo(f"default: {use_model(name) or name}")
 
 
 @app.command()
@@ -94,7 +94,7 @@ def remove(name: Annotated[str, typer.Argument(help="A name in the store.")]) ->
     from editloop.store import remove_model
 
     was_default = remove_model(name)
-    typer.echo(f"{name} removed{'; the shipped model is the default now' if was_default else ''}")
+    typer.echo(f"{name} removed{'; no model is the default now' if was_default else ''}")
 
 
 def model_row(model: StoredModel) -> dict[str, Any]:

@@ -33,8 +33,8 @@ def train_and_export(
     ] = ["."],  # noqa: B006 - typer copies it
     base: Annotated[
         str,
-        typer.Option(help="`scratch`, or a pretrained model: its folder, GGUF or store name."),
-    ] = "scratch",
+        typer.Option(help="A pretrained instruct model: its folder, GGUF or store name."),
+    ] = "qwen2.5-coder-0.5b",
     minutes: Annotated[float, typer.Option(help="For all steps together.")] = 20.0,
     work: Annotated[
         Path | None, typer.Option(help="Where the steps leave their files; default: a cache.")

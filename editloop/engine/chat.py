@@ -82,10 +82,6 @@ class ChatDialect:
         """Ids of a command, the end of the turn included."""
         return [*self.engine.tokenize(render(command)), self.end]
 
-    def place(self, verb: str, line: int) -> list[int]:
-        """Ids of the beginning of a command: its verb and line (1-based)."""
-        return self.engine.tokenize(f"### {verb} {line}")
-
     def legal(self, window: Sequence[str], tried: Collection[Command] = ()) -> Constraint:
         return LegalText(self, window, tried)
 
@@ -103,10 +99,7 @@ def chat_template(engine: Vocabulary) -> ChatTemplate:
     """The chat template of a model file. Raises NoChatTemplate."""
     source = engine.info.metadata.get("tokenizer.chat_template")
     if not isinstance(source, str):
-        raise NoChatTemplate(
-            f"{engine.info.path} has no chat template and was not trained for this tool: "
-            "choose an instruct model or one made by editloop train"
-        )
+        raise NoChatTemplate(f"{engine.info.path} has no chat template: choose an instruct model")
     bos, eos = engine.begin_and_end
     return ChatTemplate(source, bos=bos, eos=eos)
 

@@ -45,7 +45,7 @@ def check_version(info: ModelInfo, version: int) -> None:
 def check_kind(info: ModelInfo) -> None:
     """Raises NotAGguf unless it is a whole language model, NoChatTemplate unless it can be asked.
 
-    It can be asked when it was trained here, has a chat template, or fills in the middle.
+    It can be asked when it has a chat template, or fills in the middle.
     """
     kind = info.metadata.get("general.type", "model")
     if kind != "model":
@@ -59,7 +59,7 @@ def check_kind(info: ModelInfo) -> None:
         if info.number(key) < 1:
             raise NotAGguf(f"{info.path} has no {info.architecture}.{key}: choose another file")
     template = info.metadata.get("tokenizer.chat_template")
-    if info.transcript_version is None and not isinstance(template, str) and not info.fill_in:
+    if not isinstance(template, str) and not info.fill_in:
         raise NoChatTemplate(
             f"{info.path} has no chat template and no fill-in tokens, so it cannot be asked for a "
             "repair: choose an instruct model"

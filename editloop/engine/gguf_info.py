@@ -22,8 +22,10 @@ __all__ = ["ModelInfo", "read_info"]
 _SCALARS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
 _STRING, _ARRAY = 8, 9
 # what families call the token before the text in front of the gap, as their vocabularies spell it
-_FILL_IN = ("<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>")
-_FILL_IN += ("<|code_prefix|>", "<|prefix|>")
+_FILL_IN = (
+    *("<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>"),
+    *("<|code_prefix|>", "<|prefix|>"),
+)
 _FILL_IN_TOKENS = [struct.pack("<Q", len(text.encode())) + text.encode() for text in _FILL_IN]
 _LONG_ARRAY = 256  # longer ones (vocabulary, merges) are walked over, not kept
 
@@ -39,7 +41,7 @@ class ModelInfo:
     quantization: str
     context_length: int
     transcript_version: int | None  # None: not trained by editloop (an instruct model)
-    rendering: str  # "compact" or "chat"
+    rendering: str  # "chat"
     base_model: str
     eval: dict[str, float | str]
     metadata: dict[str, Any]

@@ -9,7 +9,6 @@ from contextlib import closing
 from heapq import heappop, heappush, merge, nlargest
 from itertools import chain, count, takewhile
 from pathlib import Path
-from typing import Protocol
 
 from editloop.commands import EXIT, Command, occurs_once, render
 from editloop.policy import Proposal
@@ -18,8 +17,6 @@ from editloop.state import MAX_VIEW_LINES
 from editloop.transcript import TRANSCRIPT_VERSION, Observation, Transcript
 
 from .chat import ChatDialect
-from .compact import CompactDialect
-from .constraint import Constraint
 from .errors import ContextTooSmall, OnlyIllegalText
 from .host import default_threads
 from .llama import Engine
@@ -37,22 +34,8 @@ COMMAND_TOKENS = 96
 """Room for one command; a line of code rarely needs more."""
 
 
-class Dialect(Protocol):
-    """How one kind of model reads transcripts and writes commands, as token ids."""
-
-    def prefix(self, transcript: Transcript) -> list[int]: ...
-
-    def command(self, command: Command) -> list[int]: ...
-
-    def place(self, verb: str, line: int) -> list[int]: ...
-
-    def legal(self, window: Sequence[str], tried: Collection[Command] = ()) -> Constraint: ...
-
-    def decode(self, ids: Sequence[int]) -> Command | None: ...
-
-
 class ModelPolicy:
-    """A model in its dialect, beside a prior (None: the shipped one).
+    """An instruct model beside a prior (None: the shipped one).
 
     ``free_samples``: commands sampled freely for each state beside the ranked moves (0 for none),
     four times as many for the first, which is the best known; ``temperature``: of that sampling.
@@ -63,7 +46,7 @@ class ModelPolicy:
     def __init__(
         self,
         engine: Engine,
-        dialect: Dialect,
+        dialect: ChatDialect,
         *,
         prior: Prior | None = None,
         free_samples: int = 8,
@@ -211,7 +194,7 @@ class ModelPolicy:
 def load_policy(
     path: Path, *, threads: int | None = None, gpu_layers: int | None = None
 ) -> ModelPolicy:
-    """The policy of a GGUF, in the dialect that its metadata names. Raises EngineError.
+    """The policy of an instruct GGUF. Raises EngineError.
 
     ``threads`` (None: those that the machine has to spare) share each product of a large model.
     """
@@ -228,9 +211,7 @@ def load_policy(
 
 def make_policy(engine: Engine) -> ModelPolicy:
     """The policy of a loaded engine. Raises EngineError."""
-    trained = engine.info.rendering == "compact"
-    dialect = CompactDialect(engine) if trained else ChatDialect(engine)
-    return ModelPolicy(engine, dialect)
+    return ModelPolicy(engine, ChatDialect(engine))
 
 
 def best_first(

@@ -15,6 +15,7 @@ from editloop.models import NO_MODEL, chosen_default, find_model
 from editloop.policy import Policy
 from editloop.prior import PriorPolicy, shipped
 
+SECONDS, SECONDS_WITH_MODEL = 10.0, 60.0
 SCRIPT = "EDITLOOP_SCRIPTED_MODEL"
 """The environment variable that names a file for `scripted`, which then takes part in place of a
 model."""
@@ -38,6 +39,14 @@ def chosen_path(name: str | None = None) -> Path | None:
     if name == NO_MODEL or (name is None and chosen_default() in (None, NO_MODEL)):
         return None
     return find_model(name)
+
+
+def default_seconds(name: str | None, server: str | None) -> float:
+    """The budget where a person gives none: a model needs seconds for each place that it fills in.
+
+    Raises ModelNotFound."""
+    with_model = server is not None or SCRIPT in os.environ or chosen_path(name) is not None
+    return SECONDS_WITH_MODEL if with_model else SECONDS
 
 
 def declines_model(name: str | None = None) -> bool:

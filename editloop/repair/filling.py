@@ -184,7 +184,7 @@ class Filling:
         lines = [line.text for line in document.lines]
         traces = self._trace(node.state.text)
         found = [f.line for f in node.verdict.findings if f.line is not None]
-        scores = line_scores(lines, traces, found, _likely(node))
+        scores = line_scores(lines, traces, found, likely_lines(node))
         ordered = places(lines, scores, node.state.view)[:PLACES]
         asked: deque[tuple[Place, ...]] = deque()
         rest = deque(ordered)
@@ -261,7 +261,7 @@ def _failures(node: Node) -> list[str]:
     return [finding.text for finding in node.verdict.findings[:_FAILURES]]
 
 
-def _likely(node: Node) -> list[int]:
+def likely_lines(node: Node) -> list[int]:
     """Lines (0-based) of the document in the order of the best move that the prior has on each."""
     observation = node.transcript.observations[-1]
     moves = moves_in(build(node.state, node.verdict.findings))

@@ -131,3 +131,9 @@ def _own(node: ast.stmt) -> str:
         values = value if isinstance(value, list) else [value]
         parts += [ast.unparse(part) for part in values if isinstance(part, ast.AST)]
     return " ".join(parts)
+
+
+def own_children(part: ast.AST) -> Iterator[ast.AST]:
+    """What belongs to a node, without the statements below it."""
+    nested = (ast.stmt, ast.ExceptHandler, ast.match_case)
+    return (child for child in ast.iter_child_nodes(part) if not isinstance(child, nested))

@@ -7,22 +7,22 @@ fix impossible: it is for ranking, and for the words that a person is shown.
 from __future__ import annotations
 
 import ast
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.rules.statements import Changes, Statement, changes
+from editloop.rules.literals import changes_literal
+from editloop.rules.statements import Changes, Statement, changes, own_children
 
 REMOVES_FAILED = "removes the statement that failed"
 CONSTANT = "replaces what failed with a constant"
 CATCHES = "catches the exception that was raised"
 UNREACHABLE = "makes the failing code unreachable"
+EARLY = "leaves a loop before its end"
 SKIPS = "no longer runs the statement that failed"
 REMOVES = "removes a statement"
 LITERAL = "changes a literal that was given"
 
-_FIELDS = re.compile(r"%[-+ #0]*[\d.*]*[a-zA-Z%]|\{[^{}]*\}")
 _NOTHING = (ast.Pass, ast.Continue, ast.Break)
 _HARMLESS = (ast.Import, ast.ImportFrom, ast.Pass, ast.Global, ast.Nonlocal)
 
@@ -53,9 +53,10 @@ def weak_ways(
         (CATCHES, _catches(found, led)),
         (UNREACHABLE, _is_unreachable(found, led) or _has_other_guard(found)),
         (UNREACHABLE, _is_not_reached(found, calls, lines)),
+        (EARLY, _leaves_early(found)),
         (SKIPS, _is_not_reached(found, raised, lines)),
         (REMOVES, _removes(found, led)),
-        (LITERAL, _changes_literal(found)),
+        (LITERAL, changes_literal(found)),
     ]
     said = dict.fromkeys(words for words, holds in ways if holds)
     if len(said) > 1:  # it follows from the others
@@ -110,18 +111,12 @@ def _values(node: ast.stmt) -> tuple[Counter[str], Counter[str]]:
             names[part.id] += 1
         elif isinstance(part, ast.Attribute):
             names["." + part.attr] += 1
-        for child in _own_children(part):
+        for child in own_children(part):
             if not (isinstance(part, ast.Subscript) and child is part.slice):
                 walk(child)
 
     walk(node)
     return names, literals
-
-
-def _own_children(part: ast.AST) -> Iterator[ast.AST]:
-    """What belongs to a node, without the statements below it."""
-    nested = (ast.stmt, ast.ExceptHandler, ast.match_case)
-    return (child for child in ast.iter_child_nodes(part) if not isinstance(child, nested))
 
 
 def _catches(found: Changes, led: Sequence[Statement]) -> bool:
@@ -181,6 +176,19 @@ def _is_not_reached(found: Changes, some: Sequence[Statement], ran: frozenset[in
     return bool(ran) and any(not ran.intersection(_head(now.node)) for now in places)
 
 
+def _leaves_early(found: Changes) -> bool:
+    """Whether a jump stands right in the body of a loop now, without a condition."""
+    olds = {id(now): old for old, now in found.became.items() if now is not None}
+    loops = (ast.For, ast.AsyncFor, ast.While)
+    for now in found.now:
+        inside = now.jumps and now.above and isinstance(now.above[-1].node, loops)
+        if inside and not isinstance(now.node, ast.Continue) and now.block[1] == "body":
+            old = olds.get(id(now))
+            if old is None or not old.jumps or len(old.above) < len(now.above):
+                return True
+    return False
+
+
 def _has_other_guard(found: Changes) -> bool:
     """Whether ``if __name__ == ...`` is other than it was."""
     guards = (old for old in found.old if isinstance(old.node, ast.If) and "__name__" in old.own)
@@ -209,88 +217,3 @@ def _removes(found: Changes, led: Sequence[Statement]) -> bool:
         if now is None or (isinstance(now.node, _NOTHING) and now.own != statement.own):
             return True
     return False
-
-
-def _changes_literal(found: Changes) -> bool:
-    known = _words(found.old)
-    return any(
-        now is not None and now.own != statement.own and _other_literal(statement, now, known)
-        for statement, now in found.became.items()
-    )
-
-
-def _other_literal(old: Statement, now: Statement, known: frozenset[object]) -> bool:
-    """Whether the two differ in literals alone, and one of the new ones is not the file's own."""
-    before, after = _literals(old.node), _literals(now.node)
-    if _skeleton(old.node) != _skeleton(now.node) or len(before) != len(after):
-        return False
-    return any(
-        a.value != b.value and not _is_adjusted(a.value, b.value, fixed) and b.value not in known
-        for (a, fixed), (b, _) in zip(before, after, strict=True)
-    )
-
-
-def _is_adjusted(old: object, new: object, counts: bool) -> bool:
-    """What is no one's data: an index or a bound moved by one, a format's fields, a truth value."""
-    if isinstance(old, bool) or isinstance(new, bool) or old is None or new is None:
-        return True
-    if isinstance(old, str) and isinstance(new, str):
-        fields = _FIELDS.search(old + new) is not None
-        return fields and _FIELDS.sub("", old) == _FIELDS.sub("", new)
-    if isinstance(old, int | float) and isinstance(new, int | float):
-        return counts and abs(old - new) == 1
-    return False
-
-
-def _literals(node: ast.stmt) -> list[tuple[ast.Constant, bool]]:
-    """The literals of a statement without what is nested below it, and whether each counts: it is
-    an index, a bound, or added to something.
-    """
-    found: list[tuple[ast.Constant, bool]] = []
-
-    def walk(part: ast.AST, counts: bool) -> None:
-        if isinstance(part, ast.Constant):
-            found.append((part, counts))
-            return
-        inner = counts or isinstance(part, ast.Slice | ast.Compare)
-        inner = inner or (isinstance(part, ast.BinOp) and isinstance(part.op, ast.Add | ast.Sub))
-        inner = inner or (isinstance(part, ast.Call) and ast.unparse(part.func) == "range")
-        for child in _own_children(part):
-            walk(child, inner or (isinstance(part, ast.Subscript) and child is part.slice))
-
-    walk(node, False)
-    return found
-
-
-def _skeleton(node: ast.stmt) -> str:
-    """A statement's form, with every literal alike and nothing of what is nested below it."""
-    parts: list[str] = []
-
-    def walk(part: ast.AST) -> None:
-        parts.append(type(part).__name__)
-        if not isinstance(part, ast.Constant):
-            parts.extend(value for _, value in ast.iter_fields(part) if isinstance(value, str))
-        for child in _own_children(part):
-            walk(child)
-        parts.append(")")
-
-    walk(node)
-    return " ".join(parts)
-
-
-def _words(statements: Sequence[Statement]) -> frozenset[object]:
-    """Strings and names that the file itself has: one put in another's place is no invention."""
-    found: Counter[object] = Counter()
-    for statement in statements:
-        if statement.above:
-            continue
-        for part in ast.walk(statement.node):
-            if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                found[part.value] += 1
-            elif isinstance(part, ast.Name):
-                found[part.id] += 1
-            elif isinstance(part, ast.arg | ast.keyword) and part.arg:
-                found[part.arg] += 1
-            elif isinstance(part, ast.Attribute):
-                found[part.attr] += 1
-    return frozenset(found)

@@ -14,21 +14,19 @@ import select
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from editloop.sandbox import bwrap, paths
+from editloop.sandbox.commandjob import Job, Run
 from editloop.sandbox.errors import SandboxError, SandboxUnavailable
 from editloop.sandbox.inner import wire
 from editloop.sandbox.interpreters import Interpreter
 from editloop.sandbox.level import Level
 from editloop.sandbox.process import LAUNCHER, LOAD, environment
 from editloop.sandbox.projectcopy import ProjectCopy
-
-How = Literal["file", "module", "import", "exec"]
 
 _MODULES = (
     "wire",
@@ -62,40 +60,6 @@ _SCRATCH = "/scratch"
 _START_SECONDS = 30.0
 _GRACE = 5.0
 _TICK = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One run. ``argv[0]`` is the program of ``how`` "exec", else what ``sys.argv[0]`` shall be.
-
-    ``name``: the file or module to run, ``path``: the first entry of ``sys.path``; paths are those
-    of the project itself. ``stdin``: a file, None for an empty input.
-    """
-
-    how: How
-    argv: tuple[str, ...]
-    name: str = ""
-    path: str = ""
-    cwd: str = ""
-    stdin: str | None = None
-    environment: tuple[tuple[str, str], ...] = ()
-    traced: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How a run ended: "exit", "cpu", "wall", "flood", "cancelled" or "lost"; its exit code
-    (negative: a signal), its output, and what the program told of itself (untrusted; {} where it
-    told nothing).
-    """
-
-    end: str
-    status: int
-    out: str
-    errors: str
-    told: Mapping[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
 
 
 class CommandRunner:

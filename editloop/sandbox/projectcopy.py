@@ -6,11 +6,14 @@ originals, which nothing in the sandbox can write to.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
 import tempfile
 from pathlib import Path
+
+from editloop.sandbox.scratch import scratch_folder
 
 _CACHES = frozenset(["__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".tox", ".nox"])
 _LINKED = frozenset([".git", ".hg", "node_modules", ".venv", "venv"])
@@ -34,9 +37,9 @@ class ProjectCopy:
         self.root = root
         self.is_project = not is_wide(root)
         self._origin = origin or str(root)
-        self._held = tempfile.TemporaryDirectory(prefix="editloop-", ignore_cleanup_errors=True)
-        self.folder = Path(self._held.name, "project")
-        self.scratch = Path(self._held.name, "scratch")
+        self._stack = contextlib.ExitStack()
+        self._held = self._stack.enter_context(scratch_folder())
+        self.folder, self.scratch = self._held / "project", self._held / "scratch"
         self._fill()
 
     def _fill(self) -> None:
@@ -50,7 +53,7 @@ class ProjectCopy:
         for entry in sorted(os.scandir(self.root / below), key=lambda e: (e.is_dir(), e.name)):
             name = os.path.join(below, entry.name)
             target = self.folder / name
-            if entry.name in _CACHES or entry.path == self._held.name:
+            if entry.name in _CACHES or entry.path == str(self._held):
                 continue
             if not self.is_project and (entry.name.startswith(".") or not entry.is_file()):
                 continue
@@ -101,7 +104,7 @@ class ProjectCopy:
 
     def close(self) -> None:
         """Remove the copy."""
-        self._held.cleanup()
+        self._stack.close()
 
 
 def is_wide(folder: Path) -> bool:

@@ -25,7 +25,7 @@ from editloop.sandbox.process import LAUNCHER, LOAD, environment
 from editloop.sandbox.scratch import scratch_folder
 
 _OUTER = ("landlock", "seccomp", "confine", "metadata", "supervise", "suite")
-_INNER = ("landlock", "recorder", "warm", "pytests")
+_INNER = ("landlock", "recorder", "ahead", "warm", "pytests")
 _BOOTSTRAP = (
     """
 import json, os, sys, types

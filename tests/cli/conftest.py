@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from editloop.transcript import SPECIAL_TOKENS, TRANSCRIPT_VERSION
+from editloop.transcript import TRANSCRIPT_VERSION
 from export import write_gguf
-from export.testing import ModelSize, make_checkpoint, make_tokenizer
+from export.testing import ModelSize, make_instruct
 
 ROOT = Path(__file__).parents[2]
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -83,13 +83,12 @@ def cli(data_home: Path, tmp_path: Path) -> Cli:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real GGUF of the compact rendering whose weights were drawn: it knows nothing."""
+    """A real GGUF as training on a pretrained base makes it, with weights that were drawn."""
     folder = tmp_path_factory.mktemp("tiny")
-    tokenizer = make_tokenizer(folder / "tokenizer.json", specials=SPECIAL_TOKENS)
-    checkpoint = make_checkpoint(folder / "checkpoint", ModelSize(context=1024), tokenizer)
+    checkpoint = make_instruct(folder / "checkpoint", ModelSize(context=1024))
     metadata = {
         "editloop.transcript_version": TRANSCRIPT_VERSION,
-        "editloop.rendering": "compact",
+        "editloop.rendering": "chat",
         "editloop.base_model": "none",
         "editloop.eval.pass@1": 0.125,
     }

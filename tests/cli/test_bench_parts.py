@@ -22,7 +22,7 @@ from editloop.bench import (
     summarize,
 )
 from editloop.bench.results import read_results, refuse_other_summary
-from editloop.bench.summary import median_p90
+from editloop.bench.summary import alone, median_p90, wilson
 from editloop.policy import Policy, ScriptedPolicy
 from editloop.tasks import Task, parse_task
 
@@ -221,3 +221,17 @@ def test_a_summary_replaces_nothing_but_a_summary(tmp_path: Path) -> None:
     path.write_text('{"tasks": 3, "solved": 1}')
     refuse_other_summary(path)
     refuse_other_summary(tmp_path / "new.json")
+
+
+def test_the_interval_narrows_with_the_tasks() -> None:
+    assert wilson(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)  # by hand
+    low, high = wilson(500, 1000)
+    assert 0.2366 < low < 0.5 < high < 0.7634
+    assert wilson(0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+    assert wilson(10, 10)[0] == pytest.approx(1 - 0.2775, abs=1e-4)
+
+
+def test_two_runs_are_compared_by_what_one_alone_solves() -> None:
+    assert alone([True] * 6, [True] + [False] * 5) == (5, 0, 2 / 2**5)
+    assert alone([True] * 6, [True] * 6) == (0, 0, 1.0)
+    assert str(alone([True] * 5, [False] * 5)) == "5, 0, 0.062"

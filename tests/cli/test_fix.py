@@ -1,4 +1,4 @@
-"""``editloop fix`` as a person runs it: a real process, the shipped model, the real sandbox."""
+"""``editloop fix`` as a person runs it: a real process, the real sandbox."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from editloop.models import SHIPPED
 
 BROKEN = '''\
 def mean(values):
@@ -125,9 +123,9 @@ def test_syntax_error_is_fixed_without_any_test(tmp_path: Path) -> None:
     assert "+def first(items):" in done.stdout
 
 
-def version_2_model(path: Path) -> None:
-    """The shipped model with another transcript version in its metadata."""
-    data = SHIPPED.read_bytes()
+def other_version(path: Path, model: Path) -> None:
+    """The same file with another transcript version in its metadata."""
+    data = model.read_bytes()
     key = b"editloop.transcript_version"
     at = data.index(key) + len(key)
     kind = struct.unpack_from("<I", data, at)[0]
@@ -137,15 +135,15 @@ def version_2_model(path: Path) -> None:
 
 @pytest.mark.parametrize("case", ["missing", "not a gguf", "truncated", "version"])
 def test_wrong_model_is_one_line_and_writes_nothing(
-    broken: Path, tmp_path: Path, case: str
+    broken: Path, tmp_path: Path, tiny_model: Path, case: str
 ) -> None:
     model = tmp_path / "other.gguf"
     if case == "not a gguf":
         model.write_text("hello")
     elif case == "truncated":
-        model.write_bytes(SHIPPED.read_bytes()[:100_000])
+        model.write_bytes(tiny_model.read_bytes()[:100_000])
     elif case == "version":
-        version_2_model(model)
+        other_version(model, tiny_model)
     done = run_fix(broken, "--model", model, "--write")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

@@ -11,12 +11,10 @@ import pytest
 
 from editloop import models
 from editloop.engine.errors import ModelNotFound, TruncatedGguf, WrongTranscriptVersion
-from editloop.models import SHIPPED, find_model, list_models, store_folder
+from editloop.models import NO_MODEL, chosen_default, find_model, list_models, store_folder
 from editloop.store import StoreError, add_model, remove_model, use_model
 
 from .conftest import Cli
-
-SHIPS = SHIPPED.is_file()
 
 
 def test_store_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -54,17 +52,16 @@ def test_what_is_not_found_says_where_it_looked(store: Path, tiny_model: Path) -
         find_model(store=store)
 
 
-@pytest.mark.skipif(SHIPS, reason="this tree ships a model")
-def test_without_any_model(store: Path) -> None:
-    with pytest.raises(ModelNotFound, match="ships none"):
+def test_without_any_model(store: Path, tiny_model: Path) -> None:
+    with pytest.raises(ModelNotFound, match="no model is the default"):
         find_model(store=store)
-
-
-@pytest.mark.skipif(not SHIPS, reason="this tree ships no model")
-def test_the_shipped_model_needs_no_configuration(tmp_path: Path) -> None:
-    nowhere = tmp_path / "nowhere"
-    assert find_model(store=nowhere) == find_model("shipped", store=nowhere) == SHIPPED
-    assert [(m.name, m.default, m.error) for m in list_models(nowhere)] == [("shipped", True, None)]
+    assert list_models(store / "nowhere") == []
+    use_model(str(tiny_model), store)
+    assert use_model(NO_MODEL, store) is None
+    assert chosen_default(store) == NO_MODEL
+    with pytest.raises(ModelNotFound, match="no model is the default"):
+        find_model(store=store)
+    assert list_models(store) == []
 
 
 def test_list_shows_damaged_files_with_their_error(cli: Cli, store: Path, tiny_model: Path) -> None:
@@ -77,12 +74,12 @@ def test_list_shows_damaged_files_with_their_error(cli: Cli, store: Path, tiny_m
     done = cli("models", "list", "--json")
     assert done.returncode == 0
     rows = {row["name"]: row for row in json.loads(done.stdout)}
-    assert set(rows) - {"shipped"} == {"good", "cut", "text", "gone"}
+    assert set(rows) == {"good", "cut", "text", "gone"}
     good = rows["good"]
     assert good["default"]
     assert good["error"] is None
     assert good["quantization"] == "Q8_0"
-    assert good["rendering"] == "compact"
+    assert good["rendering"] == "chat"
     assert good["parameters"] > 100_000
     assert good["eval"] == {"pass@1": 0.125}
     for name in ("cut", "text", "gone"):
@@ -116,7 +113,7 @@ def test_add_use_remove(cli: Cli, store: Path, tiny_model: Path) -> None:
     assert find_model(store=store) == tiny_model
     cli("models", "use", "mine")
     removed = cli("models", "remove", "mine")
-    assert "the shipped model is the default now" in removed.stdout
+    assert "no model is the default now" in removed.stdout
     assert list(store.iterdir()) == []
     gone = cli("models", "remove", "mine")
     assert gone.returncode == 2
@@ -145,7 +142,7 @@ def test_what_the_store_refuses(store: Path, tiny_model: Path, tmp_path: Path) -
         (tmp_path / "nowhere.gguf", "keep", ModelNotFound, "no model file"),
         (tiny_model, "../evil", StoreError, "cannot name a model"),
         (tiny_model, "a/b", StoreError, "cannot name a model"),
-        (tiny_model, "shipped", StoreError, "taken by editloop itself"),
+        (tiny_model, "none", StoreError, "taken by editloop itself"),
         (tiny_model, "default", StoreError, "taken by editloop itself"),
         (tiny_model, "", StoreError, "cannot name a model"),
     ]
@@ -162,8 +159,3 @@ def test_only_what_is_in_the_store_is_removed(store: Path, tiny_model: Path) -> 
     with pytest.raises(StoreError, match="is not in the store"):
         remove_model(str(tiny_model), store)
     assert tiny_model.is_file()
-    if SHIPS:
-        with pytest.raises(StoreError, match="the shipped model is part of the installation"):
-            remove_model("shipped", store)
-        use_model("shipped", store)
-        assert find_model(store=store) == SHIPPED

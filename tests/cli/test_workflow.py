@@ -20,8 +20,8 @@ from editloop.cli.workflow.options import make_options
 from editloop.cli.workflow.plan import Plan
 from editloop.cli.workflow.step import Step
 from editloop.engine import read_info
-from export import write_gguf
 from export.testing import ModelSize, make_checkpoint, make_tokenizer
+from trainer.testing import make_base
 
 from .conftest import ROOT, Cli, environment
 
@@ -37,13 +37,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("workflow")
     (folder / "tools58").mkdir()
     shutil.copy(FUNCTIONS, folder / "tools58")
+    make_base(folder / "base", vocabulary=1024, context=2048)
     return folder
 
 
 def command(home: Path, **changes: str) -> list[str]:
     options = {"name": "mine", "corpus": str(home / "tools58"), "minutes": "0.3"}
-    options |= {"work": str(home / "work"), "progress": "json", **changes}
+    options |= {"work": str(home / "work"), "base": str(home / "base"), **changes}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    words += ["--progress", "json"]
     return [sys.executable, "-m", "editloop", "train-and-export", "--no-library", *words]
 
 
@@ -71,7 +73,7 @@ def run(home: Path, *, stop_at: str = "", by: int = signal.SIGKILL, **changes: s
 
 @pytest.mark.timeout(900)
 def test_killed_three_times_it_still_ends_right(home: Path) -> None:
-    steps = ["demonstrations", "tasks", "language", "tool", "score", "export"]
+    steps = ["demonstrations", "tasks", "before", "tool", "score", "export"]
     chosen = sorted(random.Random(0).sample(steps, 3), key=steps.index)
     for step in chosen:
         code, row = run(home, stop_at=step)
@@ -83,7 +85,7 @@ def test_killed_three_times_it_still_ends_right(home: Path) -> None:
     info = read_info(row["path"])
     assert info.path == home / "data" / "editloop" / "models" / "mine.gguf"
     assert row["size"] == info.file_size
-    assert (info.rendering, info.base_model, info.transcript_version) == ("compact", "scratch", 1)
+    assert (info.rendering, info.base_model, info.transcript_version) == ("chat", "base", 1)
     assert info.eval.keys() == {"tasks", "search", "pass_at_1"}
     assert row["before"]["tasks"] == row["after"]["tasks"] == info.eval["tasks"] > 0
     again, repeated = run(home)
@@ -112,7 +114,10 @@ def test_bad_input_is_one_line(cli: Cli, home: Path, store: Path, tiny_model: Pa
         (["--name", "x", "--corpus", source, "--minutes", "0"], "a positive number"),
         (["--name", "x", "--corpus", source, "--base", str(empty)], "is not a checkpoint"),
         (["--name", "x", "--corpus", source, "--base", "gone"], "no model named"),
-        (["--name", "taken", "--corpus", source], "taken is in the store already"),
+        (
+            ["--name", "taken", "--corpus", source, "--base", str(home / "base")],
+            "taken is in the store already",
+        ),
     ):
         done = cli("train-and-export", *words, "--progress", "json", "--work", home / "nowhere")
         assert done.returncode == 2, done
@@ -123,7 +128,7 @@ def test_bad_input_is_one_line(cli: Cli, home: Path, store: Path, tiny_model: Pa
 
 def test_corpus_names_a_folder_a_file_or_a_package(home: Path) -> None:
     def roots(*corpus: str, library: bool = False) -> list[str]:
-        options = make_options(corpus, "scratch", 1, "x", None, library=library)
+        options = make_options(corpus, str(home / "base"), 1, "x", None, library=library)
         return [path.name for path in options.corpus]
 
     assert roots(str(home / "tools58"), "textwrap", "json") == ["tools58", "textwrap.py", "json"]
@@ -147,19 +152,16 @@ def test_the_steps_of_each_kind_of_base(tiny_model: Path, home: Path, tmp_path: 
     data = ["corpus", "tests", "demonstrations", "tasks"]
     practice = ["practice", "practised draft", "practised score"]
     end = ["tool", "draft", "score", *practice, "export"]
-    learned = ["tokenizer", "rows of modules", "language", "rows of demos"]
-    assert steps("scratch") == [*data, "before", *learned, *end]
-    assert steps(tiny_model) == [*data, "before", "unpack", "rows of demos", *end]
     assert steps(folder) == [*data, "base", "before", *end]
-    instruct = write_gguf(folder, tmp_path / "instruct.gguf")
-    assert steps(instruct) == [*data, "before", "unpack", *end]
+    assert steps(tiny_model) == [*data, "before", "unpack", *end]
     (folder / "config.json").rename(folder / "adapter_config.json")
     with pytest.raises(Exception, match="is a LoRA adapter of"):
         steps(folder)
 
 
 def test_practice_counts_where_it_did_no_harm(home: Path, tmp_path: Path) -> None:
-    options = make_options([str(home / "tools58")], "scratch", 9, "x", tmp_path, library=False)
+    corpus, base = [str(home / "tools58")], str(home / "base")
+    options = make_options(corpus, base, 9, "x", tmp_path, library=False)
     plan = Plan(options)
 
     def practises() -> bool:
@@ -186,7 +188,8 @@ def test_a_step_is_done_anew_when_what_it_reads_has_changed(home: Path, tmp_path
     source = Path(shutil.copytree(home / "tools58", tmp_path / "source"))
 
     def steps() -> dict[str, str]:
-        options = make_options([str(source)], "scratch", 9, "x", tmp_path / "w", library=False)
+        base, work = str(home / "base"), tmp_path / "w"
+        options = make_options([str(source)], base, 9, "x", work, library=False)
         return {step.name: step.key() for step in Plan(options).steps()}
 
     (tmp_path / "w").mkdir()
@@ -215,7 +218,8 @@ def test_sources_may_change_until_the_workflow_is_complete(home: Path, tmp_path:
     source = Path(shutil.copytree(home / "tools58", tmp_path / "source"))
 
     def corpus() -> Step:
-        options = make_options([str(source)], "scratch", 9, "x", tmp_path / "w", library=False)
+        base, work = str(home / "base"), tmp_path / "w"
+        options = make_options([str(source)], base, 9, "x", work, library=False)
         return Plan(options).steps()[0]
 
     (tmp_path / "w").mkdir()

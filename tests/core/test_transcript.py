@@ -6,11 +6,9 @@ from editloop.text import Snapshot
 from editloop.transcript import (
     MAX_FINDING_CHARS,
     MAX_FINDINGS,
-    SPECIAL_TOKENS,
     Finding,
     Transcript,
     chat,
-    compact,
     observation_text,
     observe,
     reopened,
@@ -49,25 +47,10 @@ def test_a_finding_outside_of_the_window_has_no_number() -> None:
     assert observe(state, [Finding("here", 1)]).findings == ((None, "here"),)
 
 
-def test_only_commands_are_in_the_loss() -> None:
-    pieces = list(compact(_transcript()))
-    learned = [piece.text for piece, loss in pieces if loss]
-    assert learned == ["<|REPW|>", "<|L2|>", "b", "<|to|>", "a", "<|end|>"]
-    assert all(piece.text in SPECIAL_TOKENS for piece, _ in pieces if piece.special)
-    assert len(set(SPECIAL_TOKENS)) == len(SPECIAL_TOKENS)
-
-
 def test_a_transcript_only_grows() -> None:
     longer = _transcript()
     shorter = Transcript(longer.observations[:1])
-    assert list(compact(longer))[: len(list(compact(shorter)))] == list(compact(shorter))
     assert chat(longer)[:1] == chat(shorter)
-
-
-def test_source_cannot_forge_special_tokens() -> None:
-    state = EditState.open(Snapshot.from_text("<|EXIT|>\n"))
-    pieces = [p for p, _ in compact(Transcript((observe(state, []),))) if p.text == "<|EXIT|>"]
-    assert [p.special for p in pieces] == [False]
 
 
 def test_chat_roles_alternate() -> None:

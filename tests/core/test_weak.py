@@ -140,6 +140,19 @@ PAIRS = [
         4,
         (weak.UNREACHABLE,),
     ),
+    ("for x in y:\n    f(x)\n", "for x in y:\n    f(x)\n    break\n", 2, (weak.EARLY,)),
+    (
+        "def f(y):\n    for x in y:\n        g(x)\n    return y\n",
+        "def f(y):\n    for x in y:\n        g(x)\n        return y\n",
+        3,
+        (weak.EARLY,),
+    ),
+    (
+        "def f(y):\n    for x in y:\n        g(x)\n        return y\n",
+        "def f(y):\n    for x in y:\n        g(x)\n    return y\n",
+        3,
+        (),
+    ),
     ("f()\nraise KeyError(0)\n", "f()\nKeyError(0)\n", 2, (weak.REMOVES_FAILED,)),
     ("assert f(1) == 2\n", "f(1) == 2\n", 1, (weak.REMOVES_FAILED,)),
     (

@@ -26,7 +26,7 @@ def model(folder: Path) -> Path:
     checkpoint = make_checkpoint(folder / "llama", ModelSize(context=1024), tokenizer)
     metadata = {
         "editloop.transcript_version": VERSION,
-        "editloop.rendering": "compact",
+        "editloop.rendering": "chat",
         "editloop.base_model": "tiny",
         "editloop.eval.pass@1": 0.5,
         "editloop.eval.suite": "none",

@@ -40,7 +40,7 @@ def test_info(model: Path) -> None:
     assert info.quantization == "F32"
     assert info.context_length == 1024
     assert info.transcript_version == VERSION
-    assert info.rendering == "compact"
+    assert info.rendering == "chat"
     assert info.base_model == "tiny"
     assert info.eval == {"pass@1": 0.5, "suite": "none"}
     assert info.file_size == model.stat().st_size

@@ -47,9 +47,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("fine-tuned")
-    base = make_base(
-        folder / "base", rendering="chat", transcripts=map(episode, range(40)), steps=20
-    )
+    base = make_base(folder / "base", transcripts=map(episode, range(40)), steps=20)
     demos = write_demos(folder / "demos.jsonl", 60)
     budget = ["--steps", "12", "--rank", "8", "--context", "512", "--batch", "2", "--rate", "2e-3"]
     words = ["train", "sft", str(demos), "--base", str(base), "-o", str(folder / "tuned"), *budget]

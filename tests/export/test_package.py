@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from editloop.engine import read_info
-from editloop.transcript import SPECIAL_TOKENS, TRANSCRIPT_VERSION
+from editloop.transcript import TRANSCRIPT_VERSION
 from export import UnsupportedTokenizer
 from export.cli import main
 from export.package import Options, export_model, judge
@@ -20,19 +20,18 @@ from export.parity import LogitReport
 from export.repair_score import RepairScore
 from export.report import Quantized
 from export.source import find_source
-from export.testing import ModelSize, make_checkpoint, make_tokenizer
+from export.testing import ModelSize, make_instruct
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder whose model speaks the compact rendering; its weights were drawn."""
+    """A run folder with an instruct model; its weights were drawn."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    tokenizer = make_tokenizer(folder.parent / "tokenizer.json", specials=SPECIAL_TOKENS)
-    size = ModelSize("qwen3", width=320, heads=5, kv_heads=1, feed_forward=512, context=1024)
-    make_checkpoint(folder / "model", size, tokenizer, scale=0.05)
-    (folder / "settings.json").write_text('{"kind": "scratch", "seed": 1}')
+    size = ModelSize("qwen3", width=320, heads=5, kv_heads=1, feed_forward=512, context=2048)
+    make_instruct(folder / "model", size, scale=0.05)
+    (folder / "settings.json").write_text('{"kind": "sft", "seed": 1}')
     return folder
 
 
@@ -50,7 +49,7 @@ def test_report_and_metadata(run: Path, tmp_path: Path, capsys: pytest.CaptureFi
     info = read_info(out / "tiny-q4_k_m.gguf")
     assert info.quantization == "Q4_K_M"
     assert info.transcript_version == TRANSCRIPT_VERSION
-    assert (info.rendering, info.base_model) == ("compact", "none")
+    assert (info.rendering, info.base_model) == ("chat", "none")
     assert info.metadata["general.name"] == "tiny"
     assert len(info.metadata["editloop.recipe_sha"]) == 16
     report = json.loads((out / "report.json").read_text())
@@ -168,7 +167,7 @@ def test_memory_of_a_large_checkpoint(run: Path, tmp_path: Path) -> None:
     """1 GB of zeros that take no place on the disk; the largest tensor has 128 MB."""
     model = tmp_path / "model"
     model.mkdir()
-    for name in ("tokenizer.json", "tokenizer_config.json"):
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         (model / name).write_bytes((run / "model" / name).read_bytes())
     width, rows, layers = 2048, 16384, 3
     config = json.loads((run / "model" / "config.json").read_text())

@@ -13,25 +13,26 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
-from editloop.models import SHIPPED
 from export import UnsupportedModel, write_gguf
 from export.cli import main
 from export.gguf_writer import Job, write_file
 from export.parity import compare, open_engine
 from export.reference import compute_reference
 from export.safetensors import InMemory
-from export.testing import stdlib_texts
+from export.testing import ModelSize, make_instruct, stdlib_texts
 from export.unpack import unpack
 
 ONES = np.ones((2, 32), np.float32)
 
 
-@pytest.mark.skipif(not SHIPPED.is_file(), reason="this tree ships no model")
 def test_there_and_back(tmp_path: Path) -> None:
+    """A quantized file: the same tensors and tokenizer again, and the logits of llama.cpp."""
+    size = ModelSize("qwen3", 6, 256, 4, 2, 768)
+    path = write_gguf(make_instruct(tmp_path / "made", size), tmp_path / "first.gguf")
     folder = tmp_path / "folder"
-    assert main([str(SHIPPED), "--unpack", "-o", str(folder)]) == 0
+    assert main([str(path), "--unpack", "-o", str(folder)]) == 0
     again = gguf.GGUFReader(write_gguf(folder, tmp_path / "again.gguf"))
-    first = gguf.GGUFReader(SHIPPED)
+    first = gguf.GGUFReader(path)
     tensors = {tensor.name: tensor for tensor in again.tensors}
     assert tensors.keys() == {tensor.name for tensor in first.tensors}
     for tensor in first.tensors:
@@ -41,9 +42,9 @@ def test_there_and_back(tmp_path: Path) -> None:
             assert again.fields[key].contents() == field.contents(), key
     prompts = [list(range(300, 420)), list(range(900, 1020))]
     reference, _ = compute_reference(folder, prompts)
-    with open_engine(SHIPPED, 128) as engine:
+    with open_engine(path, 128) as engine:
         report = compare(engine, reference)
-    assert report.agreement > 0.95
+    assert report.agreement > 0.8  # of weights that were drawn many are as likely as each other
     assert report.largest_difference < 0.5  # llama.cpp rounds activations to 8 bits, too
 
 

@@ -1,10 +1,9 @@
-"""Real models: the shipped one, one that is replaced while the server runs, and none."""
+"""Real models: none, one that is replaced while the server runs, and one that is not there."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +11,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from editloop.models import SHIPPED
+from export import write_gguf
+from export.testing import ModelSize, make_instruct
 
 from .conftest import Place
 from .editor import Editor, ServerError, span
@@ -70,10 +70,11 @@ async def test_another_default_is_used_by_the_next_fix(
 ) -> None:
     models = store / "editloop" / "models"
     models.mkdir(parents=True)
-    shutil.copy(SHIPPED, models / "mine.gguf")
-    assert [row["name"] for row in await real.command("editloop.listModels")] == ["shipped", "mine"]
+    write_gguf(make_instruct(store / "tiny", ModelSize()), models / "mine.gguf")
+    assert [row["name"] for row in await real.command("editloop.listModels")] == ["mine"]
     with pytest.raises(ServerError, match="no model named 'nobody'"):
         await real.command("editloop.useModel", {"name": "nobody"})
+    assert await real.command("editloop.useModel", {"name": "none"}) == {"model": "none"}
     assert await real.command("editloop.useModel", {"name": "mine"}) == {"model": "mine"}
     uri = real.open(place("again.py"), ADD)
     done = await real.fix(uri, apply=False)

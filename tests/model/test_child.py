@@ -24,9 +24,9 @@ from editloop.model.answers import Answers
 from editloop.model.backend import Chat, Gap, ModelError, ModelLost, Plain, Sampling
 from editloop.model.child import ChildModel
 from editloop.policy import Cancelled
-from export.testing import ModelSize
+from export.testing import CONTROLS, ModelSize
 
-from .tiny_gguf import CONTROLS, make_gguf
+from .tiny_gguf import make_gguf
 
 GAP = Gap("def f(items):\n    return ", "\n")
 LONG = Sampling(n=16, temperature=1.0, max_tokens=3000)

@@ -63,9 +63,9 @@ def test_a_second_run_fetches_nothing(hub: Hub, entry: Entry, store: Path) -> No
 
 def test_a_choice_of_the_user_stays(hub: Hub, entry: Entry, store: Path) -> None:
     store.mkdir(parents=True)
-    (store / "default").write_text("shipped\n")
+    (store / "default").write_text("none\n")
     get(entry, store)
-    assert chosen_default(store) == "shipped"
+    assert chosen_default(store) == "none"
 
 
 def test_a_broken_connection_is_taken_up_again(hub: Hub, entry: Entry, store: Path) -> None:
@@ -81,7 +81,7 @@ def test_what_an_earlier_run_fetched_is_kept(hub: Hub, entry: Entry, store: Path
         get(entry, store)
     assert fetched_bytes(entry, store) == 150_000
     assert not (store / "small.gguf").exists()
-    assert list_models(store) == [m for m in list_models(store) if m.source == "shipped"]
+    assert list_models(store) == []
     get(entry, store)
     assert hub.requests[-1][1] == "bytes=150000-"
 

@@ -95,7 +95,10 @@ def test_the_model_says_which_fix_is_first(pool: SandboxPool) -> None:
     """Both pass; the shorter one is what nobody would write."""
     table = " {'': ''}.get(name, 'A.K.L.')\n"
     script = {
-        "answers": [{"match": "    return", "replies": [table, RIGHT, table, RIGHT]}],
+        "answers": [
+            {"match": "# was: parts", "replies": [table]},
+            {"match": "# was: return", "replies": [RIGHT]},
+        ],
         "otherwise": ["pass"],
         "scores": [{"match": "get(name", "score": -90.0}],
     }

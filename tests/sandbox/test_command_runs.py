@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from editloop.sandbox import Level, SandboxError, SandboxPool, SandboxUnavailable
-from editloop.sandbox.command import CommandRunner, Job, Run
+from editloop.sandbox.command import CommandRunner
+from editloop.sandbox.commandjob import Job, Run
 from editloop.sandbox.interpreters import interpreter
 from editloop.sandbox.projectcopy import ProjectCopy
 

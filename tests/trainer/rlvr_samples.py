@@ -7,21 +7,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-from torch.nn.utils.rnn import pad_sequence
-
-from editloop.commands import EXIT, Command, edit_line
+from editloop.commands import EXIT, Command, edit_line, render
 from editloop.state import EditState, apply
 from editloop.tasks import Task, task_row
 from editloop.text import Snapshot
-from editloop.transcript import Transcript, observe
+from editloop.transcript import INSTRUCTION, Transcript, observation_text, observe
 from editloop.verdict import CheckResult, Verdict
-from trainer.encode import compact_tokenizer
+from trainer import testing
+from trainer.encode import Base, load_base
 from trainer.rlvr.judge import Judge
 from trainer.rlvr.training import RlvrSettings
-from trainer.scratch import ModelShape, make_model
-from trainer.tokenizer import EpisodeEncoder, source_lines, train_tokenizer
+from trainer.testing import write_tokenizer
 
+VOCABULARY = 900
 LICENSE = Path(__file__).parents[2] / "LICENSE"
 PASSED = Verdict((CheckResult("tests", 1, 1),), complete=True)
 FAILED = Verdict((CheckResult("tests", 0, 1),), complete=True)
@@ -36,7 +34,7 @@ _LINES = (
 )
 
 SETTINGS = RlvrSettings(
-    steps=2, groups=4, generations=4, turns=3, tokens=512, command=12, micro=8, rate=5e-4, kl=0.0
+    steps=2, groups=4, generations=4, turns=3, tokens=512, command=20, micro=8, rate=5e-4, kl=0.0
 )
 
 
@@ -57,40 +55,39 @@ def write_tasks(path: Path) -> Path:
     return path
 
 
-def make_tokenizer(folder: Path) -> EpisodeEncoder:
-    # What a run learns hangs on the tokenizer, so it may not hang on the standard library at hand.
-    texts = [task.buggy + task.tests for task, _ in make_tasks()] + [LICENSE.read_text()]
-    encoder = EpisodeEncoder(train_tokenizer(source_lines(texts), 700))
-    encoder.tokenizer.save(str(folder / "tokenizer.json"))
-    return encoder
+def shapeless(folder: Path) -> Base:
+    """A base without weights."""
+    write_tokenizer(folder, _texts(), VOCABULARY)
+    (folder / "config.json").write_text('{"model_type": "qwen3"}')
+    return load_base(folder)
 
 
 def make_base(folder: Path, judge: Judge, steps: int = 50) -> Path:
     """A folder with a model of two layers that was taught the fixes for a few steps only."""
-    encoder = make_tokenizer(folder)
-    known = compact_tokenizer(folder / "tokenizer.json")
-    shape = ModelShape(vocabulary=700, width=64, layers=2, heads=1, kv_heads=1, hidden=128)
-    model = make_model(shape, known.pad_token_id, known.bos_token_id, known.eos_token_id, seed=0)
-    episodes = [demonstrate(*made, judge) for made in make_tasks()]
-    rows = [row for episode in episodes for row in encoder.rows(episode)]
-    ids = pad_sequence([torch.tensor(ids) for ids, _ in rows], batch_first=True)
-    labels = pad_sequence(
-        [torch.tensor(ids).where(torch.tensor(flags), -100) for ids, flags in rows],
-        batch_first=True,
-        padding_value=-100,
+    return testing.make_base(
+        folder,
+        texts=_texts(),
+        vocabulary=VOCABULARY,
+        transcripts=[demonstrate(*made, judge) for made in make_tasks()],
+        steps=steps,
     )
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(steps):
-        torch.autograd.backward(model(input_ids=ids, labels=labels).loss)
-        optimizer.step()
-        optimizer.zero_grad()
-    model.save_pretrained(folder)
-    return folder
+
+
+def _texts() -> list[str]:
+    # What a run learns hangs on the tokenizer, so it may not hang on the standard library at hand.
+    # Words of the instruction are a token each: it is most of a row.
+    seen = [INSTRUCTION, render(EXIT), *(render(command) for _, command in make_tasks())]
+    seen += [observation_text(observe(_opened(task), ())) for task, _ in make_tasks()]
+    return [*(100 * seen), LICENSE.read_text()]
+
+
+def _opened(task: Task) -> EditState:
+    return EditState.open(Snapshot.from_text(task.buggy))
 
 
 def demonstrate(task: Task, command: Command, judge: Judge) -> Transcript:
     """The fix and EXIT, with what the real checks say."""
-    state = EditState.open(Snapshot.from_text(task.buggy))
+    state = _opened(task)
     before = judge.submit(task, state.text).result()
     after = apply(state, command)
     verdict = judge.submit(task, after.text).result()

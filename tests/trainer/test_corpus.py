@@ -154,7 +154,6 @@ def test_without_imports() -> None:
         "record FILE --out out",
         "demos FILE --tests FILE --out out",
         "prior FILE -o out",
-        "tokenizer FILE -o out",
         "validate FILE",
         "corpus . --out out --mbpp FILE",
         "corpus . --out out --exclude FILE",

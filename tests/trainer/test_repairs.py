@@ -10,6 +10,7 @@ from pathlib import Path
 from killing import in_killed_process, kill_self
 
 from editloop.model.backend import Gap, Prompt, Reply, Sampling
+from editloop.model.infill import Place
 from editloop.tasks import Task, write_tasks
 from trainer.repairs import RepairSettings, build_repairs, places
 from trainer.tasks import as_test_functions
@@ -65,7 +66,7 @@ def task(number: int = 1, asserts: Sequence[str] = ASSERTS) -> Task:
 
 def at_the_return(before: str, after: str) -> str:
     """The right line and what stands behind it at one place, nonsense everywhere else."""
-    if "# was: return low" not in before:
+    if "# was: return low" not in before or before.endswith("return"):
         return "pass"
     return "return max(xs) - low\n    more = 1\n    return 7"
 
@@ -92,6 +93,8 @@ def test_edits_that_help_are_gone_on_from(tmp_path: Path) -> None:
     right = {"return x + 1": "return x - 1", "return x * 3": "return x * 2"}
 
     def fill(before: str, after: str) -> str:
+        if before.endswith("return"):  # the beginning of the line is kept
+            return ""
         return next((new for old, new in right.items() if f"# was: {old}" in before), "pass")
 
     buggy = "def f(x):\n    if x < 0:\n        return x + 1\n    return x * 3\n"
@@ -123,5 +126,7 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
 
 
 def test_places_of_a_program() -> None:
-    found = [(place.first, place.stop) for place in places(["a", "", "b", "c"])]
-    assert found == [(0, 1), (2, 3), (3, 4), (2, 2), (3, 3), (4, 4), (2, 4)]
+    found = list(places(["a", "", "b = 1", "c"]))
+    assert [place for place in found if place.head] == [Place(2, 3, "b =")]
+    spans = [(place.first, place.stop) for place in found if not place.head]
+    assert spans == [(0, 1), (2, 3), (3, 4), (2, 2), (3, 3), (4, 4), (2, 4)]

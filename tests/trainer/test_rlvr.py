@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
-from rlvr_samples import FAILED, PASSED, make_tasks, make_tokenizer
+from rlvr_samples import FAILED, PASSED, make_tasks, shapeless
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from editloop.commands import EXIT, Command, render
@@ -19,7 +18,7 @@ from editloop.state import EditState
 from editloop.text import Snapshot
 from editloop.transcript import Observation, Transcript
 from editloop.verdict import Verdict
-from trainer.encode import Base, load_base
+from trainer.encode import Base
 from trainer.reward import (
     RewardSettings,
     advantages,
@@ -105,11 +104,7 @@ def test_a_group_of_equals_teaches_nothing() -> None:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Base:
-    """A compact tokenizer without weights."""
-    folder: Path = tmp_path_factory.mktemp("tiny")
-    make_tokenizer(folder)
-    (folder / "config.json").write_text('{"model_type": "qwen3"}')
-    return load_base(folder)
+    return shapeless(tmp_path_factory.mktemp("tiny"))
 
 
 def test_only_written_tokens_have_worth(tiny: Base) -> None:
@@ -159,9 +154,9 @@ def test_written_tokens_read_as_their_command(tiny: Base, command: Command) -> N
 
 def test_what_is_no_command_is_refused_and_shown(tiny: Base) -> None:
     dialect = Dialect(tiny)
-    exit_token, end = tiny.encoder.command(EXIT)
+    *exit_ids, end = tiny.encoder.command(EXIT)
     episode = begin(make_tasks()[0][0], FAILED, dialect)
-    for ids in ([exit_token], [end], [exit_token, exit_token, end]):
+    for ids in (exit_ids, [end], [*exit_ids, *exit_ids, end]):
         move = understand(episode, ids, dialect)
         assert move.command is None
         after = settle(episode, move, FAILED, dialect, Limits())

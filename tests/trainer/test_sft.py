@@ -30,8 +30,9 @@ from trainer.sft_trainer import SftSettings
 from trainer.testing import make_base
 
 OPERATORS = (("+", "-"), ("*", "+"), ("<", ">"), ("or", "and"), ("//", "/"), ("==", "!="))
+CONTEXT = 640
 SETTINGS = SftSettings(
-    steps=8, rank=8, context=256, batch=2, rate=2e-3, log_steps=1, checkpoint_seconds=0.0
+    steps=8, rank=8, context=CONTEXT, batch=2, rate=2e-3, log_steps=1, checkpoint_seconds=0.0
 )
 
 
@@ -63,18 +64,18 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
-    return load_base(make_base(tmp_path_factory.mktemp("compact")))
+    return load_base(make_base(tmp_path_factory.mktemp("base")))
 
 
 @pytest.fixture(scope="module")
 def chat_base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     folder = tmp_path_factory.mktemp("chat")
-    return load_base(make_base(folder, architecture="llama", rendering="chat"))
+    return load_base(make_base(folder, architecture="llama"))
 
 
 @pytest.fixture(scope="module")
 def rows(base: Base) -> Rows:
-    return encode_rows((episode(n) for n in range(40)), base.encoder, 256)
+    return encode_rows((episode(n) for n in range(40)), base.encoder, CONTEXT)
 
 
 def make_run(folder: Path) -> RunFolder:
@@ -86,11 +87,6 @@ def written_text(base: Base, ids: list[int], written: list[bool]) -> str:
     return str(base.tokenizer.decode(kept))
 
 
-def test_the_rendering_follows_from_the_base(base: Base, chat_base: Base) -> None:
-    assert base.encoder.rendering == "compact"
-    assert chat_base.encoder.rendering == "chat"
-
-
 def test_only_the_commands_are_taught(chat_base: Base) -> None:
     one = episode(0)
     [(ids, written)] = chat_base.encoder.rows(one)
@@ -98,6 +94,8 @@ def test_only_the_commands_are_taught(chat_base: Base) -> None:
     assert written_text(chat_base, ids, written) == "".join(
         render(command) + end for command in one.commands
     )
+    [(_, kept)] = chat_base.encoder.rows(replace(one, mistakes=frozenset({0})))
+    assert written_text(chat_base, ids, kept) == render(EXIT) + end
     dataset = make_dataset(encode_rows([one], chat_base.encoder, 1024), 1024)
     labels = np.array(dataset[0]["labels"])
     assert (labels[written] == np.array(ids)[written]).all()
@@ -105,7 +103,7 @@ def test_only_the_commands_are_taught(chat_base: Base) -> None:
 
 
 def test_a_template_that_rewrites_earlier_turns_gives_a_row_a_turn(tmp_path: Path) -> None:
-    folder = make_base(tmp_path, rendering="chat")
+    folder = make_base(tmp_path)
     template = (folder / "chat_template.jinja").read_text(encoding="utf-8")
     forgetful = template.replace(
         "{{ m.content }}", "{{ m.content if loop.last else '-' + m.content }}"
@@ -213,15 +211,15 @@ def test_the_command_line_from_demonstrations_to_curves(
     demos = write_demos(tmp_path / "demos.jsonl", 30)
     out = tmp_path / "run"
     words = ["train", "sft", str(demos), "--base", str(base.folder), "-o", str(out)]
-    words += ["--dev", str(demos), "--context", "256", "--batch", "2", "--log-steps", "1"]
+    words += ["--dev", str(demos), "--context", str(CONTEXT), "--batch", "2", "--log-steps", "1"]
     assert cli([*words, "--minutes", "0.02"]) == 0
     settings = json.loads((out / "settings.json").read_text())
-    assert (settings["rank"], settings["rendering"]) == (64, "compact")
+    assert settings["rank"] == 64
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["data"][0]["name"] == "demos.jsonl"
     assert "dev" in read_metrics(out)[-1]
     assert any((out / "tensorboard").iterdir())
-    assert load_base(out / "model").encoder.rendering == "compact"
+    load_base(out / "model")
     assert cli(["train", "plot", str(out), "-o", str(tmp_path / "curve.png")]) == 0
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     capfd.readouterr()

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from editloop.cli import CliError
 
-SCRATCH = "scratch"
 _SMALL_CORPUS = 3 << 20
 """Bytes of source below which the standard library is added."""
 _IGNORED = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__", "site-packages"})
@@ -21,16 +20,14 @@ _IGNORED = frozenset({".git", ".venv", "venv", "node_modules", "__pycache__", "s
 class Options:
     """``corpus`` are folders or files of source.
 
-    ``base``: a Hugging Face folder or a GGUF to fine-tune, a GGUF of ours to go on from, None: from
-    scratch. ``fine_tunes``: whether it is a pretrained one.
+    ``base``: a Hugging Face folder or a GGUF to fine-tune.
     """
 
     corpus: tuple[Path, ...]
-    base: Path | None
+    base: Path
     minutes: float
     name: str
     work: Path
-    fine_tunes: bool = False
 
 
 def make_options(
@@ -53,11 +50,9 @@ def make_options(
         roots.append(Path(sysconfig.get_paths()["stdlib"]))
     if not any(map(_source_bytes, roots)):
         raise CliError(f"no Python source in {', '.join(corpus)}: name folders that hold some")
-    path, pretrained = _base(base)
     return Options(
         corpus=tuple(dict.fromkeys(roots)),
-        base=path,
-        fine_tunes=pretrained,
+        base=_base(base),
         minutes=minutes,
         name=name,
         work=(work or _default_work(name)).expanduser().resolve(),
@@ -108,38 +103,34 @@ def _source_bytes(root: Path) -> int:
     return sum(path.stat().st_size for path in source_files(root))
 
 
-def _base(text: str) -> tuple[Path | None, bool]:
-    """The folder or file that is named, and whether it is to be fine-tuned."""
+def _base(text: str) -> Path:
+    """The folder or file that is named."""
     from editloop.models import find_model
 
-    if text == SCRATCH:
-        return None, False
     if Path(text).expanduser().is_dir():
-        return _pretrained(Path(text).expanduser()), True
+        return _pretrained(Path(text).expanduser())
     return _stored(find_model(text))
 
 
-def _stored(path: Path) -> tuple[Path, bool]:
+def _stored(path: Path) -> Path:
     from editloop.engine import read_info
     from editloop.engine.checks import check_version
     from editloop.transcript import TRANSCRIPT_VERSION
+    from export.unpack import check
 
     info = read_info(path)
     check_version(info, TRANSCRIPT_VERSION)
-    if info.rendering == "compact":
-        return path.resolve(), False
-    from export.unpack import check
 
     check(info)
     if not info.metadata.get("tokenizer.chat_template"):
         raise CliError(f"{path} has no chat template: choose an instruct model")
-    return path.resolve(), True
+    return path.resolve()
 
 
 def _pretrained(path: Path) -> Path:
     from export.safetensors import Checkpoint, read_json
     from export.shapes import read_shape
-    from export.source import describe, find_source
+    from export.source import find_source
     from export.tokenizer import read_tokenizer
 
     source = find_source(path)
@@ -149,7 +140,7 @@ def _pretrained(path: Path) -> Path:
     shape = read_shape(config)
     list(shape.tensors(Checkpoint(source.folder)))
     template = read_tokenizer(source.folder, shape.vocab_size, config).chat_template
-    if template is None and describe(source)["editloop.rendering"] == "chat":
+    if template is None:
         raise CliError(f"{path} has no chat template: choose an instruct model")
     return source.folder.resolve()
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from editloop.budget import cores
 from editloop.cli.workflow.ledger import listing_digest
 from editloop.cli.workflow.options import Options, source_files
 from editloop.cli.workflow.results import context_of, count_rows, score
-from editloop.cli.workflow.sizes import LONG, cores, decoder_for
 from editloop.cli.workflow.step import Command, Step, run, time
-from editloop.models import SHIPPED
 
+LONG = 10.0
+"""Minutes from which on scores get their tasks and time."""
 _FEWEST = 8
 """Tasks from which on there is something to practise."""
 _ABLE = 0.05
@@ -33,7 +34,6 @@ class Plan:
         self.dev_demos = self.work / "demos.dev.jsonl"
         self.held_out = self.work / "held-out.jsonl"
         self.tasks = self.work / "tasks.jsonl"
-        self.tokenizer = self.work / "tokenizer.json"
         self.taught = self.work / "taught"
         self.practised = self.work / "practised"
         self.before = self.work / "before.json"
@@ -47,12 +47,14 @@ class Plan:
     def steps(self) -> list[Step]:
         data = [self._corpus(), self._tests(), self._demos(), self._tasks()]
         taught = self._scored("", self.taught, self.taught_score)
-        return [*data, *self._before(), *self._teaching(), *taught, *self._practice(), self._last()]
-
-    def _teaching(self) -> list[Step]:
-        if (base := self.options.base) is None:
-            return self._scratch()
-        return self._fine_tuning(base) if self.options.fine_tunes else self._going_on(base)
+        return [
+            *data,
+            *self._before(),
+            *self._fine_tuning(),
+            *taught,
+            *self._practice(),
+            self._last(),
+        ]
 
     def _corpus(self) -> Step:
         roots = self.options.corpus
@@ -104,90 +106,25 @@ class Plan:
             outputs=(*both, *(path.with_suffix(".progress.json") for path in both)),
         )
 
-    def _scratch(self) -> list[Step]:
-        """First the language, then the tool."""
-        language, modules = self.work / "language", self.work / "modules.npz"
-        shape, vocabulary = decoder_for(self.options.minutes)
-        whole = run("--observation-weight 1 --observation-share 0.5 --decay-from 1")
-        learn = run("train scratch --batch-tokens 4096 --tokenizer", self.tokenizer, modules)
-        return [
-            Step(
-                "tokenizer",
-                "training the tokenizer",
-                1,
-                lambda _: [run("train tokenizer", self.corpus, "-o", self.tokenizer, *vocabulary)],
-                inputs=(self.corpus,),
-                outputs=(self.tokenizer,),
-            ),
-            self._encode("modules", self.corpus, self.tokenizer, "--max-tokens 768"),
-            Step(
-                "language",
-                "learning Python",
-                18,
-                lambda m: [[*learn, "-o", language, *shape, *whole, *time(m)]],
-                inputs=(modules, self.tokenizer),
-                outputs=(language,),
-                own_clock=True,
-            ),
-            *self._lessons(language / "model", self.tokenizer, "--decay-from 0.25"),
-        ]
-
-    def _going_on(self, model: Path) -> list[Step]:
-        """From a GGUF of ours, at rates that do not spoil what it knows."""
-        base = self.work / "base"
-        rates = "--matrix-rate 0.005 --other-rate 0.001 --decay-from 0"
-        return [
-            self._unpack("export --unpack", model, base),
-            *self._lessons(base, base / "tokenizer.json", rates),
-        ]
-
-    def _unpack(self, how: str, model: Path, folder: Path) -> Step:
+    def _unpack(self, model: Path, folder: Path) -> Step:
         return Step(
             "unpack",
             "reading the base",
             1,
-            lambda _: [run(how, model, "-o", folder)],
+            lambda _: [run("train base", model, "-o", folder)],
             inputs=(model,),
             outputs=(folder,),
         )
 
-    def _lessons(self, init: Path, tokenizer: Path, how: str) -> list[Step]:
-        """The tool, for a model that knows the language."""
-        episodes = self.work / "demos.npz"
-        learn = run("train scratch --batch-tokens 4096 --observation-weight 0.2", episodes)
-        learn += run(how, "--init", init, "--tokenizer", tokenizer, "-o", self.taught)
-        return [
-            self._encode("demos", self.demos, tokenizer, "--short 300 --long-share 0.12"),
-            Step(
-                "tool",
-                "learning to repair",
-                30,
-                lambda m: [[*learn, *time(m)]],
-                inputs=(episodes, tokenizer, init),
-                outputs=(self.taught,),
-                own_clock=True,
-            ),
-        ]
-
-    def _encode(self, name: str, source: Path, tokenizer: Path, how: str) -> Step:
-        out = self.work / f"{name}.npz"
-        return Step(
-            f"rows of {name}",
-            f"encoding the {name}",
-            2,
-            lambda _: [run(f"train rows {how}", source, "--tokenizer", tokenizer, "-o", out)],
-            inputs=(source, tokenizer),
-            outputs=(out,),
-        )
-
-    def _fine_tuning(self, base: Path) -> list[Step]:
-        """LoRA on a pretrained base."""
+    def _fine_tuning(self) -> list[Step]:
+        """LoRA on the base."""
+        base = self.options.base
         context = str(min(2048, context_of(base)))
         folder = base if base.is_dir() else self.work / "base"
         tune = run("train sft --epochs 1000 --batch 2 --accumulate 4", self.demos)
         tune += run("--base", folder, "--context", context)
         return [
-            *([] if base.is_dir() else [self._unpack("train base", base, folder)]),
+            *([] if base.is_dir() else [self._unpack(base, folder)]),
             Step(
                 "tool",
                 "learning to repair",
@@ -203,7 +140,7 @@ class Plan:
         """Where the model solves something already: what is never solved teaches nothing."""
         model = self.taught / "model"
         few = run("--groups 8" if self.long else "--groups 4 --generations 2")
-        few += run("--lora 32" if self.options.fine_tunes else "")
+        few += run("--lora 32")
         practice = Step(
             "practice",
             "practising with the sandbox as the judge",
@@ -225,8 +162,6 @@ class Plan:
 
     def _before(self) -> list[Step]:
         base, draft = self.options.base, self.work / "base.gguf"
-        if base is None:
-            return [self._score("before", "the score of uniform order", self.before, None)]
         title = "the score of the base"
         if base.is_dir():
             return [
@@ -262,17 +197,16 @@ class Plan:
             outputs=(draft,),
         )
 
-    def _score(self, name: str, title: str, summary: Path, model: Path | None) -> Step:
+    def _score(self, name: str, title: str, summary: Path, model: Path) -> Step:
         out = summary.with_suffix(".jsonl")
         effort = "--limit 32 --budget 3" if self.long else "--limit 6 --budget 1"
-        who = run("--policy uniform") if model is None else run("--model", model)
         what = run(effort, "--jobs", str(cores()), "--summary", summary, "--out", out)
         return Step(
             name,
             title,
             4,
-            lambda _: [[*run("bench", self.held_out), *who, *what]],
-            inputs=(self.held_out, *(() if model is None else (model,))),
+            lambda _: [[*run("bench", self.held_out, "--model", model), *what]],
+            inputs=(self.held_out, model),
             outputs=(summary, out, out.with_name(f"{out.name}.settings.json")),
             needs=lambda: count_rows(self.held_out) > 0,
         )
@@ -299,6 +233,4 @@ class Plan:
     def _about(self) -> list[str]:
         """KEY=VALUE for the file itself: what the model scored, and what it began as."""
         told = [f"editloop.eval.{key}={value}" for key, value in score(self.after).items()]
-        if (base := self.options.base) is not None:
-            told.append(f"editloop.base_model={'shipped' if base == SHIPPED else base.name}")
-        return told
+        return [*told, f"editloop.base_model={self.options.base.name}"]

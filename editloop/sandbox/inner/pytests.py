@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any
 
-from editloop.sandbox.inner import warm
+from editloop.sandbox.inner import ahead, warm
 from editloop.sandbox.inner.recorder import Recorder
 
 
@@ -43,8 +43,8 @@ def serve(config: dict[str, Any], inlet: int, outlet: int) -> None:
     if request is None:
         if server.late:
             finish(server.recorder, run(arguments, server.recorder, warm.Late(server)))
-        warm.preload(server.names, server.recorder, config["root"], whole=False)
-        server.answer(warm.fitness(server.recorder))
+        ahead.preload(server.names, server.recorder, config["root"], whole=False)
+        server.answer(ahead.fitness(server.recorder))
         request = server.serve()
         if request is None:
             os._exit(0)

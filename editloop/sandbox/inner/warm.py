@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import importlib
 import json
 import os
 import resource
@@ -21,37 +20,17 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
-from importlib.machinery import PathFinder
 from typing import Any
 
 import pytest
 
 from editloop.sandbox.inner import landlock
+from editloop.sandbox.inner.ahead import fitness, loaded, preload, remember
 from editloop.sandbox.inner.recorder import Recorder
 
 CAP = 4 << 20
 """Bytes that one fork may tell."""
 _SUBREAPER = 36
-
-
-class Wanted(BaseException):
-    """Somebody imports the module under repair where it must not be loaded."""
-
-
-class Guard:
-    """A finder that refuses the module under repair."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
-        self.hit = False
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        """None: others find it. Raises Wanted for the module under repair."""
-        spec = PathFinder.find_spec(name, path)
-        if spec is not None and spec.origin and self.recorder.in_module(spec.origin):
-            self.hit = True
-            raise Wanted(name)
 
 
 class Server:
@@ -266,79 +245,6 @@ class Scout:
 def cpu_clock(pid: int) -> float:
     """CPU seconds of a process, from its CPU clock: (~pid << 3) | 2 is its clock id."""
     return time.clock_gettime((~pid << 3) | 2)
-
-
-def loaded(recorder: Recorder) -> bool:
-    """Whether the module under repair is loaded."""
-    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    return any(isinstance(file, str) and recorder.in_module(file) for file in files)
-
-
-def fitness(recorder: Recorder) -> dict[str, Any]:
-    """Why forks would not be like a fresh process, "" where they are."""
-    if loaded(recorder):
-        return {"unfit": "the module is loaded"}
-    try:
-        threads = len(os.listdir("/proc/self/task"))
-    except OSError:
-        import threading
-
-        threads = threading.active_count()
-    return {"unfit": "threads are running" if threads > 1 else ""}
-
-
-def preload(names: list[str], recorder: Recorder, root: str, whole: bool) -> None:
-    """Import modules that do not need the module under repair; if ``whole`` also those below
-    ``root``.
-    """
-    guard = Guard(recorder)
-    sys.meta_path.insert(0, guard)
-    try:
-        for name in names:
-            if name.startswith("=") or name in sys.modules:
-                continue
-            before = set(sys.modules)
-            try:
-                importlib.import_module(name)
-                kept = whole and not guard.hit
-            except BaseException:  # noqa: BLE001
-                kept = False
-            guard.hit = False
-            if not kept:
-                forget(set(sys.modules) - before, root)
-    finally:
-        sys.meta_path.remove(guard)
-
-
-def forget(names: Iterable[str], root: str) -> None:
-    """Have modules that lie below a folder imported again."""
-    for name in names:
-        file = getattr(sys.modules[name], "__file__", None)
-        if isinstance(file, str) and file.startswith(root + os.sep):
-            del sys.modules[name]
-
-
-def remember(names: list[str], config: Any) -> None:
-    """Rewrite the assertions of the tests' files once for all forks, where this pytest lets one."""
-    from pathlib import Path
-
-    try:
-        from _pytest.assertion import rewrite
-
-        rewritten = rewrite._rewrite_test
-        known: dict[str, Any] = {}
-
-        def remembered(file: Any, config: Any) -> Any:
-            if str(file) not in known:
-                known[str(file)] = rewritten(file, config)
-            return known[str(file)]
-
-        for name in names:
-            if name.startswith("="):
-                remembered(Path(name[1:]), config)
-        rewrite._rewrite_test = remembered  # type: ignore[assignment]
-    except Exception:  # noqa: BLE001
-        return
 
 
 def adopt() -> None:

@@ -1,4 +1,4 @@
-/** The extension through VS Code's own API, in a trusted workspace, with the real server and the shipped model. */
+/** The extension through VS Code's own API, in a trusted workspace, with the real server. */
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -238,8 +238,7 @@ describe("VS Code", () => {
 
   it("models with their metadata", async () => {
     const models = await vscode.commands.executeCommand<Model[]>("editloop.listModels");
-    const shipped = models.find((model) => model.default);
-    ok(shipped?.parameters && shipped.quantization, JSON.stringify(models));
+    ok(Array.isArray(models) && models.every((model) => model.parameters && model.quantization), JSON.stringify(models));
   });
 
   it("debug information", async () => {
