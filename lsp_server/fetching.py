@@ -25,13 +25,12 @@ async def fetch_model(
 
     ``default``: whether fixes use it now, unless a setting names another one.
     """
-    rows = await server.checker.request("catalogue")
-    name = name or next(row["name"] for row in rows if row["suits"])
 
     async def work(job: Job) -> dict[str, Any]:
         return await _fetch(server, job, name, token)
 
     try:
+        name = name or await _suited(server)
         ended = await server.jobs.run(f"{_KEY}{name}", (_KEY, name), work)
     except JobCancelled as cancelled:
         ended = _failed(f"{cancelled}; {_KEPT}")
@@ -40,6 +39,12 @@ async def fetch_model(
     kind = types.MessageType.Info if ended["got"] else types.MessageType.Warning
     server.show(_line(name, ended), kind)
     return {"name": name, **ended}
+
+
+async def _suited(server: EditloopServer) -> str:
+    """The model for this machine. Raises WorkerError."""
+    rows = await server.checker.request("catalogue")
+    return next(str(row["name"]) for row in rows if row["suits"])
 
 
 async def _fetch(

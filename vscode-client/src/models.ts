@@ -12,13 +12,20 @@ interface ModelItem extends vscode.QuickPickItem {
   readonly fetch: boolean;
 }
 
+const NO_MODEL: ModelItem = {
+  name: "none",
+  fetch: false,
+  label: "No model",
+  detail: "fixes by editloop's own edits alone",
+};
+
 /** Lets the person choose among the models of this machine and those that can be fetched. */
 export async function chooseModel(session: Session): Promise<void> {
   const models = await session.execute<Model[]>(Command.listModels);
   const rows = await session.execute<CatalogueRow[]>(Command.catalogue);
   const here = models.map((model) => modelItem(model, rows.find(({ name }) => name === model.name)));
   const others = rows.filter((row) => !row.here).map(catalogueItem);
-  const choice = await vscode.window.showQuickPick([...here, ...others], {
+  const choice = await vscode.window.showQuickPick([...here, ...others, NO_MODEL], {
     title: "Model for fixes",
     matchOnDescription: true,
     matchOnDetail: true,
