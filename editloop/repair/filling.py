@@ -7,6 +7,7 @@ other step.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import logging
@@ -108,17 +109,13 @@ class Filling:
     def arrived(self, seconds: float) -> list[Filled]:
         """What was proposed since the last call; waits for the first for at most ``seconds``."""
         found: list[Filled] = []
-        with_wait = seconds
-        while True:
-            try:
-                got = (
-                    self._arrived.get(timeout=with_wait) if with_wait else self._arrived.get(False)
-                )
-            except queue.Empty:
-                return found
-            with_wait = 0.0
-            if got is not None:
-                found.append(got)
+        with contextlib.suppress(queue.Empty):
+            got = self._arrived.get(timeout=seconds) if seconds else self._arrived.get_nowait()
+            while True:
+                if got is not None:
+                    found.append(got)
+                got = self._arrived.get_nowait()
+        return found
 
     def close(self) -> None:
         """Ask nothing more."""
@@ -143,6 +140,10 @@ class Filling:
         except ModelError as error:
             self.problem = str(error)
             log.warning("the model proposes nothing more: %s", error)
+        except Exception as error:
+            # The search goes on without proposals, whatever went wrong beside it.
+            log.exception("asking the model failed")
+            self.problem = " ".join(f"{type(error).__name__}: {error}".split())
         finally:
             self.close()
             self._arrived.put(None)

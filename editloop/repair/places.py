@@ -93,7 +93,7 @@ def places(
 
     for line in sorted(allowed):
         first, stop = extents.get(line, (line, line + 1))
-        if not set(range(first, stop)) <= allowed | {i for i in range(first, stop) if i > first}:
+        if first not in allowed:
             continue
         score = max((scores.get(i, 0.0) for i in range(first, stop)), default=0.0)
         kept = head(lines[first])

@@ -140,3 +140,15 @@ def test_no_step_where_nothing_changes_or_nothing_is_shown() -> None:
     assert step_of(state, Place(0, 1), ("a",)) is None
     assert step_of(state, Place(1, 3), ("B",)) is None
     assert step_of(state, Place(2, 2), ("B",)) == (Command("ADDL", 3, "B"),)
+
+
+def test_what_goes_wrong_beside_the_search_does_not_end_it(pool: SandboxPool) -> None:
+    class Faulty(ScriptedModel):
+        def complete(self, *_: Any, **__: Any) -> Any:
+            raise ZeroDivisionError("no\nidea")
+
+    text = "def initials(name):\n    return ''.join(p[0].upper() + '.' for p in nam.split())\n"
+    assert _repair(text, Faulty({}), pool).status == "fixed"
+    done = _repair(INITIALS, Faulty({}), pool, 5)
+    assert done.status == "not fixed"
+    assert done.problem == "ZeroDivisionError: no idea"
