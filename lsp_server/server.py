@@ -92,8 +92,9 @@ class EditloopServer(LanguageServer):
         return self.status.model or "not loaded"
 
     def folder_of(self, uri: str) -> str:
-        """The workspace folder of a document, "" outside of all."""
-        folders = [f for f in self.workspace.folders if uri.startswith(f"{f.rstrip('/')}/")]
+        """The workspace folder of a document or a folder, "" outside of all."""
+        inside = f"{uri.rstrip('/')}/"
+        folders = [f for f in self.workspace.folders if inside.startswith(f"{f.rstrip('/')}/")]
         return max(folders, key=len, default="")
 
     def open_document(self, text: Text) -> None:

@@ -141,3 +141,18 @@ async def test_training_goes_by_run_code(
     assert done["exit"] == (2 if told == "name" else -1)
     assert told in done["reason"]
     assert [m for m, _ in editor.asked].count("window/showMessageRequest") == asked
+
+
+async def test_what_was_agreed_for_a_folder_holds_for_training_on_it(
+    start: Start, tmp_path: Path
+) -> None:
+    editor = await start()
+    editor.settings, editor.answer = {"runCode": "ask"}, AGREE
+    await editor.initialize("visual_studio_code", [tmp_path], trusted=True)
+    path = tmp_path / "one.py"
+    path.write_text('def one():\n    """\n    >>> one()\n    1\n    """\n    return 2\n')
+    uri = editor.open(path.as_uri(), path.read_text())
+    await editor.command("editloop.fix", {"uri": uri, "kind": "file"})
+    for name in ("not/a name", "nor/this"):
+        await editor.command("editloop.train", {"folder": str(tmp_path), "name": name})
+    assert [m for m, _ in editor.asked].count("window/showMessageRequest") == 1
