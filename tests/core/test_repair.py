@@ -47,7 +47,7 @@ class _Stuck(UniformPolicy):
     ) -> Iterator[Proposal]:
         yield Proposal(parse("### REPL 1 >>>def twice(x, y):"), -1.0)
         assert cancel is not None
-        if not cancel.wait(20):
+        if not cancel.wait(100):
             raise TimeoutError("nobody stopped this")
         raise Cancelled
 
@@ -84,7 +84,7 @@ def _no_head_start(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_no_head_start")
 def test_another_search_finds_what_the_policy_does_not() -> None:
-    done = _repair(Budget(15.0), 2, policy=_Stuck())
+    done = _repair(Budget(60.0), 2, policy=_Stuck())
     assert (done.status, done.reason) == ("fixed", "fixed")
     assert done.result is not None
     best = done.result.solutions[0]
@@ -101,7 +101,7 @@ def test_a_companion_that_dies_is_replaced() -> None:
     done = _repair(Budget(3.0), 2, policy=_Stuck(), check=_Never())
     assert done.status == "not fixed"
     assert beside.process is None
-    assert _repair(Budget(15.0), 2, policy=_Stuck()).status == "fixed"
+    assert _repair(Budget(60.0), 2, policy=_Stuck()).status == "fixed"
     assert beside.process is not None
 
 
@@ -113,7 +113,7 @@ def test_a_workspace_does_not_stand_in_for_the_library(
     monkeypatch.chdir(tmp_path)
     for name in ("pickle", "random", "editloop"):
         Path(f"{name}.py").write_text("raise SystemExit('the wrong module')\n")
-    assert _repair(Budget(15.0), 2, policy=_Stuck()).status == "fixed"
+    assert _repair(Budget(60.0), 2, policy=_Stuck()).status == "fixed"
 
 
 def test_a_companion_that_is_not_needed_leaves() -> None:
@@ -154,7 +154,7 @@ def test_cancelling_ends_all(head_start: float, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.usefixtures("_no_head_start")
 def test_what_the_policy_raises_ends_all() -> None:
     with pytest.raises(OSError, match="gone"):
-        _repair(Budget(15.0), 2, policy=_Gone())
+        _repair(Budget(60.0), 2, policy=_Gone())
 
 
 def test_out_of_time_says_how_many_were_tried() -> None:
