@@ -25,7 +25,7 @@ from editloop.sandbox.errors import SandboxError, SandboxUnavailable
 from editloop.sandbox.inner import wire
 from editloop.sandbox.interpreters import Interpreter
 from editloop.sandbox.level import Level
-from editloop.sandbox.process import LAUNCHER, LOAD, environment
+from editloop.sandbox.process import LAUNCHER, LOAD_FRAMED, environment
 from editloop.sandbox.projectcopy import ProjectCopy
 
 _MODULES = (
@@ -38,22 +38,7 @@ _MODULES = (
     "program",
     "command",
 )
-_BOOTSTRAP = (
-    """
-import json, os, sys, types
-def read(count):
-    data = b""
-    while len(data) < count:
-        part = os.read(0, count - len(data))
-        if not part: os._exit(1)
-        data += part
-    return data
-config = json.loads(read(int.from_bytes(read(4), "big")))
-"""
-    + LOAD
-    + """module.main(config)
-"""
-)
+_BOOTSTRAP = LOAD_FRAMED + "module.main(config)\n"
 _ORIGIN = "/original"
 """Where level A shows the project's folder itself, behind links to what was not copied."""
 _SCRATCH = "/scratch"

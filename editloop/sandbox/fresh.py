@@ -32,22 +32,7 @@ _MODULES = frozenset(
         "child",
     ]
 )
-_BOOTSTRAP = (
-    """
-import json, os, sys, types
-def read(count):
-    data = b""
-    while len(data) < count:
-        part = os.read(0, count - len(data))
-        if not part: os._exit(1)
-        data += part
-    return data
-config = json.loads(read(int.from_bytes(read(4), "big")))
-"""
-    + process.LOAD
-    + """module.run_pipes(config)
-"""
-)
+_BOOTSTRAP = process.LOAD_FRAMED + "module.run_pipes(config)\n"
 _TICK = 0.01
 
 

@@ -72,6 +72,22 @@ for name, source in config["sources"]:
     exec(compile(source, "<" + name + ">", "exec"), module.__dict__)
 """
 """Makes the inner modules out of ``config["sources"]``; the last one stays as ``module``."""
+LOAD_FRAMED = (
+    """
+import json, os, sys, types
+def read(count):
+    data = b""
+    while len(data) < count:
+        part = os.read(0, count - len(data))
+        if not part: os._exit(1)
+        data += part
+    return data
+config = json.loads(read(int.from_bytes(read(4), "big")))
+"""
+    + LOAD
+)
+"""Makes the inner modules out of a config that comes as one frame on standard input, which stays
+open for more."""
 _BOOTSTRAP = (
     """
 import json, os, socket, sys, types

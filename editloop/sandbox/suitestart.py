@@ -21,27 +21,12 @@ from editloop.sandbox import bwrap, paths
 from editloop.sandbox.errors import SandboxUnavailable
 from editloop.sandbox.interpreters import Interpreter
 from editloop.sandbox.level import Level
-from editloop.sandbox.process import LAUNCHER, LOAD, environment
+from editloop.sandbox.process import LAUNCHER, LOAD, LOAD_FRAMED, environment
 from editloop.sandbox.scratch import scratch_folder
 
 _OUTER = ("landlock", "seccomp", "confine", "metadata", "supervise", "suite")
 _INNER = ("landlock", "recorder", "ahead", "warm", "pytests")
-_BOOTSTRAP = (
-    """
-import json, os, sys, types
-def read(count):
-    data = b""
-    while len(data) < count:
-        part = os.read(0, count - len(data))
-        if not part: os._exit(1)
-        data += part
-    return data
-config = json.loads(read(int.from_bytes(read(4), "big")))
-"""
-    + LOAD
-    + """module.main(config)
-"""
-)
+_BOOTSTRAP = LOAD_FRAMED + "module.main(config)\n"
 _SECOND = (
     """
 import sys
