@@ -22,6 +22,7 @@ from typing import Any
 
 from editloop.sandbox.errors import SandboxError, SandboxUnavailable
 from editloop.sandbox.inner import landlock
+from editloop.sandbox.inner.supervise import SETTLED
 from editloop.sandbox.interpreters import interpreter
 from editloop.sandbox.level import Level
 from editloop.sandbox.suite import OUTPUT_CAP, SuiteRun, read_lines
@@ -137,9 +138,8 @@ class WarmSuite:
         if answer is None:
             self.close()
             return SuiteRun((), end, 1, "")
-        if answer.get("left"):
-            self._clear()
-        if answer.get("dirty"):  # its folder is the next one's
+        cleared = not answer.get("left") or self._clear()
+        if answer.get("dirty") or not cleared:  # its folder is the next one's
             self.close()
         lines = tuple(read_lines(str(answer.get("out", "")).encode()))
         end = answer["end"] if answer.get("end") in ("exit", "wall", "flood") else "exit"
@@ -213,18 +213,21 @@ class WarmSuite:
                 break
         return data
 
-    def _clear(self) -> None:
+    def _clear(self) -> bool:
         """At level B, end what a fork left behind: all of the session but the process itself and
-        its supervisor.
+        its supervisor. False where that does not come to an end.
         """
         spared = (self._process.pid, self._pid)
-        for _ in range(20):
+        deadline = time.monotonic() + _GRACE
+        while time.monotonic() < deadline:
             found = [pid for pid in _session(self._process.pid) if pid not in spared]
+            if not found:
+                time.sleep(SETTLED)  # or the supervisor counts them with the next fork's
+                return True
             for pid in found:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
-            if not found:
-                return
+        return False
 
     def close(self) -> None:
         """End the process and all that it started; nothing of it is left on disk."""

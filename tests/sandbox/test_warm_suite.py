@@ -183,7 +183,7 @@ def processes(*words: str) -> list[str]:
     [
         ("while True: pass", "wall"),
         ("import time; time.sleep(100)", "wall"),
-        ("import os\nwhile True: os.fork()", "wall"),
+        ("import os\nwhile True: os.fork()", None),  # refused a fork, or out of time: by the machine
         ("import os; os._exit(0)", "exit"),
         ("import os; os.kill(os.getpid(), 9)", "exit"),
         ("import os, signal; os.kill(0, signal.SIGKILL)", None),
@@ -191,12 +191,13 @@ def processes(*words: str) -> list[str]:
 )
 def test_a_fork_that_does_not_come_back(process: WarmSuite, source: str, end: str | None) -> None:
     started = time.monotonic()
-    run = process.run(source, Limits(4.0, 10.0))
+    run = process.run(source, Limits(4.0, 6.0))
     assert end is None or run.end == end, run
     assert judge(run, ("test_mod.py::test_one",)).status != "pass"
     assert time.monotonic() - started < 60
     if process.alive:  # on a busy machine it may be ended, and is started again
-        assert judge(process.run(GOOD, LIMITS), ()).status == "pass"
+        again = process.run(GOOD, LIMITS)
+        assert judge(again, ()).status == "pass", again
 
 
 def test_it_starts_again(runs: WarmRuns) -> None:

@@ -36,7 +36,7 @@ _CONTINUE = 1
 _SET_FILTER, _NEW_LISTENER = 1, 8
 _SUBREAPER = 36
 _TICK, _WATCH_SHARE, _END_TRIES = 0.25, 20, 40
-_SETTLED = 0.05
+SETTLED = 0.05
 """Seconds after which a granted process is surely counted by looking."""
 
 
@@ -178,7 +178,7 @@ class _Supervisor:
         more = 0 if thread else 1
         if self.count[0] + more > PROCESSES or self.count[1] + 1 > TASKS:
             now = time.monotonic()
-            self.granted = [part for part in self.granted if now - part[0] < _SETTLED]
+            self.granted = [part for part in self.granted if now - part[0] < SETTLED]
             told = list(self._tasks())
             self.count = [
                 len(told) + sum(part[1] for part in self.granted),
