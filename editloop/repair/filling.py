@@ -186,7 +186,8 @@ class Filling:
         traces = self._trace(node.state.text)
         found = [f.line for f in node.verdict.findings if f.line is not None]
         scores = line_scores(lines, traces, found, likely_lines(node))
-        ordered = places(lines, scores, node.state.view)[:PLACES]
+        heads = not self._model.heeds
+        ordered = places(lines, scores, node.state.view, heads=heads)[:PLACES]
         asked: deque[tuple[Place, ...]] = deque()
         rest = deque(ordered)
         # Two groups greedily, then one by samples, and so on: a second answer to a good place is

@@ -79,10 +79,13 @@ def places(
     scores: Mapping[int, float],
     view: Iterable[int],
     weights: PlaceWeights = PlaceWeights(),
+    *,
+    heads: bool = True,
 ) -> list[Place]:
     """Places within the lines of ``view``, best first; of equals the one further up.
 
-    A statement over several lines is one place.
+    A statement over several lines is one place. ``heads``: also those that keep what their line
+    begins with, as a model needs that does not heed what it is told of the line.
     """
     allowed = {i for i in view if lines[i].strip() and not lines[i].lstrip().startswith("#")}
     extents = _extents(lines)
@@ -96,7 +99,7 @@ def places(
         if first not in allowed:
             continue
         score = max((scores.get(i, 0.0) for i in range(first, stop)), default=0.0)
-        kept = head(lines[first])
+        kept = head(lines[first]) if heads else ""
         if kept:
             offer(Place(first, stop, kept), weights.head * score)
         offer(Place(first, stop), (weights.replace if kept else 1.0) * score)
