@@ -1,26 +1,21 @@
-"""Proposals per second: the engine's `rank` and `sample` beside `Llama.create_completion`.
+"""Replies per second: the engine's `generate` beside `Llama.create_completion`.
 
-    python benchmarks/engine.py [--model M.gguf] [--threads N] [--rounds 5]
+    python benchmarks/engine.py MODEL.gguf... [--threads N] [--rounds 3]
 
-A state is 600 tokens of numbered Python lines; its legal commands are some 300 edits of those
-lines. Each round asks for 16 proposals four ways: the best legal commands (`rank`), legal commands
-drawn at random (`sample` under a constraint), free text (`sample`), and 16 calls of
-create_completion with its own prefix cache on, each for as many tokens as a legal command has on
-average. Once for a state not seen before (reading it is paid for) and once for a state that was
-read (search and alternatives). The methods take turns, so a busy machine slows them alike.
-Without a model at hand it makes one of 12M parameters with random weights.
+A state is 600 tokens of Python. Each round asks for 8 replies of 40 tokens, drawn at temperature
+0.8: by one call of `generate`, and by 8 calls of create_completion with its own prefix cache on.
+Once for a state not seen before (reading it is paid for) and once for a state that was read (a
+second question to one place). The two take turns, so a busy machine slows them alike.
 
-Exit code 1 when `rank` on a state that was read is less than three times as fast.
+Exit code 1 when `generate` on a state that was read is less than three times as fast.
 """
 
 from __future__ import annotations
 
 import argparse
 import inspect
-import itertools
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,70 +27,70 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from editloop.engine import Engine, FreeText, OneOf, host, native, read_info  # noqa: E402
+from editloop.engine import Engine, host, native, read_info  # noqa: E402
 
-BASE = "create_completion"
-STATE, PROPOSALS, LEAST = 600, 16, 3.0
-SWAPS = (("+", "-"), ("<", "<="), ("==", "!="), ("self", "other"), (" in ", " not in "), ("0", "1"))
-
-
-def random_model(folder: Path) -> Path:
-    """A 12M-parameter Llama with random weights, Q8_0."""
-    from export import write_gguf
-    from export.testing import ModelSize, make_checkpoint, make_tokenizer
-
-    size = ModelSize("llama", 6, 384, 6, 6, 1024, context=2048)
-    tokenizer = make_tokenizer(folder / "trained.json", vocab_size=2048)
-    checkpoint = make_checkpoint(folder / "checkpoint", size, tokenizer, scale=0.05)
-    return write_gguf(checkpoint, folder / "random.gguf", quant="q8_0")
+STATE, REPLIES, TOKENS, LEAST = 600, 8, 40, 3.0
+OURS, BASE = "generate", "create_completion"
 
 
-def states(engine: Engine, count: int) -> list[tuple[list[int], list[list[int]]]]:
-    """(600 tokens, legal commands) out of the standard library."""
-    lines = [line for line in inspect.getsource(argparse).splitlines() if line.strip()]
+def states(engine: Engine, count: int) -> list[list[int]]:
+    """So many states out of the standard library, in tokens."""
+    lines = inspect.getsource(argparse).splitlines(keepends=True)
     found = []
     for k in range(count):
-        window = lines[150 + k * 90 : 150 + k * 90 + 60]
-        text = "".join(f"L {n} {line}\n" for n, line in enumerate(window, 1))
-        ids = engine.tokenize(text)
-        end = engine.tokenize("\n")[:1]
-        rows = [[*engine.tokenize(command), *end] for command in commands(window)[:300]]
-        found.append((ids[:STATE], rows))
+        ids = engine.tokenize("".join(lines[150 + k * 120 :]))
+        found.append(ids[:STATE])
     return found
 
 
-def commands(window: Sequence[str]) -> list[str]:
-    """Deletions, replacements and repeated lines, several for each line."""
-    found = []
-    for n, line in enumerate(window, 1):
-        found += [f"DELL {n}", f"REPL {n} >>>    {line}", f"REPL {n} >>>{line.strip()}"]
-        found.append(f"REPL {n} >>>{line.replace('(', '(not ')}")
-        found += [f"REPL {n} >>>{line.replace(*swap)}" for swap in SWAPS if swap[0] in line]
-    return found
-
-
-def measure(model: Path, threads: int, rounds: int) -> dict[str, dict[str, list[float]]]:
-    """Seconds for 16 proposals by method, of every round: {"new": ..., "read": ...}."""
+def measure(model: Path, threads: int, rounds: int) -> dict[tuple[str, str], list[float]]:
+    """Seconds for all replies by state ("new", "read") and method, of every round."""
     version = read_info(model).transcript_version or 0
     llama = make_llama(model, threads)
-    seconds: dict[str, dict[str, list[float]]] = {"new": {}, "read": {}}
+    seconds: dict[tuple[str, str], list[float]] = {}
     with Engine.load(model, transcript_version=version, n_threads=threads, n_ctx=1024) as engine:
         prepared = states(engine, rounds + 1)
-        for number, (state, rows) in enumerate([prepared[-1], *prepared[:-1]]):
-            engine.forget()
-            ways = methods(engine, llama, state, rows)
+        for number, state in enumerate([prepared[-1], *prepared[:-1]]):
+            ways: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+                OURS: (engine.forget, lambda state=state: generated(engine, state)),
+                BASE: (llama.reset, lambda state=state: completed(llama, state)),
+            }
             for kind in ("new", "read"):
-                for name, work in ways.items():
-                    if kind == "new" and name == BASE:
-                        llama.reset()
-                    elif kind == "new":
-                        engine.forget()
+                for name, (forget, work) in ways.items():
+                    if kind == "new":
+                        forget()
                     began = time.perf_counter()
                     work()
                     if number:  # the first state warms memory and caches up
-                        seconds[kind].setdefault(name, []).append(time.perf_counter() - began)
+                        taken = time.perf_counter() - began
+                        seconds.setdefault((kind, name), []).append(taken)
     llama.close()
     return seconds
+
+
+def generated(engine: Engine, state: list[int]) -> object:
+    """All replies by one call; none of them ends early."""
+    return engine.generate(
+        [state], REPLIES, ended=lambda ids: False, temperature=0.8, seed=1, max_tokens=TOKENS
+    )
+
+
+def completed(llama: Any, state: list[int]) -> None:
+    """As many tokens, by calls of create_completion."""
+    wanted, seed = REPLIES * TOKENS, 0
+    while wanted > 0:  # an end token may come early
+        answer = llama.create_completion(
+            state,
+            max_tokens=min(TOKENS, wanted),
+            temperature=0.8,
+            seed=seed,
+            top_k=0,
+            top_p=1.0,
+            min_p=0.0,
+            repeat_penalty=1.0,
+        )
+        wanted -= max(1, answer["usage"]["completion_tokens"])
+        seed += 1
 
 
 def make_llama(model: Path, threads: int) -> Any:
@@ -114,66 +109,29 @@ def make_llama(model: Path, threads: int) -> Any:
         high_level.llama_cpp.llama_model_default_params = default
 
 
-def methods(
-    engine: Engine, llama: Any, state: list[int], rows: list[list[int]]
-) -> dict[str, Callable[[], object]]:
-    """16 proposals for one state, each way."""
-    length = round(statistics.mean(map(len, rows)))
-    free = FreeText((), n_vocab=engine.n_vocab)
-    legal = OneOf(rows)
-
-    def completion() -> None:
-        wanted, calls = PROPOSALS * length, itertools.count()
-        while wanted > 0:  # an end token may come early
-            answer = llama.create_completion(
-                state,
-                max_tokens=min(length, wanted),
-                temperature=1.0,
-                seed=next(calls),
-                top_k=0,
-                top_p=1.0,
-                min_p=0.0,
-                repeat_penalty=1.0,
-            )
-            wanted -= max(1, answer["usage"]["completion_tokens"])
-
-    return {
-        "rank": lambda: list(itertools.islice(engine.rank(state, rows), PROPOSALS)),
-        "sample, legal": lambda: engine.sample(
-            state, PROPOSALS, allowed=legal, temperature=1.0, seed=1, max_tokens=99
-        ),
-        "sample, free": lambda: engine.sample(
-            state, PROPOSALS, allowed=free, temperature=1.0, seed=1, max_tokens=length
-        ),
-        BASE: completion,
-    }
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Proposals per second, beside create_completion.")
-    parser.add_argument("--model", type=Path, default=None)
-    parser.add_argument("--threads", type=int, default=host.default_threads())
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = argparse.ArgumentParser(description="Replies per second, beside create_completion.")
+    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL.gguf")
+    parser.add_argument("--threads", type=int, default=host.physical_cores())
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory() as folder:
-        model = options.model or random_model(Path(folder))
-        info = read_info(model)
-        seconds = measure(model, options.threads, options.rounds)
     table = Table(
-        title=f"{info.path.name}: {info.parameters / 1e6:.1f}M, {info.quantization}, "
-        f"{options.threads} threads, {STATE}-token state, {PROPOSALS} proposals"
+        title=f"{REPLIES} replies of {TOKENS} tokens to a state of {STATE}, "
+        f"{options.threads} threads"
     )
-    for column in ("state", "method", "proposals/s", "ratio"):
-        table.add_column(column, justify="right" if column[0] in "pr" else "left", no_wrap=True)
-    ratio = {}
-    for kind, by_name in seconds.items():
-        base = statistics.median(by_name[BASE])
-        for name, values in by_name.items():
+    for column in ("model", "state", "method", "seconds", "ratio"):
+        table.add_column(column, justify="right" if column[0] in "r" else "left", no_wrap=True)
+    enough = True
+    for model in options.models:
+        seconds = measure(model, options.threads, options.rounds)
+        for (kind, name), values in seconds.items():
             middle = statistics.median(values)
-            ratio[kind, name] = base / middle
-            table.add_row(kind, name, f"{PROPOSALS / middle:,.1f}", f"{base / middle:.2f}")
+            ratio = statistics.median(seconds[kind, BASE]) / middle
+            table.add_row(model.stem, kind, name, f"{middle:.1f}", f"{ratio:.2f}")
+            if (kind, name) == ("read", OURS):
+                enough = enough and ratio >= LEAST
     Console().print(table)
-    return 0 if ratio["read", "rank"] >= LEAST else 1
+    return 0 if enough else 1
 
 
 if __name__ == "__main__":

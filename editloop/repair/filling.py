@@ -29,6 +29,7 @@ from editloop.policy import Cancelled
 from editloop.prior import shipped
 from editloop.repair.places import line_scores, places
 from editloop.state import EditState
+from editloop.transcript import Finding
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,8 @@ class Filled:
 class _Question:
     places: tuple[Place, ...]
     sampling: Sampling
+    failed: tuple[str, ...]
+    """What went wrong, as it is told before a gap."""
 
 
 class Filling:
@@ -162,7 +165,7 @@ class Filling:
     def _ask(self, node: Node, question: _Question) -> None:
         """Ask one question and hand its replies on, each as soon as all of them are there."""
         lines = [line.text for line in node.state.document.lines]
-        failed = _failures(node) if self._model.heeds else None
+        failed = question.failed if self._model.heeds else None
         self.place = f"line {question.places[0].first + 1}"
         prompts = [gap(lines, place, failed) for place in question.places]
         began = time.monotonic()
@@ -186,6 +189,7 @@ class Filling:
         traces = self._trace(node.state.text)
         found = [f.line for f in node.verdict.findings if f.line is not None]
         scores = line_scores(lines, traces, found, likely_lines(node))
+        failed = failures(node.verdict.findings, traces)
         heads = not self._model.heeds
         ordered = places(lines, scores, node.state.view, heads=heads)[:PLACES]
         asked: deque[tuple[Place, ...]] = deque()
@@ -197,9 +201,9 @@ class Filling:
                 group = [rest.popleft() for _ in range(min(self._together(), len(rest)))]
                 # In the order of the text each shares more of what was read for the one before.
                 asked.append(tuple(sorted(group, key=lambda place: place.first)))
-                yield self._question(lines, asked[-1], 1, turn)
+                yield self._question(lines, asked[-1], 1, turn, failed)
             elif asked:
-                yield self._question(lines, asked.popleft(), SAMPLES, turn)
+                yield self._question(lines, asked.popleft(), SAMPLES, turn, failed)
             else:
                 return
 
@@ -208,7 +212,12 @@ class Filling:
         return 1 if self._pace is None else max(1, min(TOGETHER, round(PATIENCE / self._pace)))
 
     def _question(
-        self, lines: Sequence[str], group: tuple[Place, ...], n: int, turn: int
+        self,
+        lines: Sequence[str],
+        group: tuple[Place, ...],
+        n: int,
+        turn: int,
+        failed: tuple[str, ...],
     ) -> _Question:
         ends = {text for place in group for text in stops(lines, place)}
         return _Question(
@@ -221,6 +230,7 @@ class Filling:
                 seed=turn,
                 statement=True,
             ),
+            failed,
         )
 
 
@@ -258,9 +268,13 @@ def step_of(state: EditState, place: Place, text: Sequence[str]) -> Step | None:
     return tuple(commands) or None
 
 
-def _failures(node: Node) -> list[str]:
-    """What the checks say, as comments tell it."""
-    return [finding.text for finding in node.verdict.findings[:_FAILURES]]
+def failures(findings: Sequence[Finding], traces: Sequence[SuiteTrace]) -> tuple[str, ...]:
+    """What went wrong, for a comment: what tests raised, the first line of it without the test's
+    name, in the module's own lines first; what the checks found where no test was traced."""
+    failed = sorted((t for t in traces if not t.passed), key=lambda trace: not trace.frames)
+    raised = [trace.error.partition("\n")[0] for trace in failed]
+    told = raised or [finding.text for finding in findings]
+    return tuple(dict.fromkeys(told))[:_FAILURES]
 
 
 def likely_lines(node: Node) -> list[int]:

@@ -9,15 +9,17 @@ import pytest
 
 from editloop.budget import Budget
 from editloop.checks.plans import plan_asserts
+from editloop.checks.suitetrace import SuiteTrace
 from editloop.commands import Command
 from editloop.model.infill import Place
 from editloop.model.scripted import ScriptedModel
 from editloop.prior import PriorPolicy, shipped
 from editloop.repair import Repair, repair
-from editloop.repair.filling import step_of
+from editloop.repair.filling import failures, step_of
 from editloop.sandbox import SandboxPool
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
+from editloop.transcript import Finding
 from editloop.verify import TestCheck, Verifier
 
 INITIALS = "def initials(name):\n    parts = name.split()\n    return parts\n"
@@ -152,3 +154,15 @@ def test_what_goes_wrong_beside_the_search_does_not_end_it(pool: SandboxPool) ->
     done = _repair(INITIALS, Faulty({}), pool, 5)
     assert done.status == "not fixed"
     assert done.problem == "ZeroDivisionError: no idea"
+
+
+def test_what_went_wrong_is_told_without_the_names_of_tests() -> None:
+    found = [Finding("test_m.py::test_one failed: assert 1 == 2", None)]
+    assert failures(found, ()) == ("test_m.py::test_one failed: assert 1 == 2",)
+    traces = (
+        SuiteTrace("test_m.py::test_one", False, error="AssertionError: assert 1 == 2\n  where"),
+        SuiteTrace("test_m.py::test_two", False, frames=(3,), error="KeyError: 'a'"),
+        SuiteTrace("test_m.py::test_three", False, frames=(3,), error="KeyError: 'a'"),
+        SuiteTrace("test_m.py::test_four", True),
+    )
+    assert failures(found, traces) == ("KeyError: 'a'", "AssertionError: assert 1 == 2")
