@@ -45,7 +45,7 @@ def pool() -> Any:
 
 def test_text_that_no_move_makes(pool: SandboxPool) -> None:
     script = {"answers": [{"match": "    return", "replies": [RIGHT]}], "otherwise": ["pass"]}
-    done = _repair(INITIALS, ScriptedModel(script), pool)
+    done = _repair(INITIALS, ScriptedModel({**script, "heeds": False}), pool)
     assert done.status == "fixed"
     assert done.result is not None
     best = done.result.solutions[0]
@@ -60,7 +60,8 @@ def test_two_places_one_after_the_other(pool: SandboxPool) -> None:
         {"match": "    return", "replies": [RIGHT]},
         {"match": "    parts =", "replies": [" name.split()\n"]},
     ]
-    done = _repair(broken, ScriptedModel({"answers": answers, "otherwise": ["pass"]}), pool)
+    script = {"answers": answers, "otherwise": ["pass"], "heeds": False}
+    done = _repair(broken, ScriptedModel(script), pool)
     assert done.status == "fixed"
 
 
@@ -98,8 +99,8 @@ def test_the_model_says_which_fix_is_first(pool: SandboxPool) -> None:
     table = " {'': ''}.get(name, 'A.K.L.')\n"
     script = {
         "answers": [
-            {"match": "# was: parts", "replies": [table]},
-            {"match": "# was: return", "replies": [RIGHT]},
+            {"match": "# was: parts", "replies": [f"parts ={table}"]},
+            {"match": "# was: return", "replies": [f"return{RIGHT}"]},
         ],
         "otherwise": ["pass"],
         "scores": [{"match": "get(name", "score": -90.0}],
