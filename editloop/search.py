@@ -37,6 +37,9 @@ HEAD_START = 3.0
 LINGER = 4.0
 """Seconds that the search goes on after a fix which few tests confirm, for others to choose from;
 where a model can say which of them a person would have written."""
+POLISH_SECONDS = 5.0
+"""The longest that the search goes on after a fix that more tests confirm; chosen: who has waited
+for a model does not wait half as long again."""
 FEW = 3
 """Tests and examples that say little."""
 MOVES_SHARE = 0.2
@@ -340,7 +343,8 @@ class _Search:
                 self.last_candidate = self.candidates + extra
             if self.budget.seconds is not None:
                 least = LINGER if lingers else 0.25
-                self.last_second = self.seconds + max(self.polish * self.seconds, least)
+                more = min(self.polish * self.seconds, POLISH_SECONDS)
+                self.last_second = self.seconds + max(more, least)
 
     def _shrink(self, solution: Solution) -> None:
         """Look for a command that the fix does not need; what it leaves is a smaller fix."""

@@ -128,7 +128,7 @@ def _try(path: Path) -> None:
     from editloop.model.backend import ModelError
     from editloop.model.child import ChildModel
 
-    model = ChildModel(path.absolute(), n_ctx=512)
+    model = ChildModel(path.absolute(), n_ctx=512, measures=True)
     try:
         _ = model.fills  # waits until it is loaded
     except ModelError as error:

@@ -7,20 +7,26 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from editloop.engine import Engine
+from editloop.engine import Engine, read_info
 from editloop.engine.chat import chat_template
 from editloop.engine.template import ChatTemplate
 from editloop.model.backend import Chat, Gap, ModelError, Prompt, Reply, Sampling
 from editloop.model.statement import is_statement
-from editloop.model.threads import set_fastest
+from editloop.model.threads import known, set_fastest
 from editloop.model.wire import read_prompt, reply_row
 from editloop.transcript import TRANSCRIPT_VERSION
 
 
-def load(path: str, adapter: str | None, n_ctx: int, threads: int | None) -> Engine:
-    """The engine of a GGUF. Raises EngineError."""
+def load(
+    path: str, adapter: str | None, n_ctx: int, threads: int | None, measures: bool = False
+) -> Engine:
+    """The engine of a GGUF. ``threads`` None: as many as are known to be fastest; ``measures``:
+    as many as are found to be. Raises EngineError."""
+    file = Path(path)
+    if threads is None and not measures:
+        threads = known(read_info(file))
     engine = Engine.load(
-        Path(path), transcript_version=TRANSCRIPT_VERSION, n_ctx=n_ctx, n_threads=threads
+        file, transcript_version=TRANSCRIPT_VERSION, n_ctx=n_ctx, n_threads=threads
     )
     if threads is None:
         set_fastest(engine)

@@ -70,14 +70,18 @@ class ChildModel:
         adapter: Path | None = None,
         n_ctx: int = 4096,
         threads: int | None = None,
+        measures: bool = False,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
+        """``threads`` None: as many as are known to be fastest here; ``measures``: as many as are
+        found to be when it loads, to be known later. ``n_ctx`` in tokens."""
         self.path, self.name = path, path.stem
         self._settings = {
             "path": str(path),
             "adapter": None if adapter is None else str(adapter),
             "n_ctx": n_ctx,
             "threads": threads,
+            "measures": measures,
         }
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()

@@ -1,4 +1,8 @@
-"""How many threads a model runs fastest with here: measured once, remembered for this machine."""
+"""How many threads a model runs fastest with here: measured while nothing else is at work (when a
+model comes into the store, and by the doctor), remembered for this machine.
+
+Not in a fix: its search is at work meanwhile, and one thread would seem best for ever.
+"""
 
 from __future__ import annotations
 
@@ -31,25 +35,35 @@ class Engine(Protocol):
     def logits(self, tokens: list[int]) -> object: ...
 
 
-def set_fastest(engine: Engine, folder: Path | None = None) -> int:
-    """Have the engine use as many threads as are fastest, and say how many.
+def known(info: ModelInfo, folder: Path | None = None) -> int:
+    """The number of threads that was found fastest for a model. Where nothing was measured, all
+    cores; but one where other programs want them. ``folder`` holds what was measured (None: the
+    user's cache).
+    """
+    cores = host.physical_cores()
+    rule = cores if _others_at_work() < 1 else max(1, cores - 1)
+    return _remembered(folder or _cache_folder()).get(_key(info), rule)
 
-    What was measured is kept in ``folder`` (None: the user's cache), unless the machine had other
-    work meanwhile.
+
+def set_fastest(engine: Engine, folder: Path | None = None) -> int:
+    """Measure how many threads are fastest, have the engine use as many, and say how many.
+
+    It is kept for `known` in ``folder``, unless the machine had other work meanwhile.
     """
     folder = folder or _cache_folder()
-    key = f"{engine.info.path.name} {engine.info.file_size} on {host.processor()}"
-    key += f", {host.physical_cores()} cores"
-    known = _remembered(folder)
-    count = known.get(key)
-    if count is None:
-        counts = candidates(host.physical_cores())
-        quiet = _others_at_work() < 1
-        count = fastest(measured(counts, lambda n: _step(engine, n))) if len(counts) > 1 else 1
-        if quiet:
-            _remember(folder, {**known, key: count})
+    counts = candidates(host.physical_cores())
+    quiet = _others_at_work() < 1
+    count = fastest(measured(counts, lambda n: _step(engine, n))) if len(counts) > 1 else 1
+    if quiet:
+        _remember(folder, {**_remembered(folder), _key(engine.info): count})
     engine.set_threads(count)
     return count
+
+
+def _key(info: ModelInfo) -> str:
+    """A model by what its speed hangs on, and the machine."""
+    model = f"{info.parameters} parameters in {info.file_size} bytes"
+    return f"{model} on {host.processor()}, {host.physical_cores()} cores"
 
 
 def candidates(cores: int) -> list[int]:

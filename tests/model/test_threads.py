@@ -39,24 +39,27 @@ def test_a_burst_of_other_work_does_not_decide() -> None:
     assert asked == [2, 1, 2, 1, 2, 1, 2]
 
 
-def test_measured_once_and_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measured_apart_and_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, folder = make_gguf(tmp_path, ModelSize(context=256)), tmp_path / "cache"
     monkeypatch.setattr(host, "physical_cores", lambda: 2)
     with Engine.load(path, transcript_version=0, n_threads=1) as engine:
         monkeypatch.setattr(threads, "_others_at_work", lambda: 7.0)
+        assert threads.known(engine.info, folder) == 1
         assert threads.set_fastest(engine, folder) in (1, 2)
         assert not folder.exists()  # another program slowed it: not to be kept
         monkeypatch.setattr(threads, "_others_at_work", lambda: 0.0)
+        assert threads.known(engine.info, folder) == 2
         count = threads.set_fastest(engine, folder)
         [(key, kept)] = json.loads((folder / "threads.json").read_text()).items()
         assert kept == count
-        assert path.name in key
+        assert str(engine.info.file_size) in key
         decoded = engine.tokens_decoded
-        assert threads.set_fastest(engine, folder) == count
+        (folder / "threads.json").write_text(json.dumps({key: 1}))
+        assert threads.known(engine.info, folder) == 1
         assert engine.tokens_decoded == decoded
         for damaged in ("", "[]", '{"a": "b"}', json.dumps({key: -3})):
             (folder / "threads.json").write_text(damaged)
-            assert threads.set_fastest(engine, folder) in (1, 2)
+            assert threads.known(engine.info, folder) == 2
 
 
 def test_threads_do_not_change_results(tmp_path: Path) -> None:
