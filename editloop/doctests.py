@@ -42,7 +42,7 @@ class Documented:
 
     @property
     def line(self) -> int:
-        """Where it is (0-based): the definition's header, else its first example."""
+        """The line (0-based) of the definition's header, else of the first example."""
         return self.definition.header if self.definition else self.group[0].line - 1
 
     def is_shown(self, view: set[int], line: int | None) -> bool:

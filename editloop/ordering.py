@@ -14,7 +14,7 @@ from editloop.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How states are ordered, in nats beside log-probabilities."""
+    """Terms of a state's priority in nats, added to log-probabilities."""
 
     rank: float = 0.5
     """Cost of an edge's rank r among its siblings: ``rank * log(1 + r)``."""
@@ -86,7 +86,7 @@ def _raised(verdict: Verdict) -> dict[int, str]:
 
 
 def gain(before: Verdict, after: Verdict, weights: Weights) -> float | None:
-    """What progress is worth; None where there is none."""
+    """The worth in nats of going from one verdict to another; None where that is no progress."""
     (rank, share), (new_rank, new_share) = before.progress, after.progress
     if new_rank > rank:
         return weights.further * (new_rank - rank - 1) + weights.share * new_share

@@ -68,7 +68,7 @@ class Transcript:
         return [command for seen, command in before if seen.window == window]
 
     def upto(self, observations: int, commands: int) -> Transcript:
-        """Its beginning: so many observations and commands."""
+        """The transcript's beginning: so many observations and commands."""
         return replace(
             self, observations=self.observations[:observations], commands=self.commands[:commands]
         )

@@ -90,7 +90,7 @@ class TestCheck:
     patience: _Patience | None = None
 
     def calibrated(self, source: str, cancel: threading.Event | None = None) -> TestCheck:
-        """With limits that fit what this version of the module needs.
+        """A check with limits that fit what ``source``, a version of the module, needs.
 
         A wrong loop condition is a common mistake and a common candidate: each endless candidate
         costs the whole limit, so it has to be near what an honest one needs. Raises Cancelled.
@@ -111,7 +111,7 @@ class TestCheck:
         return replace(check, limits=Limits(cpu_seconds, self.limits.wall_seconds))
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
-        """What a warm child answers; where it would pass, what a child of its own answers."""
+        """The result for ``source`` by a warm child; a pass is confirmed by a fresh child."""
         outcomes = self._run(source, cancel, warm=True)
         if all(outcome.status == "pass" for outcome in outcomes):
             outcomes = self._run(source, cancel, warm=False)

@@ -93,7 +93,7 @@ class CommandCheck:
         self._runner, self._lock = None, threading.Lock()
 
     def calibrated(self, source: str, cancel: threading.Event | None = None) -> CommandCheck:
-        """With how this version does, and limits that fit it. Raises SandboxError."""
+        """The check with limits that fit how ``source`` runs. Raises SandboxError."""
         first = self._run(source, cancel, self.command.job)
         self.before, self.original = self._judged(first, source), source
         self.known = self.traces(source, cancel)
@@ -110,7 +110,7 @@ class CommandCheck:
         return self
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
-        """What a fork answers; where it would pass, what a program of its own answers."""
+        """The command's result with ``source``, by a fork; a new process confirms a pass."""
         outcome = self._outcome(source, cancel, self.command.warm or self.command.job)
         if outcome.passed and self.command.warm not in (None, self.command.job):
             outcome = self._outcome(source, cancel, self.command.job)
@@ -124,11 +124,11 @@ class CommandCheck:
         return CheckResult(self.name, int(outcome.ended_well), total, (finding,))
 
     def outcome(self, source: str, cancel: threading.Event | None = None) -> CommandOutcome:
-        """How a version of the module does, in a program of its own."""
+        """How the command runs with ``source`` as the module, in a fresh process."""
         return self._outcome(source, cancel, self.command.job)
 
     def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]:
-        """One: lines of the module that ran, frames of what was raised, values of the last one."""
+        """One trace: lines of the module that ran, frames of what was raised, the last one's values."""
         job = self.command.warm or self.command.job
         run = self._run(source, cancel, replace(job, traced=self.command.warm is not None))
         outcome = self._judged(run, source)

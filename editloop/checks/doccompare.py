@@ -88,7 +88,7 @@ def _can_guess(example: DocExample, body: Sequence[ast.stmt]) -> bool:
 
 
 def example_asserts(example: DocExample) -> bool:
-    """Whether it is an assertion: nothing is shown unless it fails."""
+    """Whether an example is an assertion: it shows nothing unless it fails."""
     return example.source.lstrip().startswith("assert")
 
 

@@ -33,7 +33,7 @@ class TracebackCheck:
         return CheckResult("traceback", 0, 1, (Finding(text, self.place.line),))
 
     def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]:
-        """What the traceback says, whatever the source is."""
+        """The way that the traceback tells, whatever the source is."""
         frames = self.place.lines[::-1]
         return (SuiteTrace("traceback", False, frames=frames, error=self.place.error),)
 

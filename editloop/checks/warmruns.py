@@ -56,7 +56,7 @@ class WarmRuns:
         first: Sequence[str] = (),
         traced: bool = False,
     ) -> PytestReport:
-        """How the tests went; of those that are not `first` only where one of these passes.
+        """How the tests went: the tests `first`, and the others only where one of these passes.
 
         Nothing of it is to be believed where it matters. Raises SandboxError where no process can
         be kept for this suite.

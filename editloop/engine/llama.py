@@ -238,7 +238,7 @@ class Engine:
         refused: Callable[[Sequence[int]], Sequence[int]] = lambda ids: (),
         cancel: threading.Event | None = None,
     ) -> list[list[Continuation]]:
-        """For each prefix `n` continuations without a constraint, all decoded as one batch.
+        """`n` continuations of each prefix without a constraint, all decoded as one batch.
 
         One ends with the id after which `ended(ids)` is true, or after `max_tokens`. Temperature 0
         is greedy. The same seed gives the same continuations. `refused(ids)` are ids that must not

@@ -68,7 +68,7 @@ def head(line: str) -> str:
 
 
 def begun(question: Gap) -> str:
-    """What stands before the gap on its first line."""
+    """The text before the gap on the gap's own line."""
     return question.before.rpartition("\n")[2]
 
 

@@ -126,14 +126,14 @@ def moves(state: EditState, findings: Sequence[Finding]) -> list[Command]:
 
 
 def moves_in(context: Context) -> list[Command]:
-    """The same, where the context is at hand."""
+    """The moves of a state (see ``moves``), by its context."""
     if not context.state.view:
         return []
     return _made(context, KINDS)
 
 
 def resorts_in(context: Context) -> list[Command]:
-    """What is left to try when the moves have failed."""
+    """Small expressions in the place of values: moves to try when all others have failed."""
     return _made(context, RESORTS) if context.state.view and not context.broken else []
 
 

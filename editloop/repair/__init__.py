@@ -162,14 +162,14 @@ class _Others:
                 self._found.set()
 
     def dismiss(self) -> None:
-        """They are to end."""
+        """Tell the other searches to end."""
         if not self._enough.is_set():
             self._enough.set()
             for one in self._companions.values():
                 one.stop()
 
     def results(self) -> list[SearchResult]:
-        """What they have found, of those that say so within a moment."""
+        """Results of the other searches that end within LAST_WORD seconds."""
         for thread in self._threads:
             thread.join(LAST_WORD)
         return list(self._results)

@@ -61,7 +61,10 @@ def line_scores(
 
 
 def ochiai(traces: Sequence[SuiteTrace]) -> dict[int, float]:
-    """For each line that a failing test runs: failing / sqrt(all failing * all that run it)."""
+    """Ochiai's score of each line (0-based) that a failing test runs.
+
+    It is failing / sqrt(all failing * all that run the line), from 0 to 1.
+    """
     failed = [trace.lines for trace in traces if not trace.passed and trace.lines]
     passed = [trace.lines for trace in traces if trace.passed]
     if not failed:

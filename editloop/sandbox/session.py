@@ -135,7 +135,7 @@ class Session:
 
     @property
     def signal_name(self) -> str:
-        """Such as SIGSEGV, "" for none."""
+        """The name of the signal that ended the child, such as SIGSEGV; "" for none."""
         if self.signal:
             with contextlib.suppress(ValueError):
                 return signal.Signals(self.signal).name

@@ -42,7 +42,7 @@ def run_job(fd: int) -> None:
 
 
 def run_pipes(config: dict[str, Any]) -> None:
-    """In a fresh process: the job comes over stdin and answers leave over stdout, out of the
+    """Run one job in a fresh process: it comes over stdin and answers leave over stdout, out of the
     candidate's sight.
     """
     source, target = os.dup(0), os.dup(1)
