@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from editloop.repair.filling import Filling
 
 HEAD_START = 3.0
-"""Seconds in which moves alone are tried; the model loads and reads meanwhile."""
+"""Seconds in which moves alone are tried; the model loads and reads meanwhile. Chosen."""
 LINGER = 4.0
 """Seconds that the search goes on after a fix which few tests confirm, for others to choose from;
 where a model can say which of them a person would have written."""
 FEW = 3
-"""Tests and examples that say little."""
+"""Tests and examples that say little, at most. Chosen."""
 MOVES_SHARE = 0.2
-"""Seconds for moves for each second that the model needed."""
+"""Seconds for moves for each second that the model needed. Chosen."""
 _WAIT = 0.05
 
 

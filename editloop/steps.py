@@ -27,7 +27,7 @@ from editloop.state import EditState, apply
 from editloop.transcript import Finding, Transcript
 
 MAX_CHARS = 3_000_000
-"""Of all texts that are parsed for one state: about two seconds at the most."""
+"""Characters of all texts that are parsed for one state: about two seconds at the most."""
 DOUBT = 0.2
 _TRIES = 3
 _HIDING = 1 << 30

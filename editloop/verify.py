@@ -42,12 +42,12 @@ class Limits:
 
 _IMPORT = re.compile(r"^[ \t]*(import|from)[ \t]+([\w., \t]+)", re.MULTILINE)
 _CODE = re.compile(r"^[ \t\f]*[^#\s]", re.MULTILINE)
-_HEADROOM = 4.0
-_LEAST_CPU = 0.1
+_HEADROOM, _LEAST_CPU = 4.0, 0.1
+"""CPU of a candidate: so many times what the original takes, at least so many seconds. Chosen."""
 _NO_ANSWER = "no answer in time"
 _UNKNOWN_CPU = 0.5
-"""Where this version does not parse: nobody knows what a fix needs, so it gets this much at first,
-and less with each candidate that gives no answer."""
+"""Chosen, for a version that does not parse: nobody knows what a fix needs, so it gets this much at
+first, and less with each candidate that gives no answer."""
 _ENDLESS_CPU = 0.06
 """Where this version does not end, and so many candidates will not: of 457 programs with short
 tests all but two need less."""

@@ -26,10 +26,11 @@ from editloop.text import Snapshot
 from editloop.transcript import Finding
 from editloop.verdict import CheckResult
 
-_HEADROOM = 4.0
-_LEAST_CPU, _MOST_CPU = 2.0, 30.0
+_HEADROOM, _LEAST_CPU, _MOST_CPU = 4.0, 2.0, 30.0
+"""CPU of a candidate: so many times what the original takes, within these seconds. Chosen: a test has
+less, as a program starts an interpreter and imports."""
 _FIRST_CPU = 10.0
-"""Seconds for the first run, of which nobody knows what it needs."""
+"""Seconds for the first run, of which nobody knows what it needs. Chosen."""
 _ENDLESS_CPU = 2.0
 """Where the program does not end: seconds that a fix of it gets."""
 _UNSEEN = re.compile(r"^(Exception in thread|Exception ignored in|Task exception was never)", re.M)
@@ -128,7 +129,7 @@ class CommandCheck:
         return self._outcome(source, cancel, self.command.job)
 
     def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]:
-        """One trace: lines of the module that ran, frames of what was raised, the last one's values."""
+        """One trace: lines that ran, frames of what was raised, values of the innermost one."""
         job = self.command.warm or self.command.job
         run = self._run(source, cancel, replace(job, traced=self.command.warm is not None))
         outcome = self._judged(run, source)

@@ -34,6 +34,7 @@ __all__ = ["KINDS", "MAX_MOVES", "Kind", "moves", "moves_in", "renames", "resort
 MAX_LINE_CHARS = 300
 """A longer line is data or generated: it has too many tokens to try them all."""
 MAX_MOVES = 6000
+"""Moves of one state, at most: two seconds of the verifier's time at its best. Chosen."""
 
 Rewrite = Callable[[Context, CodeLine], Iterator[str]]
 Produce = Callable[[Context], Iterator[Command]]

@@ -55,10 +55,10 @@ HEAD_START = 1.0
 where tests are weak, others find something worse as fast."""
 
 JUDGED = 8
-"""Of the fixes that a search finds, so many are put before the model."""
+"""Fixes of a search that are put before the model, at most. Chosen."""
 
 LAST_WORD = 0.2
-"""Seconds in which a search that was told to stop may say what it has."""
+"""Seconds in which a search that was told to stop may say what it has. Chosen."""
 
 
 def repair(
