@@ -170,7 +170,7 @@ class Workbench:
         return self._model.chosen(model, server)
 
     def _pool(self, level: Level) -> SandboxPool | None:
-        if level in (Level.D, Level.F):
+        if level is Level.F:
             return None
         with self._lock:
             if level not in self._pools:
@@ -180,7 +180,7 @@ class Workbench:
     def _checks(
         self, job: FixJob, level: Level, cancel: threading.Event
     ) -> tuple[list[Check], list[str]]:
-        if level in (Level.D, Level.F):
+        if level is Level.F:
             return [], []
         check, note = self._suites.of(job.path if job.tests else None, level)
         refused = check.refused(cancel) if check is not None else ""

@@ -27,8 +27,8 @@ from editloop.transcript import Finding
 from editloop.verdict import CheckResult
 
 _HEADROOM, _LEAST_CPU, _MOST_CPU = 4.0, 2.0, 30.0
-"""CPU of a candidate: so many times what the original takes, within these seconds. Chosen: a test has
-less, as a program starts an interpreter and imports."""
+"""CPU of a candidate: so many times what the original takes, within these seconds. Chosen: a test
+has less, as a program starts an interpreter and imports."""
 _FIRST_CPU = 10.0
 """Seconds for the first run, of which nobody knows what it needs. Chosen."""
 _ENDLESS_CPU = 2.0

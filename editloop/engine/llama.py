@@ -100,10 +100,6 @@ class Engine:
         """Ids of a text, no begin token added; control tokens are parsed only if `special`."""
         return self._vocab.tokenize(text, special=special)
 
-    def token_id(self, special_token: str) -> int:
-        """The id of a control token by its exact text. Raises UnknownToken."""
-        return self._vocab.token_id(special_token)
-
     @property
     def fill_tokens(self) -> tuple[int, int, int] | None:
         """Ids that stand before the prefix, the suffix and the middle; None where it has none."""

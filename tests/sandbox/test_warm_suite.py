@@ -252,7 +252,7 @@ def test_what_is_told_is_not_believed() -> None:
 
 def test_other_levels_refuse(project: Path) -> None:
     with pytest.raises(SandboxError):
-        WarmSuite(["."], project, project / "mod.py", level=Level.C)
+        WarmSuite(["."], project, project / "mod.py", level=Level.F)
 
 
 def test_no_pytest_is_said(pool: SandboxPool, project: Path, tmp_path: Path) -> None:
