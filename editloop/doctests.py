@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from editloop.budget import raise_if_set
+from editloop.checks.docexample import DocGroup
 from editloop.checks.plans import TestPlan, plan_doctests
 from editloop.checks.syntax import check_syntax
-from editloop.checks.testdoc import DocGroup, has_objects
+from editloop.checks.testdoc import has_objects
 from editloop.checks.testoutcome import NOT_RUN
 from editloop.checks.testruns import run_plan
 from editloop.definitions import Definition, definitions

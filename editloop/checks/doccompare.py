@@ -11,15 +11,13 @@ import ast
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from editloop.checks.docexample import DocExample
 from editloop.checks.templates import Foreign, Unsupported, evaluate, parse
 from editloop.checks.testexpr import CallCheck, split
 from editloop.sandbox import plain
 from editloop.sandbox.inner.decode import BadValue, ForeignValue
-
-if TYPE_CHECKING:
-    from editloop.checks.testdoc import DocExample
 
 ITSELF: Final = "the example compares inside of the file's own process"
 _TRUTHS: Final = ("True", "False", "0", "0.0")
