@@ -13,12 +13,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import TYPE_CHECKING
 
 from editloop.budget import Budget, Stop
 from editloop.commands import CommandError, Step, without
 from editloop.edits import edit_size
-from editloop.frontier import Edge, Entry, Frontier, Node
+from editloop.frontier import Edge, Entry, Frontier, Node, Proposer
 from editloop.loop import Verify, summary
 from editloop.moves.context import is_syntax_finding
 from editloop.ordering import RAISES, Weights, gain, normalized, step_value
@@ -28,9 +27,6 @@ from editloop.state import EditState, apply
 from editloop.steps import obvious, ordered, promising, resorts, steps
 from editloop.transcript import Observation, Transcript, observe
 from editloop.verdict import Verdict
-
-if TYPE_CHECKING:
-    from editloop.repair.filling import Filling
 
 HEAD_START = 3.0
 """Seconds in which moves alone are tried; the model loads and reads meanwhile. Chosen."""
@@ -57,7 +53,7 @@ def search(
     first_verdict: Verdict | None = None,
     polish: float = 0.5,
     weights: Weights = Weights(),
-    filling: Filling | None = None,
+    filling: Proposer | None = None,
 ) -> SearchResult:
     """Search for verified fixes of ``state``; at most ``alternatives``, distinct by their source.
 
@@ -89,7 +85,7 @@ class _Search:
     weights: Weights
     polish: float
     on_progress: Callable[[Progress], None] | None
-    filling: Filling | None = None
+    filling: Proposer | None = None
     started: float = field(default_factory=time.monotonic)
     candidates: int = 0
     turns: int = 0
@@ -156,7 +152,7 @@ class _Search:
             except Cancelled:
                 return self._stop() or ("fixed" if self.solutions else "out of time")
 
-    def _fill(self, filling: Filling) -> bool:
+    def _fill(self, filling: Proposer) -> bool:
         """Try what the model has proposed; whether the moves wait for more of it.
 
         Both want the same cores, so moves have the first seconds and a share of what follows.
