@@ -24,10 +24,11 @@ from editloop.fix import Request, Tools, fix, suspects
 from editloop.model.choose import Chosen, declines_model
 from editloop.outcome import Outcome, edit_rows
 from editloop.policy import ScriptedPolicy
+from editloop.project import project_root
 from editloop.region import MAX_LINES
 from editloop.sandbox import Level, LevelReport, SandboxPool, detect_level
 from editloop.solutions import Progress
-from editloop.suites import Regression, project_root
+from editloop.suites import Regression
 from editloop.text import Snapshot
 from editloop.verify import Check
 from editloop.wording import Asked, without_model

@@ -18,7 +18,7 @@ from editloop.checks import traceback
 from editloop.checks.commandline import CommandLine
 from editloop.checks.missing import missing
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.rules.weak import weak_ways
+from editloop.checks.weak import weak_ways
 from editloop.sandbox import Level
 from editloop.sandbox.command import CommandRunner
 from editloop.sandbox.commandjob import Job, Run

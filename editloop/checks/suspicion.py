@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from editloop.checks.statements import Changes, Statement, changes
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.checks.syntax import check_syntax
 from editloop.checks.traceback import Place
-from editloop.rules.statements import Changes, Statement, changes
-from editloop.rules.weak import weak_ways
+from editloop.checks.weak import weak_ways
 from editloop.transcript import Finding
 from editloop.verdict import CheckResult
 
