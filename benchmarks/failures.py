@@ -40,7 +40,7 @@ from editloop.verify import Verifier
 
 
 def kind_of(task: Task, static: StaticChecker) -> str:
-    """In words; a task without a known fix is "fix unknown"."""
+    """The kind of a task in words; a task without a known fix is "fix unknown"."""
     if task.fixed is None:
         return "fix unknown"
     text = "parses" if check_syntax(task.buggy) is None else "does not parse"

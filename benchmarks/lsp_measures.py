@@ -123,7 +123,7 @@ async def connect(client: Client, server: Server, folder: Path) -> None:
 
 
 async def start_up(servers: Sequence[Server], folder: Path, count: int) -> dict[str, Times]:
-    """From the start of the process to the answer to `initialize`; the servers take turns, so that
+    """Milliseconds from a process's start to its `initialize` reply; servers take turns, so that
     what else the machine does is shared by them."""
     times: dict[str, list[float]] = {server.name: [] for server in servers}
     for _ in range(count):
@@ -136,7 +136,7 @@ async def start_up(servers: Sequence[Server], folder: Path, count: int) -> dict[
 
 
 async def ask(client: Client, method: str, params: Json, count: int, pause: float = 0) -> Times:
-    """The same request, one after the other, `pause` seconds between them."""
+    """Milliseconds of `count` equal requests, one after the other, `pause` seconds between them."""
     times = []
     for _ in range(count):
         start = time.perf_counter()

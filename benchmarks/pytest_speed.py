@@ -18,8 +18,9 @@ from pathlib import Path
 
 from editloop.checks.pytestruns import run_pytest
 from editloop.checks.warmruns import Suite, WarmRuns
+from editloop.project import project_root
 from editloop.sandbox import Level, detect_level
-from editloop.suites import find_python, project_root
+from editloop.suites import find_python
 
 TURNS = 5
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 
 class Cancelled(Exception):
-    """What was going on was asked to stop, or its time was up; no fault of its own."""
+    """Raised by work that was asked to stop or whose time is up; it is no fault of the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Budget:
     turns: int = 6
 
     def after(self, seconds: float) -> Budget:
-        """What is left of it."""
+        """The budget that is left ``seconds`` later; other limits stay."""
         return replace(self, seconds=None if self.seconds is None else self.seconds - seconds)
 
     def half(self) -> Budget:

@@ -20,7 +20,6 @@ from typing import Literal
 from editloop.edits import common_ends
 
 Verb = Literal["REPL", "ADDL", "DELL", "REPW", "EXIT"]
-VERBS: tuple[Verb, ...] = ("REPL", "ADDL", "DELL", "REPW", "EXIT")
 _SEPARATOR = " >>>"
 _PATTERN = re.compile(
     r"### (REPL|ADDL|DELL|REPW|EXIT)(?: ([1-9][0-9]{0,6}))?(?: >>>(.*))?", re.DOTALL

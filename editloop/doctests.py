@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from editloop.budget import raise_if_set
+from editloop.checks.docexample import DocGroup
 from editloop.checks.plans import TestPlan, plan_doctests
 from editloop.checks.syntax import check_syntax
-from editloop.checks.testdoc import DocGroup, has_objects
+from editloop.checks.testdoc import has_objects
 from editloop.checks.testoutcome import NOT_RUN
 from editloop.checks.testruns import run_plan
 from editloop.definitions import Definition, definitions
@@ -42,7 +43,7 @@ class Documented:
 
     @property
     def line(self) -> int:
-        """Where it is (0-based): the definition's header, else its first example."""
+        """The line (0-based) of the definition's header, else of the first example."""
         return self.definition.header if self.definition else self.group[0].line - 1
 
     def is_shown(self, view: set[int], line: int | None) -> bool:

@@ -30,7 +30,7 @@ from editloop.verdict import Verdict
 from editloop.verify import Check, TestCheck, Verifier
 
 CHARACTERS_A_SECOND = 500_000
-"""That are parsed, linted and split into functions; measured on one core of two busy ones."""
+"""Characters that are parsed, linted and split into functions; measured on a busy core."""
 
 
 class RequestError(ValueError):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from editloop.commands import Step
 from editloop.state import EditState
@@ -51,6 +52,39 @@ class Edge:
 
 Entry = tuple[float, Node | Edge]
 """With its priority."""
+
+
+class Proposed(Protocol):
+    """A step that was thought of for a node while the search went on; ``log_prob`` in nats."""
+
+    @property
+    def node(self) -> Node: ...
+
+    @property
+    def step(self) -> Step: ...
+
+    @property
+    def log_prob(self) -> float: ...
+
+
+class Proposer(Protocol):
+    """What proposes steps of its own beside a search: a model that fills in, mostly."""
+
+    place: str
+    """What it is asking about, in words for a person."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether more may come of the nodes that it was told of."""
+        ...
+
+    def consider(self, node: Node) -> None:
+        """Think of steps for a node; does not wait for them."""
+        ...
+
+    def arrived(self, seconds: float) -> Sequence[Proposed]:
+        """Steps proposed since the last call; waits at most ``seconds`` for the first."""
+        ...
 
 
 class Frontier:

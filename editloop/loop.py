@@ -3,26 +3,47 @@
 Mistakes of the policy are observations. A command that is impossible stays in the transcript, and
 the next observation begins with its error. A text that is no command at all has no entry there: the
 last observation is shown again with the error first, so that the transcript stays one of
-observations and commands in turn; the text is kept on the trace. What a policy raises propagates.
+observations and commands in turn; the text is kept on the turn. What a policy raises propagates.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from editloop.commands import Command, CommandError, parse
 from editloop.ordering import Weights, gain
 from editloop.policy import Policy
 from editloop.state import EditState, apply
-from editloop.traces import Step, Trace
 from editloop.transcript import Finding, Observation, Transcript, observe
 from editloop.verdict import Verdict
 
 MAX_TURNS = 10
 Verify = Callable[[EditState], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn. ``text`` is what the policy wrote, ``findings`` what it had seen before that."""
+
+    text: str
+    command: Command | None
+    """None where the text is no command."""
+    findings: tuple[tuple[int | None, str], ...] = ()
+    verdict: str = ""
+    """The summary of the verdict after the turn, such as ``syntax 1/1, tests 2/3``."""
+    error: str | None = None
+    """Why the command changed nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A whole episode; ``stop``: exit, turns, cancelled."""
+
+    turns: tuple[Turn, ...]
+    solved: bool
+    stop: str
 
 
 def run_episode(
@@ -32,9 +53,7 @@ def run_episode(
     *,
     max_turns: int = MAX_TURNS,
     cancel: threading.Event | None = None,
-    on_step: Callable[[Step, EditState], None] | None = None,
-    task: str = "",
-    seed: int = 0,
+    on_turn: Callable[[Turn, EditState], None] | None = None,
     take_back: bool = False,
 ) -> Trace:
     """One episode, until EXIT or ``max_turns``. Solved: the last state passed every check.
@@ -43,11 +62,9 @@ def run_episode(
     the paper does not have, one after which the checks are no better is undone: what is shown next
     is what was shown before.
     """
-    started = time.monotonic()
-    view = state.view
     verdict = verify(state)
     transcript = Transcript((observe(state, verdict.findings),))
-    steps: list[Step] = []
+    turns: list[Turn] = []
     stop = "turns"
     for _ in range(max_turns):
         if cancel is not None and cancel.is_set():
@@ -60,15 +77,14 @@ def run_episode(
             new = verify(after)
             if not take_back or gain(verdict, new, Weights()) is not None:
                 state, verdict = after, new
-        steps.append(Step(text, command, seen, summary(verdict), error))
-        if on_step is not None:
-            on_step(steps[-1], state)
+        turns.append(Turn(text, command, seen, summary(verdict), error))
+        if on_turn is not None:
+            on_turn(turns[-1], state)
         if command is not None and command.verb == "EXIT":
             stop = "exit"
             break
         transcript = _observe(transcript, state, verdict, command, error)
-    seconds = time.monotonic() - started
-    return Trace(task, policy.name, tuple(steps), verdict.passed, stop, seconds, view, seed)
+    return Trace(tuple(turns), verdict.passed, stop)
 
 
 def try_command(state: EditState, text: str) -> tuple[Command | None, EditState, str | None]:

@@ -14,7 +14,12 @@ from editloop.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How states are ordered, in nats beside log-probabilities."""
+    """Terms of a state's priority in nats, added to log-probabilities.
+
+    ``ask``, ``rank``, ``crowd``, ``share`` and ``moved`` were set by `editloop bench` on 130
+    programs of DebugBench outside of the benchmark's sample: 84 to 89 were solved over all values
+    tried, so none is sharp. The others were chosen, for the reasons that they state.
+    """
 
     rank: float = 0.5
     """Cost of an edge's rank r among its siblings: ``rank * log(1 + r)``."""
@@ -22,11 +27,11 @@ class Weights:
     """Gained for each check but the first that newly passes; where one does, the step's own
     log-probability is forgiven."""
     partial: float = -1.0
-    """The same where a larger share of a check passes: often a coincidence, so it costs."""
+    """Gained where a larger share of a check passes: often a coincidence, so it costs."""
     share: float = 1.5
     """Gained for the share of a check's items that newly pass, 0 to 1."""
     moved: float = -0.25
-    """The same where only the syntax error moved further down, or was hidden before."""
+    """Gained where only the syntax error moved further down, or was hidden before."""
     crowd: float = 0.5
     """Cost of the n-th child with progress of one parent: ``crowd * log(1 + n)``."""
     removed: float = 1.0
@@ -43,7 +48,7 @@ class Weights:
     settled: float = 1.0
     """Gained by progress of a step that no policy was asked about: the next such step is next."""
     certain: float = 2.0
-    """Cost of such a step after which the checks say something else, no worse."""
+    """Cost of a step that no policy was asked about, after which the checks say something else."""
     again: float = 3.0
     """Cost of a step after which other lines raise what some raised before: the same mistake."""
     onward: float = 8.0
@@ -86,7 +91,7 @@ def _raised(verdict: Verdict) -> dict[int, str]:
 
 
 def gain(before: Verdict, after: Verdict, weights: Weights) -> float | None:
-    """What progress is worth; None where there is none."""
+    """The worth in nats of going from one verdict to another; None where that is no progress."""
     (rank, share), (new_rank, new_share) = before.progress, after.progress
     if new_rank > rank:
         return weights.further * (new_rank - rank - 1) + weights.share * new_share

@@ -52,7 +52,7 @@ class Outcome:
 
     @property
     def reason(self) -> str:
-        """How it came out, in one sentence that follows the status."""
+        """One sentence on the repair, to follow its status."""
         return reason(self.repair, len(self.document.lines), self.asked)
 
     @property

@@ -15,8 +15,9 @@ from editloop.state import MAX_VIEW_LINES
 from editloop.text import Snapshot
 
 MAX_LINES = 80
+"""Lines of a document that is looked at as a whole. Chosen: a longer one has several functions."""
 MAX_CHARACTERS = 2000
-"""Of a line that is shown: longer ones are data that no person writes."""
+"""Characters of a line that is shown: longer ones are data that no person writes."""
 _ROOM = 20
 """Line numbers kept free in a window, for insertions."""
 _IMPORT = re.compile(r"(?:from|import)\b")

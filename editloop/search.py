@@ -13,12 +13,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import TYPE_CHECKING
 
 from editloop.budget import Budget, Stop
 from editloop.commands import CommandError, Step, without
 from editloop.edits import edit_size
-from editloop.frontier import Edge, Entry, Frontier, Node
+from editloop.frontier import Edge, Entry, Frontier, Node, Proposer
 from editloop.loop import Verify, summary
 from editloop.moves.context import is_syntax_finding
 from editloop.ordering import RAISES, Weights, gain, normalized, step_value
@@ -29,11 +28,8 @@ from editloop.steps import obvious, ordered, promising, resorts, steps
 from editloop.transcript import Observation, Transcript, observe
 from editloop.verdict import Verdict
 
-if TYPE_CHECKING:
-    from editloop.repair.filling import Filling
-
 HEAD_START = 3.0
-"""Seconds in which moves alone are tried; the model loads and reads meanwhile."""
+"""Seconds in which moves alone are tried; the model loads and reads meanwhile. Chosen."""
 LINGER = 4.0
 """Seconds that the search goes on after a fix which few tests confirm, for others to choose from;
 where a model can say which of them a person would have written."""
@@ -41,9 +37,9 @@ POLISH_SECONDS = 5.0
 """The longest that the search goes on after a fix that more tests confirm; chosen: who has waited
 for a model does not wait half as long again."""
 FEW = 3
-"""Tests and examples that say little."""
+"""Tests and examples that say little, at most. Chosen."""
 MOVES_SHARE = 0.2
-"""Seconds for moves for each second that the model needed."""
+"""Seconds for moves for each second that the model needed. Chosen."""
 _WAIT = 0.05
 
 
@@ -60,7 +56,7 @@ def search(
     first_verdict: Verdict | None = None,
     polish: float = 0.5,
     weights: Weights = Weights(),
-    filling: Filling | None = None,
+    filling: Proposer | None = None,
 ) -> SearchResult:
     """Search for verified fixes of ``state``; at most ``alternatives``, distinct by their source.
 
@@ -92,7 +88,7 @@ class _Search:
     weights: Weights
     polish: float
     on_progress: Callable[[Progress], None] | None
-    filling: Filling | None = None
+    filling: Proposer | None = None
     started: float = field(default_factory=time.monotonic)
     candidates: int = 0
     turns: int = 0
@@ -159,7 +155,7 @@ class _Search:
             except Cancelled:
                 return self._stop() or ("fixed" if self.solutions else "out of time")
 
-    def _fill(self, filling: Filling) -> bool:
+    def _fill(self, filling: Proposer) -> bool:
         """Try what the model has proposed; whether the moves wait for more of it.
 
         Both want the same cores, so moves have the first seconds and a share of what follows.

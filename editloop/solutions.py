@@ -55,8 +55,8 @@ class SearchResult:
 
 
 def in_order(state: EditState, solutions: Iterable[Solution]) -> tuple[Solution, ...]:
-    """What a person takes first is first: what is certain, in its own order, then by size and
-    improbability, then by characters. What may only hide a failure comes last."""
+    """Solutions as a person would take them: certain ones in their own order, then by size and
+    improbability, then by characters changed. Those that may only hide a failure come last."""
 
     def appeal(found: Solution) -> tuple[bool, bool, float, int]:
         weak = bool(found.verdict.hides)

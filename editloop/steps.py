@@ -27,7 +27,7 @@ from editloop.state import EditState, apply
 from editloop.transcript import Finding, Transcript
 
 MAX_CHARS = 3_000_000
-"""Of all texts that are parsed for one state: about two seconds at the most."""
+"""Characters of all texts that are parsed for one state: about two seconds at the most."""
 DOUBT = 0.2
 _TRIES = 3
 _HIDING = 1 << 30
@@ -42,14 +42,14 @@ def steps(state: EditState, findings: Sequence[Finding]) -> list[Step]:
 
 
 def resorts(state: EditState, findings: Sequence[Finding]) -> list[Step]:
-    """What is tried when every step has failed."""
+    """Steps that are tried when every other one has failed: unlikely blocks, small expressions."""
     context = build(state, findings)
     return [*unlikely_blocks(context), *((move,) for move in resorts_in(context))]
 
 
 def obvious(state: EditState, findings: Sequence[Finding]) -> list[Step]:
-    """What is tried before any policy is asked: a name that does not exist by one close to it, or
-    what would define it; an argument that a call lacks by what is called like it."""
+    """Steps that are tried before any policy is asked: a name that does not exist is replaced by a
+    close one or defined, an argument that a call lacks is what is called like it."""
     context = build(state, findings)
     if context.broken:
         return []

@@ -15,6 +15,7 @@ from typing import Any
 from editloop.checks.pytestruns import PytestReport, SuiteTrace, collect_pytest, run_pytest
 from editloop.checks.suitefindings import raised_at, suite_findings, suspect_line
 from editloop.checks.warmruns import Suite, WarmRuns
+from editloop.project import project_root
 from editloop.sandbox import Level
 from editloop.sandbox.errors import SandboxError
 from editloop.sandbox.interpreters import interpreters
@@ -28,33 +29,15 @@ __all__ = [
     "SuiteCheck",
     "find_python",
     "find_suites",
-    "project_root",
     "raised_at",
     "suite_check",
     "suspect_line",
 ]
 
-_ROOT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini", ".git")
-_LEVELS = 6
 _FIRST = 16
 """At most so many of the tests that fail decide whether the others are run."""
 _POLL_SECONDS = 0.05
 _CANCELLED = PytestReport("cancelled", (), (), "cancelled")
-
-
-def project_root(path: Path) -> Path:
-    """The nearest folder above a file that looks like a project's, else the file's own.
-
-    Never the home folder or one above it, even where it is under version control, unless the file
-    lies right there.
-    """
-    folders = list(path.resolve().parents)[:_LEVELS]
-    for folder in folders:
-        if holds_home(folder):
-            break
-        if any((folder / mark).exists() for mark in _ROOT_MARKS):
-            return folder
-    return folders[0]
 
 
 def find_suites(path: Path) -> list[Path]:

@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
-from pathlib import Path
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
 _TELLING = 1000
@@ -64,10 +63,6 @@ class Snapshot:
         if "\0" in text:
             raise TextError("it holds null bytes, so it is no text")
         return cls(split_lines(text), encoding, bom)
-
-    @classmethod
-    def from_path(cls, path: Path) -> Snapshot:
-        return cls.from_bytes(path.read_bytes())
 
     @property
     def text(self) -> str:

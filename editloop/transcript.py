@@ -16,8 +16,8 @@ from editloop.text import Snapshot
 TRANSCRIPT_VERSION = 1
 """Changes whenever the same episode would be rendered differently."""
 
-MAX_FINDINGS = 4
-MAX_FINDING_CHARS = 160
+MAX_FINDINGS, MAX_FINDING_CHARS = 4, 160
+"""Of one observation. Part of the rendering that models are taught, see TRANSCRIPT_VERSION."""
 
 INSTRUCTION = """\
 You repair Python with a line editor. You see numbered lines, then *** and what the checks report.
@@ -68,7 +68,7 @@ class Transcript:
         return [command for seen, command in before if seen.window == window]
 
     def upto(self, observations: int, commands: int) -> Transcript:
-        """Its beginning: so many observations and commands."""
+        """The transcript's beginning: so many observations and commands."""
         return replace(
             self, observations=self.observations[:observations], commands=self.commands[:commands]
         )

@@ -57,7 +57,7 @@ class Verdict:
 
     @property
     def hides(self) -> tuple[str, ...]:
-        """In words, how the candidate may only hide what failed; () for none."""
+        """The ways, in words, in which the candidate may only hide what failed; () for none."""
         return tuple(dict.fromkeys(words for check in self.checks for words in check.hides))
 
     @property

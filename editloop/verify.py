@@ -42,12 +42,12 @@ class Limits:
 
 _IMPORT = re.compile(r"^[ \t]*(import|from)[ \t]+([\w., \t]+)", re.MULTILINE)
 _CODE = re.compile(r"^[ \t\f]*[^#\s]", re.MULTILINE)
-_HEADROOM = 4.0
-_LEAST_CPU = 0.1
+_HEADROOM, _LEAST_CPU = 4.0, 0.1
+"""CPU of a candidate: so many times what the original takes, at least so many seconds. Chosen."""
 _NO_ANSWER = "no answer in time"
 _UNKNOWN_CPU = 0.5
-"""Where this version does not parse: nobody knows what a fix needs, so it gets this much at first,
-and less with each candidate that gives no answer."""
+"""Chosen, for a version that does not parse: nobody knows what a fix needs, so it gets this much at
+first, and less with each candidate that gives no answer."""
 _ENDLESS_CPU = 0.06
 """Where this version does not end, and so many candidates will not: of 457 programs with short
 tests all but two need less."""
@@ -90,7 +90,7 @@ class TestCheck:
     patience: _Patience | None = None
 
     def calibrated(self, source: str, cancel: threading.Event | None = None) -> TestCheck:
-        """With limits that fit what this version of the module needs.
+        """A check with limits that fit what ``source``, a version of the module, needs.
 
         A wrong loop condition is a common mistake and a common candidate: each endless candidate
         costs the whole limit, so it has to be near what an honest one needs. Raises Cancelled.
@@ -111,7 +111,7 @@ class TestCheck:
         return replace(check, limits=Limits(cpu_seconds, self.limits.wall_seconds))
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
-        """What a warm child answers; where it would pass, what a child of its own answers."""
+        """The result for ``source`` by a warm child; a pass is confirmed by a fresh child."""
         outcomes = self._run(source, cancel, warm=True)
         if all(outcome.status == "pass" for outcome in outcomes):
             outcomes = self._run(source, cancel, warm=False)

@@ -24,7 +24,7 @@ _MOST_RANGES = 4
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How a fix was asked for, which decides what can be done next."""
+    """The way in which a fix was asked for; it decides which next step is named."""
 
     editor: bool = False
     """In an editor, where there are no options."""
@@ -65,7 +65,7 @@ def checked(verdict: Verdict) -> str:
 
 
 def reason(repair: Repair, lines: int, asked: Asked) -> str:
-    """How a repair came out, after its status; ``lines``: of the document."""
+    """One sentence on a repair, to follow its status; ``lines``: how many the document has."""
     if not lines:
         return "the file is empty"
     if repair.result is None:

@@ -116,7 +116,7 @@ def _described(quant: str, target: Path, part: Path, found: Measures) -> Quantiz
 
 
 def judge(file: Quantized, best: RepairScore | None, *, force: bool = False) -> Quantized:
-    """With what is wrong with it and whether it is written; ``best`` is what F16 repairs."""
+    """A file with its verdict: what is wrong, whether it is written. ``best``: F16's score."""
     reason = ""
     if file.logits is not None and file.logits.agreement < _AGREEMENT.get(file.quant, 0.0):
         reason = f"only {file.logits.agreement:.0%} of positions have the checkpoint's best token"

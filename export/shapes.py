@@ -127,7 +127,7 @@ def _names(arch: gguf.MODEL_ARCH, layers: int) -> gguf.TensorNameMap:
 
 
 def read_shape(config: dict[str, Any]) -> Shape:
-    """From config.json. Raises UnsupportedModel, WrongCheckpoint."""
+    """The shape that a config.json describes. Raises UnsupportedModel, WrongCheckpoint."""
     name = (config.get("architectures") or ["none"])[0]
     if name not in _ARCHITECTURES:
         raise UnsupportedModel(f"{name} is not written; use one of {', '.join(_ARCHITECTURES)}")

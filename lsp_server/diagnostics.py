@@ -52,7 +52,7 @@ class Diagnostics:
         )
 
     async def pull(self, uri: str) -> list[types.Diagnostic]:
-        """What is known of a document as it is now."""
+        """The diagnostics of a document as it is now."""
         document = self._server.documents.get(uri)
         if document is None:
             return []

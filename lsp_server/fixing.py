@@ -171,7 +171,7 @@ async def _step(
 
 
 def shorten(text: str, length: int = 100) -> str:
-    """For a menu, which shows one line."""
+    """A text cut to ``length`` characters, for a menu, which shows one line."""
     return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 

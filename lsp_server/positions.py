@@ -32,7 +32,7 @@ def to_client(lines: Sequence[Line], line: int, character: int, encoding: str) -
 
 
 def offset(lines: Sequence[Line], position: types.Position, encoding: str) -> int:
-    """Where a position of the client's is in the whole text."""
+    """The index into the whole text, in code points, of a position of the client's."""
     line, character = from_client(lines, position, encoding)
     return sum(len(one.text) + len(one.end) for one in lines[:line]) + character
 

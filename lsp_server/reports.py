@@ -50,7 +50,7 @@ class Report:
 
     @property
     def label(self) -> str:
-        """For the undo list: by what the fix is verified."""
+        """A label for the undo list that says by what the fix is verified."""
         return f"editloop: {self.verified}" if self.verified else "editloop"
 
     @property

@@ -24,8 +24,8 @@ def catalogue() -> list[dict[str, Any]]:
 
 
 def use(name: str) -> str:
-    """Make a model the default; its name. Raises the errors of `editloop.store.use_model`."""
-    from editloop.store import use_model
+    """Make a model the default; its name. Raises the errors of `editloop.model.store.use_model`."""
+    from editloop.model.store import use_model
 
     path = use_model(name)
     return path.stem if path else name

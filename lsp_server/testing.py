@@ -56,7 +56,7 @@ def doctest_failures(text: str, pool: SandboxPool, cancel: threading.Event) -> l
 def suite_failures(
     text: str, module: str, check: SuiteCheck, cancel: threading.Event
 ) -> list[dict[str, Any]]:
-    """The same for tests; the line is where the module raised, else the function that is tested.
+    """Failures of a suite's tests; the line is where the module raised, else the tested function.
 
     ``module`` is the file's name.
     """

@@ -26,7 +26,7 @@ class TrainingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How it came out: the exit code, the last line that had ``done``, or why there is none."""
+    """How a training ended: exit code, the last line that had ``done``, or why there is none."""
 
     exit: int
     summary: dict[str, Any] = field(default_factory=dict)

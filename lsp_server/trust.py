@@ -69,7 +69,7 @@ class Trust:
         if report != self.sandbox:
             self.sandbox = report
             self._server.status.changed()
-        if report["level"] in ("D", "F"):
+        if report["level"] == "F":
             return None, f"no code was run: {report['reason']}"
         return report["level"], ""
 

@@ -51,7 +51,7 @@ class CheckJob:
 
 @dataclass(frozen=True, slots=True)
 class SuspectsJob:
-    """Where something is wrong in a text."""
+    """A job: to say where something is wrong in a text."""
 
     text: str
     static: bool = True
@@ -60,7 +60,7 @@ class SuspectsJob:
 
 @dataclass(frozen=True, slots=True)
 class ChangeJob:
-    """What was changed from one text to another."""
+    """A job: to say what was changed from one text to another."""
 
     name: str
     before: str

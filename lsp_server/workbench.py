@@ -24,10 +24,11 @@ from editloop.fix import Request, Tools, fix, suspects
 from editloop.model.choose import Chosen, declines_model
 from editloop.outcome import Outcome, edit_rows
 from editloop.policy import ScriptedPolicy
+from editloop.project import project_root
 from editloop.region import MAX_LINES
 from editloop.sandbox import Level, LevelReport, SandboxPool, detect_level
 from editloop.solutions import Progress
-from editloop.suites import Regression, project_root
+from editloop.suites import Regression
 from editloop.text import Snapshot
 from editloop.verify import Check
 from editloop.wording import Asked, without_model
@@ -170,7 +171,7 @@ class Workbench:
         return self._model.chosen(model, server)
 
     def _pool(self, level: Level) -> SandboxPool | None:
-        if level in (Level.D, Level.F):
+        if level is Level.F:
             return None
         with self._lock:
             if level not in self._pools:
@@ -180,7 +181,7 @@ class Workbench:
     def _checks(
         self, job: FixJob, level: Level, cancel: threading.Event
     ) -> tuple[list[Check], list[str]]:
-        if level in (Level.D, Level.F):
+        if level is Level.F:
             return [], []
         check, note = self._suites.of(job.path if job.tests else None, level)
         refused = check.refused(cancel) if check is not None else ""

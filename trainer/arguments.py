@@ -84,7 +84,7 @@ def parameters(node: ast.FunctionDef) -> list[ast.arg] | None:
 
 
 def guess_kinds(node: ast.FunctionDef) -> list[list[Kind]]:
-    """For each parameter what it may be, best first; empty lists where nothing is known."""
+    """Kinds that each parameter may have, best first; empty lists where nothing is known."""
     found = []
     for arg in parameters(node) or []:
         kinds: list[Kind] = []

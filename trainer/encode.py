@@ -119,7 +119,7 @@ class Base:
     encoder: Encoder
 
     def write_tokenizer(self, folder: Path) -> None:
-        """Beside new weights: this tokenizer, byte for byte where the base has the file."""
+        """Write the base's tokenizer beside new weights, byte for byte where it has the file."""
         self.tokenizer.save_pretrained(folder)
         for name in _TOKENIZER_FILES:
             if (self.folder / name).exists():

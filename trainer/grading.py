@@ -10,7 +10,7 @@ from typing import Self
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.plans import plan_asserts
 from editloop.checks.static import StaticChecker
-from editloop.sandbox import SandboxPool
+from editloop.sandbox import SandboxPool, open_pool
 from editloop.text import Snapshot
 from editloop.verdict import CheckResult, Verdict
 from editloop.verify import Limits, TestCheck, Verifier
@@ -61,7 +61,7 @@ class Grader:
     @property
     def pool(self) -> SandboxPool:
         if self._pool is None:
-            self._pool = SandboxPool(workers=1)
+            self._pool = open_pool(1)
         return self._pool
 
     def verifier(

@@ -38,7 +38,7 @@ def _start(settings: DemoSettings) -> None:
 
 
 def family_key(entry: Entry) -> str:
-    """The same for a function and its method form, so that both are on one side of a split."""
+    """A key that a function shares with its method form: both are on one side of a split."""
     return entry.id.replace("/Solution.", "/").removesuffix(".solution")
 
 

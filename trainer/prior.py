@@ -50,7 +50,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """Of examples with all of their moves: the shares whose right move is first, ..."""
+    """Shares of examples, with all of their moves, whose right move is first, ..."""
 
     first: float
     five: float
@@ -99,7 +99,7 @@ def state_of(line: str) -> tuple[Observation, list[Command], list[Command]] | No
 
 
 def example(line: str, others: int | None = OTHERS) -> Example | None:
-    """Of one demonstration; None where no move does what it does.
+    """The example of one demonstration; None where no move does what it does.
 
     ``others``: how many wrong moves, None for all.
     """
@@ -168,7 +168,7 @@ def _slopes(one: Example, weights: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def ranks(known: Iterable[Example], weights: NDArray[np.float32]) -> Ranks:
-    """Where the right moves stand."""
+    """How far up the right moves of known examples stand in the order by ``weights``."""
     found = np.array(list(_places(known, weights)))
     if not len(found):
         return Ranks(0.0, 0.0, 0.0)

@@ -74,7 +74,7 @@ def defines(tree: ast.Module, name: str) -> bool:
 
 
 class Prompts:
-    """The same three examples before each problem, so that a model reads them once."""
+    """Prompts with three fixed examples before each problem, which a model reads once."""
 
     def __init__(self, mbpp: Path, shown: int) -> None:
         """``shown``: how many tests stand in the prompt; with none the function's name does."""

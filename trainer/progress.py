@@ -56,12 +56,12 @@ class TrainingBar:
 
 
 def is_first_process() -> bool:
-    """Whether this process speaks for a distributed run; alone it does."""
+    """Whether the calling process speaks for a distributed run; one that is alone does."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 def quiet_libraries() -> None:
-    """Their own bars and notes on loading; errors and warnings stay."""
+    """Silence the libraries' own bars and notes on loading; errors and warnings stay."""
     import datasets  # type: ignore[import-untyped]  # it has no stubs
     from transformers.utils import logging
 

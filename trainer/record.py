@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from editloop.checks.callruns import record_calls
-from editloop.sandbox import SandboxPool
+from editloop.sandbox import SandboxPool, open_pool
 from trainer.arguments import arguments, parameters
 from trainer.corpus import Entry, read_corpus
 from trainer.jsonl import read_jsonl, read_mbpp
@@ -176,7 +176,7 @@ _given: dict[str, Recorded] = {}
 
 def _start(seed: int, given: dict[str, Recorded]) -> None:
     global _pool, _seed, _given
-    _pool, _seed, _given = SandboxPool(workers=1), seed, given
+    _pool, _seed, _given = open_pool(1), seed, given
 
 
 def _work(entry: Entry) -> dict[str, list[str]]:

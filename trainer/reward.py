@@ -15,11 +15,11 @@ from editloop.verdict import Verdict
 
 
 class Turn(Protocol):
-    """What a reward may see of one turn."""
+    """The part of a turn that a reward may see."""
 
     @property
     def verdict(self) -> Verdict:
-        """Of the state after the turn."""
+        """The verdict of the state after the turn."""
         ...
 
     @property
@@ -102,7 +102,7 @@ def edits_to_solve(turns: Sequence[Turn]) -> int | None:
 
 
 def returns(rewards: Sequence[float]) -> list[float]:
-    """For each turn the sum of the rewards from it on."""
+    """The return of each turn: the sum of the rewards from it on."""
     total, found = 0.0, list[float]()
     for reward in reversed(rewards):
         total += reward
@@ -111,7 +111,7 @@ def returns(rewards: Sequence[float]) -> list[float]:
 
 
 def standings(turns: Sequence[Turn]) -> list[bool]:
-    """For each turn whether every check passed before it."""
+    """Whether every check passed before each turn."""
     return [False, *(turn.verdict.passed for turn in turns[:-1])]
 
 

@@ -25,7 +25,7 @@ from editloop.model.choose import Chosen, choose
 from editloop.policy import Policy, UniformPolicy
 from editloop.prior import PriorPolicy, shipped
 from editloop.repair import repair
-from editloop.sandbox import SandboxPool
+from editloop.sandbox import open_pool
 from editloop.state import MAX_VIEW_LINES, EditState
 from editloop.tasks import Task
 from editloop.text import Snapshot
@@ -75,7 +75,7 @@ class TaskRunner:
 
     def __init__(self, settings: BenchSettings, policy: Policy | None = None) -> None:
         self.settings = settings
-        self.pool = SandboxPool(workers=settings.threads)
+        self.pool = open_pool(settings.threads)
         self.static = StaticChecker()
         self.chosen = Chosen(policy) if policy else _choose(settings)
         self.policy = self.chosen.policy
@@ -98,7 +98,7 @@ class TaskRunner:
         hidden = _hidden_plan(task)
         seed = zlib.crc32(f"{self.settings.seed}:{task.id}".encode())
         if self.settings.policy == "greedy":
-            attempt = self._episode(task, state, verifier, seed)
+            attempt = self._episode(task, state, verifier)
         else:
             attempt = self._search(task, state, verifier, seed)
         result = attempt.result
@@ -107,7 +107,7 @@ class TaskRunner:
             result = replace(result, solved_hidden=self._judge(attempt.document, hidden, task))
         if self.settings.policy == "model" and self.chosen.model is None:
             _tell(on_part, result)
-            plain = self._episode(task, state, verifier, seed)
+            plain = self._episode(task, state, verifier)
             passed = None if hidden is None else self._judge(plain.document, hidden, task)
             return replace(result, greedy=plain.result.solved, greedy_hidden=passed)
         if self.settings.policy == "greedy":
@@ -164,7 +164,7 @@ class TaskRunner:
         )
         return _Attempt(solved, after)
 
-    def _episode(self, task: Task, state: EditState, verifier: Verifier, seed: int) -> _Attempt:
+    def _episode(self, task: Task, state: EditState, verifier: Verifier) -> _Attempt:
         """One greedy episode of the plain loop, of at most the budget's seconds."""
         started = time.monotonic()
         states, verified = [state], [0]
@@ -180,23 +180,21 @@ class TaskRunner:
                     self.policy,
                     verify,
                     cancel=cancel,
-                    on_step=lambda _, after: states.append(after),
-                    task=task.id,
-                    seed=seed,
+                    on_turn=lambda _, after: states.append(after),
                 )
             except Cancelled:
                 seconds = round(time.monotonic() - started, 3)
                 return _Attempt(TaskResult(task.id, seconds=seconds, reason="out of time"), None)
         after = states[-1].document
-        edits = [step for step in trace.steps if step.error is None and step.command is not None]
+        edits = [turn for turn in trace.turns if turn.error is None and turn.command is not None]
         stops = {"exit": "the model said EXIT", "turns": "out of turns", "cancelled": "out of time"}
         result = TaskResult(
             id=task.id,
             solved=trace.solved,
             seconds=round(time.monotonic() - started, 3),
             candidates=verified[0] - 1,
-            turns=len(trace.steps),
-            commands=tuple(str(step.command) for step in edits),
+            turns=len(trace.turns),
+            commands=tuple(str(turn.command) for turn in edits),
             diff=unified_diff(state.document, after, f"{task.id}.py") if trace.solved else "",
             reason="fixed" if trace.solved else stops.get(trace.stop, trace.stop),
             edit_size=edit_size(state.document, after) if trace.solved else None,

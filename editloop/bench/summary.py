@@ -120,7 +120,7 @@ class Alone(NamedTuple):
 
 
 def alone(first: Sequence[bool], second: Sequence[bool]) -> Alone:
-    """Of the same tasks, in the same order: whether each solves them."""
+    """Tasks that one of two runs alone solves; both lists are of the same tasks, in one order."""
     a = sum(x and not y for x, y in zip(first, second, strict=True))
     b = sum(y and not x for x, y in zip(first, second, strict=True))
     tail = sum(math.comb(a + b, k) for k in range(min(a, b) + 1)) / 2 ** (a + b)

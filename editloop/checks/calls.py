@@ -14,7 +14,7 @@ Wrong = tuple[ast.expr, str, str]
 
 
 def wrong_calls(module: Module) -> Iterator[Wrong]:
-    """Of each call that cannot be right the first thing that is wrong."""
+    """The first fault of each call of the file's own functions and classes that cannot be right."""
     for node in module.nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             yield from _plain_call(module, node, node.func.id)

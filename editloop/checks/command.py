@@ -18,7 +18,7 @@ from editloop.checks import traceback
 from editloop.checks.commandline import CommandLine
 from editloop.checks.missing import missing
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.rules.weak import weak_ways
+from editloop.checks.weak import weak_ways
 from editloop.sandbox import Level
 from editloop.sandbox.command import CommandRunner
 from editloop.sandbox.commandjob import Job, Run
@@ -26,10 +26,11 @@ from editloop.text import Snapshot
 from editloop.transcript import Finding
 from editloop.verdict import CheckResult
 
-_HEADROOM = 4.0
-_LEAST_CPU, _MOST_CPU = 2.0, 30.0
+_HEADROOM, _LEAST_CPU, _MOST_CPU = 4.0, 2.0, 30.0
+"""CPU of a candidate: so many times what the original takes, within these seconds. Chosen: a test
+has less, as a program starts an interpreter and imports."""
 _FIRST_CPU = 10.0
-"""Seconds for the first run, of which nobody knows what it needs."""
+"""Seconds for the first run, of which nobody knows what it needs. Chosen."""
 _ENDLESS_CPU = 2.0
 """Where the program does not end: seconds that a fix of it gets."""
 _UNSEEN = re.compile(r"^(Exception in thread|Exception ignored in|Task exception was never)", re.M)
@@ -93,7 +94,7 @@ class CommandCheck:
         self._runner, self._lock = None, threading.Lock()
 
     def calibrated(self, source: str, cancel: threading.Event | None = None) -> CommandCheck:
-        """With how this version does, and limits that fit it. Raises SandboxError."""
+        """The check with limits that fit how ``source`` runs. Raises SandboxError."""
         first = self._run(source, cancel, self.command.job)
         self.before, self.original = self._judged(first, source), source
         self.known = self.traces(source, cancel)
@@ -110,7 +111,7 @@ class CommandCheck:
         return self
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
-        """What a fork answers; where it would pass, what a program of its own answers."""
+        """The command's result with ``source``, by a fork; a new process confirms a pass."""
         outcome = self._outcome(source, cancel, self.command.warm or self.command.job)
         if outcome.passed and self.command.warm not in (None, self.command.job):
             outcome = self._outcome(source, cancel, self.command.job)
@@ -124,11 +125,11 @@ class CommandCheck:
         return CheckResult(self.name, int(outcome.ended_well), total, (finding,))
 
     def outcome(self, source: str, cancel: threading.Event | None = None) -> CommandOutcome:
-        """How a version of the module does, in a program of its own."""
+        """How the command runs with ``source`` as the module, in a fresh process."""
         return self._outcome(source, cancel, self.command.job)
 
     def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]:
-        """One: lines of the module that ran, frames of what was raised, values of the last one."""
+        """One trace: lines that ran, frames of what was raised, values of the innermost one."""
         job = self.command.warm or self.command.job
         run = self._run(source, cancel, replace(job, traced=self.command.warm is not None))
         outcome = self._judged(run, source)

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from editloop.checks.syntax import parse_quietly
+from editloop.project import project_root
 from editloop.sandbox.commandjob import Job
 from editloop.sandbox.interpreters import Interpreter, interpreter, interpreters
 from editloop.sandbox.projectcopy import is_wide
-from editloop.suites import project_root
 
 
 class CommandLineError(ValueError):

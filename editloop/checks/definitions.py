@@ -86,8 +86,8 @@ def _rebinds(nodes: Sequence[ast.AST], name: str) -> bool:
 
 
 def nodes_in(tree: ast.AST) -> list[ast.AST]:
-    """It and all below it, in no order that means anything: ``ast.walk`` takes twice as long, and
-    every candidate is looked through."""
+    """A node and all nodes below it, in no order: ``ast.walk`` takes twice as long, and every
+    candidate is looked through."""
     found = [tree]
     for node in found:  # grows meanwhile
         for value in node.__dict__.values():

@@ -11,15 +11,13 @@ import ast
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from editloop.checks.docexample import DocExample
 from editloop.checks.templates import Foreign, Unsupported, evaluate, parse
 from editloop.checks.testexpr import CallCheck, split
 from editloop.sandbox import plain
 from editloop.sandbox.inner.decode import BadValue, ForeignValue
-
-if TYPE_CHECKING:
-    from editloop.checks.testdoc import DocExample
 
 ITSELF: Final = "the example compares inside of the file's own process"
 _TRUTHS: Final = ("True", "False", "0", "0.0")
@@ -88,7 +86,7 @@ def _can_guess(example: DocExample, body: Sequence[ast.stmt]) -> bool:
 
 
 def example_asserts(example: DocExample) -> bool:
-    """Whether it is an assertion: nothing is shown unless it fails."""
+    """Whether an example is an assertion: it shows nothing unless it fails."""
     return example.source.lstrip().startswith("assert")
 
 

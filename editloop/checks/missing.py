@@ -40,7 +40,7 @@ _PATH = re.compile(r"\[Errno (?:2|13)\][^:]*: '(/[^']+)'")
 
 
 def missing(error: str, text: str, root: Path, *, has_input: bool) -> str:
-    """In words what was missing, "" where the failure has another reason.
+    """What the sandbox lacked, in words; "" where a failure has another reason.
 
     ``error``: type and message of the exception, "" for none; ``text``: all that the program wrote
     as errors; ``has_input``: whether it was given a standard input.

@@ -14,9 +14,10 @@ import builtins
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from editloop.checks import testjudge
+from editloop.checks.docexample import DocGroup
+from editloop.checks.library import defined, imports, meant
 from editloop.checks.templates import Unsupported
-from editloop.checks.testdoc import DocGroup, extract, has_objects
+from editloop.checks.testdoc import extract, has_objects
 from editloop.checks.testexpr import HELPER, STANDARD, CallCheck, judged_by, split
 
 
@@ -59,12 +60,12 @@ class TestPlan:
         What it defines is the candidate's to give; what it only imports from the standard library
         is the library's, whatever a candidate has under that name.
         """
-        own = testjudge.defined(original)
+        own = defined(original)
         if own is None:
             return self
-        defined, functions = own
-        library = dict(self.library) | testjudge.imports(original, self.player_names)
-        kept = {name: path for name, path in library.items() if name not in defined}
+        names, functions = own
+        library = dict(self.library) | imports(original, self.player_names)
+        kept = {name: path for name, path in library.items() if name not in names}
         objects = has_objects(original)
         return replace(self, library=tuple(kept.items()), functions=functions, objects=objects)
 
@@ -126,7 +127,7 @@ def _judged(
 ) -> TestPlan:
     """A plan with test functions for the judge."""
     names = _free_names(body, bound)
-    library = tuple(testjudge.meant(body, names).items())
+    library = tuple(meant(body, names).items())
     source = ast.unparse(ast.Module(list(body), []))
     return TestPlan("asserts", planned, source, names, prelude=prelude, library=library)
 

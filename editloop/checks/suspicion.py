@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from editloop.checks.statements import Changes, Statement, changes
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.checks.syntax import check_syntax
 from editloop.checks.traceback import Place
-from editloop.rules.statements import Changes, Statement, changes
-from editloop.rules.weak import weak_ways
+from editloop.checks.weak import weak_ways
 from editloop.transcript import Finding
 from editloop.verdict import CheckResult
 
@@ -33,7 +33,7 @@ class TracebackCheck:
         return CheckResult("traceback", 0, 1, (Finding(text, self.place.line),))
 
     def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]:
-        """What the traceback says, whatever the source is."""
+        """The way that the traceback tells, whatever the source is."""
         frames = self.place.lines[::-1]
         return (SuiteTrace("traceback", False, frames=frames, error=self.place.error),)
 

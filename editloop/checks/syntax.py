@@ -37,7 +37,7 @@ def check_syntax(source: str) -> Finding | None:
 
 
 def is_unreadable(finding: Finding) -> bool:
-    """Whether it is an error of CPython's tokenizer.
+    """Whether a finding is an error of CPython's tokenizer.
 
     Where a text has one, no error of the parser is reported, not even one further up.
     """

@@ -8,38 +8,16 @@ from __future__ import annotations
 import ast
 import doctest
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from editloop.checks.doccompare import planned
+from editloop.checks.docexample import DocExample, DocGroup
 from editloop.checks.syntax import parse_quietly
-from editloop.checks.testexpr import CallCheck
 from editloop.sandbox.inner.show import show
 from editloop.text import split_lines
 
 CAP = 120
 
-
-@dataclass(frozen=True, slots=True)
-class DocExample:
-    """One `>>>` example: its source, the output or the exception it wants, doctest's option flags,
-    its file line.
-
-    `check`: for one that compares, how the host does it instead of the candidate's process, None
-    where it need not or cannot; `weak`: why a pass is then weaker evidence.
-    """
-
-    source: str
-    want: str
-    error: str | None
-    flags: int
-    line: int
-    check: CallCheck | None = None
-    weak: str = ""
-
-
-DocGroup = tuple[DocExample, ...]
-"""The examples of one docstring: they share a namespace."""
 
 _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 

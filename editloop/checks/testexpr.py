@@ -282,5 +282,5 @@ def _makes_value(node: ast.Call) -> bool:
 
 
 def is_class_call(node: ast.Call) -> bool:
-    """Whether it makes an object, judged by the name."""
+    """Whether a call makes an object of a class, judged by the name that is called."""
     return isinstance(node.func, ast.Name) and node.func.id[:1].isupper()

@@ -34,7 +34,7 @@ class TestOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one child. ``stop``: the first failure ends it; ``warm``: it may have run others."""
+    """Limits of one child. ``stop``: the first failure ends it; ``warm``: others may have run."""
 
     cpu_seconds: float
     wall_seconds: float
@@ -63,7 +63,7 @@ def load_error(
 
 
 def ending(answers: Answers) -> tuple[Status, str]:
-    """What an answer that never came means."""
+    """Status and text of a test whose answer never came, by how the child ended."""
     if answers.timed_out:
         return "timeout", ""
     text = {

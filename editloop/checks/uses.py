@@ -15,7 +15,8 @@ from editloop.checks.syntax import parse_quietly
 from editloop.text import Line, split_lines
 
 MAX_CHARACTERS = 500_000
-"""Of a text that is looked through: a second and a half for every candidate."""
+"""Characters of a text that is looked through; so many take a second and a half, for every
+candidate."""
 
 
 @lru_cache(maxsize=4)

@@ -24,6 +24,7 @@ _FIRST = Limits(10.0, 20.0)
 _UNKNOWN = Limits(2.0, 6.0)
 """Where the person's own version does not end, or cannot be imported."""
 _HEADROOM, _LEAST = 5.0, Limits(0.5, 2.0)
+"""Limits of a fork: so many times what the person's version takes, and at least these. Chosen."""
 _SETTLE_SECONDS = 30.0
 
 
@@ -56,7 +57,7 @@ class WarmRuns:
         first: Sequence[str] = (),
         traced: bool = False,
     ) -> PytestReport:
-        """How the tests went; of those that are not `first` only where one of these passes.
+        """How the tests went: the tests `first`, and the others only where one of these passes.
 
         Nothing of it is to be believed where it matters. Raises SandboxError where no process can
         be kept for this suite.

@@ -27,7 +27,7 @@ INTERRUPTED = 130
 
 
 class PolicyChoice(enum.StrEnum):
-    """Who chooses: the model's search, the prior's, uniform order, or the model's plain loop."""
+    """What `bench` measures: search by the model, prior or uniform order, or the plain loop."""
 
     model = "model"
     prior = "prior"

@@ -76,7 +76,7 @@ def run_fix(
         if options.server
         else choose(options.model)
     )
-    sandboxed = level.level not in (Level.D, Level.F)
+    sandboxed = level.level is not Level.F
     seconds = math.inf if options.budget.seconds is None else options.budget.seconds
     stop = Stop(cancel, options.started + seconds / 2)
     tested = bool(suites or expressions) or ">>>" in document.text

@@ -72,7 +72,7 @@ def add(
     replace: Annotated[bool, typer.Option("--replace", help="Replace one of this name.")] = False,
 ) -> None:
     """Check a GGUF and copy it into the store."""
-    from editloop.store import add_model
+    from editloop.model.store import add_model
 
     target = add_model(path, name, replace=replace)
     typer.echo(f"{target.stem} added: {target}")
@@ -83,7 +83,7 @@ def use(
     name: Annotated[str, typer.Argument(help="A name in the list, a GGUF file, or `none`.")],
 ) -> None:
     """Make a model the default of commands and servers; `none`: repair without one."""
-    from editloop.store import use_model
+    from editloop.model.store import use_model
 
     typer.echo(f"default: {use_model(name) or name}")
 
@@ -91,7 +91,7 @@ def use(
 @app.command()
 def remove(name: Annotated[str, typer.Argument(help="A name in the store.")]) -> None:
     """Delete a model from the store."""
-    from editloop.store import remove_model
+    from editloop.model.store import remove_model
 
     was_default = remove_model(name)
     typer.echo(f"{name} removed{'; no model is the default now' if was_default else ''}")

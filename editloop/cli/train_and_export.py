@@ -71,7 +71,7 @@ def train_and_export(
             show.close()
         path = _register(plan)
         if use:
-            from editloop.store import use_model
+            from editloop.model.store import use_model
 
             use_model(name)
         _tell(_summary(plan, path), progress)
@@ -94,8 +94,8 @@ def _told(progress: ProgressKind) -> Iterator[None]:
 def _check_name_is_free(plan: Plan, replace: bool) -> None:
     """Raises StoreError for a name that another model has; this run's own may have it."""
     from editloop.cli.workflow.ledger import Ledger
+    from editloop.model.store import StoreError
     from editloop.models import store_folder
-    from editloop.store import StoreError
 
     taken = (store_folder() / f"{plan.options.name}.gguf").exists()
     if taken and not replace and not Ledger(plan.work).started:
@@ -107,8 +107,8 @@ def _check_name_is_free(plan: Plan, replace: bool) -> None:
 def _register(plan: Plan) -> Path:
     """The file in the store, which is the one that was exported."""
     from editloop.cli.workflow.ledger import file_digest
+    from editloop.model.store import add_model
     from editloop.models import store_folder
-    from editloop.store import add_model
 
     path = store_folder() / f"{plan.options.name}.gguf"
     if file_digest(path) != file_digest(plan.result):

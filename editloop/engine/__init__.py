@@ -18,7 +18,6 @@ from .errors import (
     NotAGguf,
     NotEnoughMemory,
     TruncatedGguf,
-    UnknownToken,
     UnsupportedCpu,
     WrongTranscriptVersion,
 )
@@ -42,7 +41,6 @@ __all__ = [
     "NotEnoughMemory",
     "OneOf",
     "TruncatedGguf",
-    "UnknownToken",
     "UnsupportedCpu",
     "WrongTranscriptVersion",
     "read_info",

@@ -9,8 +9,7 @@ EngineError
  +- NotEnoughMemory         weights and cache would not fit in free memory
  +- UnsupportedCpu          llama.cpp was built for instructions this processor lacks
  +- BackendMissing          llama-cpp-python is not installed or does not load
- +- UnknownToken            the vocabulary has no such control token
- +- OnlyIllegalText         the model writes no legal command
+  +- OnlyIllegalText         the model writes no legal command
  +- NoChatTemplate          an unknown kind of model
  +- EngineClosed            used after close()
  +- DecodeFailed            a decode went wrong; the next call works again
@@ -36,7 +35,6 @@ __all__ = [
     "NotEnoughMemory",
     "OnlyIllegalText",
     "TruncatedGguf",
-    "UnknownToken",
     "UnsupportedCpu",
     "WrongTranscriptVersion",
 ]
@@ -76,10 +74,6 @@ class UnsupportedCpu(EngineError):
 
 class BackendMissing(EngineError):
     """llama-cpp-python cannot be imported."""
-
-
-class UnknownToken(EngineError):
-    """The vocabulary has no control token with this text."""
 
 
 class EngineClosed(EngineError):

@@ -62,7 +62,7 @@ class Generator:
         self._found: dict[tuple[int, int], Continuation] = {}
 
     def run(self, prefixes: Sequence[Ints], n: int) -> list[list[Continuation]]:
-        """For each prefix its `n` continuations."""
+        """`n` continuations of each prefix, in the order of the prefixes."""
         members = [(prefix, number) for prefix in range(len(prefixes)) for number in range(n)]
         # Parents and children hold a sequence each while a step is decoded.
         wave = max(1, (self._pool.context.n_seq_max - 2) // 2)

@@ -100,10 +100,6 @@ class Engine:
         """Ids of a text, no begin token added; control tokens are parsed only if `special`."""
         return self._vocab.tokenize(text, special=special)
 
-    def token_id(self, special_token: str) -> int:
-        """The id of a control token by its exact text. Raises UnknownToken."""
-        return self._vocab.token_id(special_token)
-
     @property
     def fill_tokens(self) -> tuple[int, int, int] | None:
         """Ids that stand before the prefix, the suffix and the middle; None where it has none."""
@@ -238,7 +234,7 @@ class Engine:
         refused: Callable[[Sequence[int]], Sequence[int]] = lambda ids: (),
         cancel: threading.Event | None = None,
     ) -> list[list[Continuation]]:
-        """For each prefix `n` continuations without a constraint, all decoded as one batch.
+        """`n` continuations of each prefix without a constraint, all decoded as one batch.
 
         One ends with the id after which `ended(ids)` is true, or after `max_tokens`. Temperature 0
         is greedy. The same seed gives the same continuations. `refused(ids)` are ids that must not

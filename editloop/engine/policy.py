@@ -22,7 +22,7 @@ from .host import default_threads
 from .llama import Engine
 
 RANKED = 48
-"""Moves of one state that the model is asked about."""
+"""Moves of one state that the model is asked about. Chosen: 64 repaired the same, slower."""
 LIKELY = -3.0
 """Moves above come before the model writes commands of its own, which takes as long as verifying
 dozens; where no move is likely, it has something else to say."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from .controls import Controls, is_mark
-from .errors import DecodeFailed, UnknownToken
+from .errors import DecodeFailed
 from .native import llama
 
 __all__ = ["Vocabulary"]
@@ -43,17 +43,6 @@ class Vocabulary:
             if count >= 0:
                 return list(buffer[:count])
             room = -count
-
-    def token_id(self, text: str) -> int:
-        ids = self.tokenize(text, special=True)
-        if len(ids) == 1:
-            attributes = int(self._native.llama_vocab_get_attr(self._vocab, ids[0]))
-            same = self._native.llama_vocab_get_text(self._vocab, ids[0]) == text.encode()
-            if same and attributes & (_CONTROL | _USER_DEFINED):
-                return ids[0]
-        raise UnknownToken(
-            f"the vocabulary has no control token {text!r}: use a model trained by editloop"
-        )
 
     @cached_property
     def fill_tokens(self) -> tuple[int, int, int] | None:

@@ -42,7 +42,7 @@ class Answers:
         self._template: ChatTemplate | None = None
 
     def about(self) -> dict[str, Any]:
-        """What the model can be asked."""
+        """The model's abilities as JSON data, in the form that ``child`` reads."""
         return {
             "fills": self._fill is not None,
             "n_ctx": self._engine.n_ctx,
@@ -86,7 +86,7 @@ class Answers:
     def score(
         self, context: str, texts: Sequence[str], cancel: threading.Event
     ) -> list[tuple[float, ...]]:
-        """For each text the log-probability of each of its lines."""
+        """Log-probability in nats of each line of each text, read after ``context``."""
         engine = self._engine
         prefix = [*engine.begin, *engine.tokenize(context)]
         if not prefix:  # something has to come before the first token

@@ -17,7 +17,7 @@ class ModelError(Exception):
 
 
 class ModelLost(ModelError):
-    """What ran the model is gone: its process ended, or its server does not answer any more."""
+    """A model will not answer any more: its process ended, or its server is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,12 @@ class Model(Protocol):
 
     @property
     def fills(self) -> bool:
-        """Whether it can be asked to fill a gap."""
+        """Whether the model can be asked to fill a gap."""
         ...
 
     @property
     def heeds(self) -> bool:
-        """Whether comments before a gap help it; a model of less than a billion parameters goes on
+        """Whether comments before a gap help the model; one below a billion parameters goes on
         with the comments instead."""
         ...
 

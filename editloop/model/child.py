@@ -104,7 +104,7 @@ class ChildModel:
 
     @property
     def loaded(self) -> bool:
-        """Whether it would answer at once."""
+        """Whether the model's process has loaded it and would answer at once."""
         run = self._run
         return run is not None and run.info.done()
 

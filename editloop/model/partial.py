@@ -115,7 +115,7 @@ class Partial:
             self.size = size
 
     def sha256(self) -> str:
-        """Of the bytes so far. Raises Cancelled."""
+        """SHA-256 in hex of the bytes that are here. Raises Cancelled."""
         self.say("checking")
         digest = hashlib.sha256()
         self._file.seek(0)

@@ -76,7 +76,7 @@ class ServerModel:
 
     @property
     def heeds(self) -> bool:
-        """Whether its name tells a billion parameters, or nothing."""
+        """Whether the model's name tells a billion parameters and more, or no number at all."""
         size = billions(self._model())
         return size is None or size >= 1
 

@@ -34,6 +34,7 @@ __all__ = ["KINDS", "MAX_MOVES", "Kind", "moves", "moves_in", "renames", "resort
 MAX_LINE_CHARS = 300
 """A longer line is data or generated: it has too many tokens to try them all."""
 MAX_MOVES = 6000
+"""Moves of one state, at most: two seconds of the verifier's time at its best. Chosen."""
 
 Rewrite = Callable[[Context, CodeLine], Iterator[str]]
 Produce = Callable[[Context], Iterator[Command]]
@@ -126,14 +127,14 @@ def moves(state: EditState, findings: Sequence[Finding]) -> list[Command]:
 
 
 def moves_in(context: Context) -> list[Command]:
-    """The same, where the context is at hand."""
+    """The moves of a state (see ``moves``), by its context."""
     if not context.state.view:
         return []
     return _made(context, KINDS)
 
 
 def resorts_in(context: Context) -> list[Command]:
-    """What is left to try when the moves have failed."""
+    """Small expressions in the place of values: moves to try when all others have failed."""
     return _made(context, RESORTS) if context.state.view and not context.broken else []
 
 

@@ -36,7 +36,7 @@ def blocks(context: Context) -> list[Step]:
 
 
 def unlikely_blocks(context: Context) -> list[Step]:
-    """For text that parses: those that would hold up the moves beside which they stand."""
+    """Blocks for text that parses which are unlikely, so they come after all moves."""
     kinds = (_exchanges, siblings, _guards, _relocations)
     return [] if context.broken else _distinct(context, kinds)
 

@@ -33,7 +33,7 @@ def unknown_names(ctx: Context) -> Iterator[Step]:
 
 
 def siblings(ctx: Context) -> Iterator[Step]:
-    """The same mistake on every line that can have it: an operator, a function, a method."""
+    """Steps that put one change into every line that can have it: operator, function, method."""
     for table in (OPERATORS, BUILTINS, ATTRIBUTES):
         words = dict.fromkeys(t.text for x in ctx.lines for t in x.shape.tokens if t.text in table)
         for word in words:

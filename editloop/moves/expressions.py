@@ -195,7 +195,7 @@ def _fitting(sh: Shape, span: Span, before: str, after: str) -> tuple[str, ...]:
 
 
 def iterated(ctx: Context, line: CodeLine) -> Iterator[str]:
-    """What a ``for`` goes through: the values, their indices, or both."""
+    """Other forms of a ``for`` line: over the values, their indices, or both."""
     sh = line.shape
     for i, token in enumerate(sh.tokens):
         if token.text != "in" or not _is_loop_target(sh, i):

@@ -33,7 +33,6 @@ OPENERS = {"(": ")", "[": "]", "{": "}"}
 CLOSERS = {close: open_ for open_, close in OPENERS.items()}
 COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!=", "in", "not in", "is", "is not"})
 ARITHMETIC = frozenset({"+", "-", "*", "/", "//", "%", "**", "@", "&", "|", "^", "<<", ">>"})
-_SOFT = frozenset({"match", "case", "type", "_"})
 _TRIPLE = re.compile(r'"""|\'\'\'')
 
 

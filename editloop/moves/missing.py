@@ -34,7 +34,7 @@ _CONTINUES = frozenset({"else", "elif", "except", "finally"})
 
 
 def definitions(ctx: Context) -> Iterator[Step]:
-    """For each name that does not exist what would define it, likely ones first."""
+    """Steps that define a name which does not exist, likely ones first."""
     for name in sorted(ctx.undefined):
         yield from _without_self(ctx, name)
         uses = list(uses_of(ctx, name))

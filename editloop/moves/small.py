@@ -67,7 +67,7 @@ def returns(ctx: Context) -> Iterator[Command]:
 
 
 def bodies(ctx: Context) -> Iterator[Command]:
-    """The same for a function that has nothing but a header."""
+    """Commands that give a function which is only a header a small expression to return."""
     for place in places(ctx):
         header, below = place.above.shape, place.below
         empty = below is None or len(below.shape.indent) <= len(header.indent)

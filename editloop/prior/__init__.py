@@ -51,7 +51,7 @@ class Prior:
         return cls(weights.astype(np.float32))
 
     def belief(self, observation: Observation, moves: Sequence[Command]) -> Belief:
-        """What is to be thought of an observation's legal ``moves``, as if one were right."""
+        """Log-probabilities of an observation's legal ``moves``, if one of them is right."""
         return Belief(self.weights, observation, moves)
 
 
@@ -69,7 +69,7 @@ class Belief:
         self.moves: dict[Command, float] = self._log_probs(moves, scores)
 
     def of(self, commands: Sequence[Command]) -> dict[Command, float]:
-        """Those of other legal commands, on the scale of the moves."""
+        """Log-probabilities in nats of other legal commands, on the scale of the moves."""
         return self._log_probs(commands, self._scores(commands))
 
     def _log_probs(

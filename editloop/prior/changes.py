@@ -83,8 +83,8 @@ def _class(tokens: tuple[Token, ...], i: int) -> str:
 
 
 class Edit(NamedTuple):
-    """What is to be said of a change of one line, wherever it stands: the same lines come again in
-    every state of a search."""
+    """Features of a change of one line that hold wherever the line stands; they are cached, as the
+    same lines come again in every state of a search."""
 
     gone: Sequence[Token]
     come: Sequence[Token]

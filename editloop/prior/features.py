@@ -19,7 +19,7 @@ from editloop.transcript import Observation
 
 
 class Features:
-    """Those of commands in one observation."""
+    """The features of commands in one observation, as names."""
 
     def __init__(self, observation: Observation) -> None:
         self.window = observation.window

@@ -17,7 +17,7 @@ _EXPECTED = re.compile(r", expected (.*)$", re.DOTALL)
 
 
 def sign(text: str) -> str:
-    """Of one finding: the message of a syntax error, a rule of ruff, what was raised, or how the
+    """Sign of one finding: a syntax error's message, a rule of ruff, what was raised, or how the
     value of a call differs from the expected one."""
     if _SYNTAX.match(text):
         return _QUOTED.sub("_", text)
@@ -31,7 +31,7 @@ def sign(text: str) -> str:
 
 
 def signs(texts: Iterable[str]) -> tuple[str, ...]:
-    """Of several findings: each once, most frequent first."""
+    """Signs of several findings, each once, most frequent first."""
     return tuple(word for word, _ in Counter(map(sign, texts)).most_common())
 
 

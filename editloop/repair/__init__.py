@@ -55,10 +55,10 @@ HEAD_START = 1.0
 where tests are weak, others find something worse as fast."""
 
 JUDGED = 8
-"""Of the fixes that a search finds, so many are put before the model."""
+"""Fixes of a search that are put before the model, at most. Chosen."""
 
 LAST_WORD = 0.2
-"""Seconds in which a search that was told to stop may say what it has."""
+"""Seconds in which a search that was told to stop may say what it has. Chosen."""
 
 
 def repair(
@@ -162,14 +162,14 @@ class _Others:
                 self._found.set()
 
     def dismiss(self) -> None:
-        """They are to end."""
+        """Tell the other searches to end."""
         if not self._enough.is_set():
             self._enough.set()
             for one in self._companions.values():
                 one.stop()
 
     def results(self) -> list[SearchResult]:
-        """What they have found, of those that say so within a moment."""
+        """Results of the other searches that end within LAST_WORD seconds."""
         for thread in self._threads:
             thread.join(LAST_WORD)
         return list(self._results)

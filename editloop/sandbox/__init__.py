@@ -1,6 +1,6 @@
 """Runs untrusted Python: it can return answers but never a verdict, and can touch nothing."""
 
-from editloop.sandbox.detect import detect_level
+from editloop.sandbox.detect import detect_level, open_pool
 from editloop.sandbox.errors import SandboxError, SandboxUnavailable
 from editloop.sandbox.job import Answers, Job
 from editloop.sandbox.level import Level, LevelReport
@@ -15,4 +15,5 @@ __all__ = [
     "SandboxPool",
     "SandboxUnavailable",
     "detect_level",
+    "open_pool",
 ]

@@ -8,11 +8,10 @@ from __future__ import annotations
 import functools
 import os
 import secrets
-import shutil
 import sys
 from pathlib import Path
 
-from editloop.sandbox.errors import SandboxError
+from editloop.sandbox.errors import SandboxError, SandboxUnavailable
 from editloop.sandbox.job import Answers, Job
 from editloop.sandbox.level import Level, LevelReport
 from editloop.sandbox.pool import SandboxPool
@@ -70,6 +69,10 @@ ATTACKS = tuple(
     if line[:4] == "def " and "()" in line
 )
 _SECRET = "EDITLOOP_SELF_TEST_SECRET"
+_ADVICE = {
+    "win32": ": run editloop inside WSL to have tests run",
+    "darwin": ": run editloop inside a Linux container to have tests run",
+}
 
 
 def failures(pool: SandboxPool) -> list[str]:
@@ -146,41 +149,27 @@ def _works(level: Level) -> str:
     return f"the self-test failed: {', '.join(worked)}" if worked else ""
 
 
-def candidates(platform: str, consent: bool) -> tuple[Level, ...]:
+def candidates(platform: str) -> tuple[Level, ...]:
     """Levels worth trying on a platform, best first."""
-    if platform == "linux":
-        return Level.A, Level.B
-    if platform == "darwin":
-        return (Level.C,)
-    return (Level.E,) if platform == "win32" and consent else ()
+    return (Level.A, Level.B) if platform == "linux" else ()
 
 
-@functools.lru_cache(4)
-def detect_level(consent: bool = False) -> LevelReport:
-    """The best level that passes its self-test; cached per process.
-
-    `consent`: the user agreed to level E, where a Windows job object limits a candidate but hides
-    no files.
-    """
+@functools.lru_cache(1)
+def detect_level() -> LevelReport:
+    """The best level that passes its self-test; cached per process."""
     tried: list[str] = []
-    for level in candidates(sys.platform, consent):
+    for level in candidates(sys.platform):
         problem = _works(level)
         if not problem:
             return LevelReport(level, f"level {level.name}: {level.value}", tuple(tried))
         tried.append(f"level {level.name} not used: {problem}")
-    if sys.platform == "win32":
-        return _windows_advice(tried)
-    reason = (
-        f"level F: {Level.F.value} ({'; '.join(tried) or f'nothing is known for {sys.platform}'})"
-    )
-    return LevelReport(Level.F, reason, tuple(tried))
+    why = "; ".join(tried) or f"{sys.platform} is not supported{_ADVICE.get(sys.platform, '')}"
+    return LevelReport(Level.F, f"level F: {Level.F.value} ({why})", tuple(tried))
 
 
-def _windows_advice(tried: list[str]) -> LevelReport:
-    if shutil.which("wsl.exe"):
-        reason = "level D: run editloop inside WSL or a development container to have tests run"
-        return LevelReport(Level.D, reason, tuple(tried))
-    reason = (
-        "level F: install WSL, or agree to level E (a job object: limits, but no hiding of files)"
-    )
-    return LevelReport(Level.F, reason, tuple(tried))
+def open_pool(workers: int, *, site: tuple[str, ...] = (), memory_mb: int = 512) -> SandboxPool:
+    """A pool at the detected level. Raises SandboxUnavailable where no code can be run."""
+    report = detect_level()
+    if report.level is Level.F:
+        raise SandboxUnavailable(report.reason)
+    return SandboxPool(workers, report.level, site, memory_mb=memory_mb)

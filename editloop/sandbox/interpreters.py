@@ -36,7 +36,7 @@ class Interpreter:
 
 
 def interpreter(program: str | Path) -> Interpreter | None:
-    """What belongs to a program, None where it does not look like an interpreter.
+    """The interpreter that a program is, None where it does not look like one.
 
     A script is none, whatever it would start; nor is a link into a folder without a standard
     library.
@@ -66,7 +66,7 @@ def interpreter(program: str | Path) -> Interpreter | None:
 
 
 def interpreters(root: Path) -> Iterator[Interpreter]:
-    """Those for a project, best first: its own, the active environment's, this one, those of PATH.
+    """Interpreters for a project, best first: its own, the environment's, this one, those of PATH.
 
     A shim of a version manager stands for the version that its files name.
     """

@@ -14,7 +14,7 @@ BAD_FRAME: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one child is to do.
+    """A job for one child.
 
     `message` is JSON data whose "kind" names the runner, `cap` the bytes it may answer in all.
     `warm`: a child that ran others before may do it, which costs a fraction of a new one. They can

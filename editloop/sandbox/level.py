@@ -1,6 +1,4 @@
-"""How well untrusted code can be isolated on this machine: the levels, and the self-test that
-chooses one.
-"""
+"""The levels at which untrusted code is isolated, and the report on the one that is used."""
 
 from __future__ import annotations
 
@@ -13,9 +11,6 @@ class Level(enum.Enum):
 
     A = "bubblewrap, Landlock and seccomp"
     B = "Landlock and seccomp"
-    C = "macOS sandbox-exec and a memory watchdog"
-    D = "inside WSL or a development container"
-    E = "Windows job object, after explicit consent"
     F = "untrusted code is not run"
 
 

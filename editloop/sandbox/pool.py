@@ -7,37 +7,39 @@ import threading
 from collections.abc import Callable
 from typing import Any, Self
 
+from editloop.sandbox.drive import OnFrame
 from editloop.sandbox.errors import SandboxError, SandboxUnavailable
 from editloop.sandbox.job import END, Answers, Job, parse
 from editloop.sandbox.level import Level
-from editloop.sandbox.workers import OnFrame, Ready, Talk, Worker, make_worker
+from editloop.sandbox.process import ZygoteProcess
+from editloop.sandbox.session import Session
+from editloop.sandbox.workers import Ready, Worker
 
 
 class SandboxPool:
     """`workers` sandboxes for use from any number of threads.
 
-    `level` None takes the detected one; `site` are folders of third-party packages to show and put
-    on sys.path. Raises SandboxUnavailable where untrusted code cannot be run.
+    `site` are folders of third-party packages to show and put on sys.path. Raises
+    SandboxUnavailable for a level at which no code is run; `detect.open_pool` finds the level.
     """
 
     def __init__(
         self,
-        workers: int = 2,
-        level: Level | None = None,
+        workers: int,
+        level: Level,
         site: tuple[str, ...] = (),
         *,
         memory_mb: int = 512,
     ) -> None:
-        if level is None:
-            from editloop.sandbox.detect import detect_level
-
-            report = detect_level()
-            level = report.level
-            if level in (Level.D, Level.F):
-                raise SandboxUnavailable(report.reason)
+        if level is Level.F:
+            raise SandboxUnavailable(f"level {level.name}: {level.value}")
         self.level = level
         self.site = tuple(site)
-        self._workers = [make_worker(self.level, self.site, memory_mb) for _ in range(workers)]
+
+        def start() -> ZygoteProcess:
+            return ZygoteProcess(level, site=self.site, memory_mb=memory_mb)
+
+        self._workers = [Worker(start) for _ in range(workers)]
         self._free: queue.LifoQueue[Worker] = queue.LifoQueue()
         self._closed = threading.Event()
         for worker in reversed(self._workers):
@@ -77,7 +79,7 @@ class SandboxPool:
         """
         frames: list[Any] = []
 
-        def collect(session: Talk, frame: bytes) -> bool:
+        def collect(session: Session, frame: bytes) -> bool:
             frames.append(parse(frame))
             return on_frame is not None and on_frame(frames[-1])
 
@@ -97,9 +99,9 @@ class SandboxPool:
         turns = 1
         verdicts: list[Any] = []
         loaded: list[Any] = []
-        sides: dict[str, Talk] = {}
+        sides: dict[str, Session] = {}
 
-        def relay(session: Talk, frame: bytes) -> bool:
+        def relay(session: Session, frame: bytes) -> bool:
             nonlocal turns
             if session is sides["player"]:
                 turns -= 1
@@ -121,7 +123,7 @@ class SandboxPool:
                     sides["player"].send(END)
             return False
 
-        def ready(sessions: list[Talk]) -> None:
+        def ready(sessions: list[Session]) -> None:
             sides["judge"], sides["player"] = sessions
 
         first, second = self._drive([judge, player], relay, cancel, ready)
@@ -133,7 +135,7 @@ class SandboxPool:
         on_frame: OnFrame,
         cancel: threading.Event | None,
         ready: Ready = lambda sessions: None,
-    ) -> list[Talk] | list[None]:
+    ) -> list[Session] | list[None]:
         worker = self._take(cancel)
         if worker is None:
             return [None for _ in jobs]
@@ -143,7 +145,7 @@ class SandboxPool:
             self._free.put(worker)
 
 
-def _answers(frames: list[Any], session: Talk | None) -> Answers:
+def _answers(frames: list[Any], session: Session | None) -> Answers:
     if session is None:
         return Answers((), "cancelled")
     return Answers(tuple(frames), session.end or "lost", session.signal_name, session.cpu_seconds)

@@ -240,7 +240,7 @@ class ZygoteProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it can take another job."""
+        """Whether the zygote can take another job."""
         return self._process.poll() is None
 
     def open(

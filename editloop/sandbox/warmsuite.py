@@ -101,7 +101,7 @@ class WarmSuite:
 
     @property
     def alive(self) -> bool:
-        """Whether it can run another candidate."""
+        """Whether the suite's process can run another candidate."""
         return self._process.poll() is None
 
     def run(

@@ -1,6 +1,6 @@
-"""The seats of a pool: one keeps a zygote and its warm children, one starts a process for each job.
+"""A seat of a pool: it keeps a zygote and its warm children, and drives one or two jobs at a time.
 
-A seat drives one or two jobs at a time; who gets it and what is said is the pool's matter.
+Who gets a seat and what is said is the pool's matter.
 """
 
 from __future__ import annotations
@@ -9,20 +9,17 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from editloop.sandbox import paths
-from editloop.sandbox.errors import SandboxError, SandboxUnavailable
-from editloop.sandbox.fresh import FreshBox, Guard, PipeSession
+from editloop.sandbox.drive import drive
+from editloop.sandbox.errors import SandboxError
 from editloop.sandbox.job import Job, frame_job
-from editloop.sandbox.level import Level
 from editloop.sandbox.process import ZygoteProcess
-from editloop.sandbox.session import Session, drive, lost_session
+from editloop.sandbox.session import Session, lost_session
 
-Talk = Session | PipeSession
 OnFrame = Callable[[Any, bytes], bool]
 Ready = Callable[[list[Any]], None]
 
 
-class ForkWorker:
+class Worker:
     """A seat in the pool with a zygote, which is started on first use and again after it died."""
 
     def __init__(self, start: Callable[[], ZygoteProcess]) -> None:
@@ -32,7 +29,7 @@ class ForkWorker:
 
     def drive(
         self, jobs: Sequence[Job], on_frame: OnFrame, cancel: threading.Event | None, ready: Ready
-    ) -> list[Talk]:
+    ) -> list[Session]:
         """Run one or two jobs at a time to their end."""
         warm = all(job.warm for job in jobs)
         if self._zygote is not None and not self._zygote.alive:
@@ -82,43 +79,3 @@ class ForkWorker:
         if self._zygote is not None:
             self._zygote.close()
             self._zygote = None
-
-
-class FreshWorker:
-    """A seat in the pool that starts a process for each job."""
-
-    def __init__(self, box: FreshBox) -> None:
-        self._box = box
-
-    def drive(
-        self, jobs: Sequence[Job], on_frame: OnFrame, cancel: threading.Event | None, ready: Ready
-    ) -> list[Talk]:
-        """Run one or two jobs at a time to their end."""
-        parts = [(frame_job(job), job.cpu_seconds, job.wall_seconds, job.cap) for job in jobs]
-        try:
-            return list(self._box.drive(parts, on_frame, cancel, ready))
-        except OSError as error:
-            raise SandboxError(str(error)) from None
-
-    def close(self) -> None:
-        """Nothing outlives a job."""
-
-
-Worker = ForkWorker | FreshWorker
-
-
-def make_worker(level: Level, site: tuple[str, ...], memory_mb: int) -> Worker:
-    """The seat that a level needs. Raises SandboxUnavailable where there is none."""
-    if level in (Level.A, Level.B):
-        return ForkWorker(lambda: ZygoteProcess(level, site=site, memory_mb=memory_mb))
-    if level is Level.C:
-        from editloop.sandbox.macos import MacGuard
-
-        guard: Guard = MacGuard(paths.interpreter(), paths.readable(site))
-    elif level is Level.E:
-        from editloop.sandbox.windows import WindowsGuard
-
-        guard = WindowsGuard(paths.interpreter(), memory_mb)
-    else:
-        raise SandboxUnavailable(f"level {level.name}: {level.value}")
-    return FreshWorker(FreshBox(guard, site=site, memory_mb=memory_mb))

@@ -14,7 +14,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.compare import rows
 from benchmarks.failures import hunks_beyond, kind_of, table
-from benchmarks.figures import curve
 
 FIXED = "def f(a, b):\n    c = a + b\n    d = c * 2\n    return d\n"
 KINDS = {
@@ -57,12 +56,6 @@ def test_the_table_counts_every_run_and_what_tests_let_pass() -> None:
         ("all", "3", "1", "2"),
         ("visible tests pass, hidden tests fail", "", "1", "1"),
     ]
-
-
-def test_a_curve_is_the_share_of_all_tasks() -> None:
-    solved = [TaskResult(n, True, seconds=s) for n, s in (("a", 2.0), ("b", 1.0))]
-    results = {r.id: r for r in [*solved, TaskResult("c", seconds=9.0), TaskResult("d")]}
-    assert curve(results, "seconds") == ([1.0, 2.0], [25.0, 50.0])
 
 
 def test_runs_stand_side_by_side() -> None:

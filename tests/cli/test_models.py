@@ -11,8 +11,8 @@ import pytest
 
 from editloop import models
 from editloop.engine.errors import ModelNotFound, TruncatedGguf, WrongTranscriptVersion
+from editloop.model.store import StoreError, add_model, remove_model, use_model
 from editloop.models import NO_MODEL, chosen_default, find_model, list_models, store_folder
-from editloop.store import StoreError, add_model, remove_model, use_model
 
 from .conftest import Cli
 

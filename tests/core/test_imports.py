@@ -6,7 +6,7 @@ import sys
 HEAVY = ("torch", "trl", "pygls", "llama_cpp", "transformers", "lsprotocol")
 CORE = (
     *("text", "commands", "state", "transcript", "tasks", "verdict", "policy", "region", "moves"),
-    *("loop", "search", "traces", "edits"),
+    *("loop", "search", "project", "edits"),
 )
 
 

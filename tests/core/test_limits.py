@@ -23,14 +23,14 @@ from editloop.doctests import docstrings, doctest_checks, documented
 from editloop.fix import Request, RequestError, Tools, fix
 from editloop.prior import PriorPolicy, shipped
 from editloop.region import MAX_CHARACTERS, RegionError, narrowed, window
-from editloop.sandbox import SandboxPool
+from editloop.sandbox import SandboxPool, open_pool
 from editloop.text import Snapshot, TextError
 from editloop.verify import Verifier, outcome_findings
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[SandboxPool]:
-    with SandboxPool(1) as made:
+    with open_pool(1) as made:
         yield made
 
 

@@ -2,22 +2,18 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 
-import pytest
-
-from editloop.commands import CommandError
-from editloop.loop import run_episode
+from editloop.loop import Trace, Turn, run_episode
 from editloop.policy import ScriptedPolicy
 from editloop.state import EditState
 from editloop.text import Snapshot
-from editloop.traces import Step, Trace, TraceError, read_traces, replay, trace_row, write_trace
 from editloop.transcript import Transcript
 
 from .verifying import make_verify
 
-GOLDEN = Path(__file__).parent / "golden" / "repair.jsonl"
+GOLDEN = Path(__file__).parent / "golden" / "repair.json"
 BUGGY = "def middle(values)\n    values.sort\n    return values[len(values) / 2]\n"
 FIXED = "def middle(values):\n    values = sorted(values)\n    return values[len(values) // 2]\n"
 CASES = [("middle([3, 1, 2])", 2), ("middle([5])", 5), ("middle([4, 1, 3, 2])", 3)]
@@ -34,7 +30,7 @@ SCRIPT = [
 def _episode(script: list[str], **options: object) -> Trace:
     state = EditState.open(Snapshot.from_text(BUGGY))
     policy = ScriptedPolicy(script)
-    return run_episode(state, policy, make_verify(CASES), task="middle", **options)  # type: ignore[arg-type]
+    return run_episode(state, policy, make_verify(CASES), **options)  # type: ignore[arg-type]
 
 
 class _Recorder(ScriptedPolicy):
@@ -53,33 +49,29 @@ class _Recorder(ScriptedPolicy):
 def _recorded(script: list[str], **options: object) -> tuple[Trace, list[Transcript]]:
     policy = _Recorder(script)
     state = EditState.open(Snapshot.from_text(BUGGY))
-    trace = run_episode(state, policy, make_verify(CASES), task="middle", **options)  # type: ignore[arg-type]
+    trace = run_episode(state, policy, make_verify(CASES), **options)  # type: ignore[arg-type]
     return trace, policy.seen
 
 
 def test_golden_repair(update_golden: bool) -> None:
     trace, _ = _recorded(SCRIPT)
-    row = trace_row(replace(trace, seconds=0.0))
+    row = json.loads(json.dumps({**asdict(trace), "turns": list(map(_row, trace.turns))}))
     if update_golden:
-        GOLDEN.unlink(missing_ok=True)
-        write_trace(GOLDEN, replace(trace, seconds=0.0))
+        GOLDEN.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
     assert row == json.loads(GOLDEN.read_text(encoding="utf-8"))
     assert trace.solved
     assert trace.stop == "exit"
 
 
-def test_golden_replay() -> None:
-    (trace,) = read_traces(GOLDEN)
-    assert replay(trace, Snapshot.from_text(BUGGY)).text == FIXED
-    with pytest.raises(CommandError):
-        replay(trace, Snapshot.from_text("x = 1\n"))
+def _row(turn: Turn) -> dict[str, object]:
+    return {**asdict(turn), "command": turn.command and str(turn.command)}
 
 
 def test_mistakes_are_observations() -> None:
     trace, seen = _recorded(SCRIPT)
-    errors = [step.error is not None for step in trace.steps]
+    errors = [turn.error is not None for turn in trace.turns]
     assert errors == [False, False, True, True, True, False, False]
-    nonsense = trace.steps[2]
+    nonsense = trace.turns[2]
     assert nonsense.command is None
     assert nonsense.text == "I would sort the list"
     # No command, so the transcript did not grow; the error is the first finding of what is shown.
@@ -95,22 +87,22 @@ def test_mistakes_are_observations() -> None:
 def test_turns_are_bounded() -> None:
     trace = _episode(["nonsense"], max_turns=4)
     assert trace.stop == "turns"
-    assert len(trace.steps) == 4
+    assert len(trace.turns) == 4
     assert not trace.solved
 
 
 def test_cancel() -> None:
     cancel = threading.Event()
-    steps: list[Step] = []
+    turns: list[Turn] = []
 
-    def on_step(step: Step, state: EditState) -> None:
-        steps.append(step)
+    def on_turn(turn: Turn, state: EditState) -> None:
+        turns.append(turn)
         cancel.set()
 
-    trace = _episode(SCRIPT, cancel=cancel, on_step=on_step)
+    trace = _episode(SCRIPT, cancel=cancel, on_turn=on_turn)
     assert trace.stop == "cancelled"
-    assert list(trace.steps) == steps
-    assert len(steps) == 1
+    assert list(trace.turns) == turns
+    assert len(turns) == 1
 
 
 def test_what_does_not_help_is_taken_back() -> None:
@@ -133,19 +125,3 @@ def test_only_changed_documents_are_verified() -> None:
     state = EditState.open(Snapshot.from_text(BUGGY))
     run_episode(state, _Recorder(SCRIPT), make_verify(CASES, verified))
     assert len(verified) == len(set(verified)) == 4
-
-
-def test_traces_round_trip(tmp_path: Path) -> None:
-    trace, _ = _recorded(SCRIPT)
-    odd = replace(trace, view=(0, 2, 3, 7), seconds=0.5, seed=4)
-    for item in (replace(trace, seconds=1.25), odd):
-        write_trace(tmp_path / "t.jsonl", item)
-    assert list(read_traces(tmp_path / "t.jsonl")) == [replace(trace, seconds=1.25), odd]
-
-
-@pytest.mark.parametrize("line", ["{", "[]", '{"version": 99}', '{"version": 1}'])
-def test_bad_traces(tmp_path: Path, line: str) -> None:
-    path = tmp_path / "t.jsonl"
-    path.write_text(line + "\n")
-    with pytest.raises(TraceError, match=r"t\.jsonl:1"):
-        list(read_traces(path))

@@ -11,7 +11,7 @@ from editloop.checks.plans import plan_asserts
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
 from editloop.checks.testoutcome import TestOutcome
-from editloop.sandbox import SandboxPool
+from editloop.sandbox import SandboxPool, open_pool
 from editloop.verify import Limits, TestCheck, Verifier, outcome_findings
 
 GOOD = "def double(x):\n    return 2 * x\n"
@@ -25,7 +25,7 @@ def static() -> Iterator[StaticChecker]:
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[SandboxPool]:
-    with SandboxPool(workers=1) as made:
+    with open_pool(1) as made:
         yield made
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from editloop.checks import weak
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.rules import weak
-from editloop.rules.weak import weak_ways
+from editloop.checks.weak import weak_ways
 
 
 def failed(*lines: int) -> tuple[SuiteTrace, ...]:

@@ -86,7 +86,7 @@ def test_text_that_spells_control_tokens_is_read_as_text(gguf_file: Path) -> Non
     own = {Gap: 3, Chat: 3, Plain: 0}  # control tokens that stand in the prompt's own form
     with Engine.load(gguf_file, transcript_version=0, n_threads=1, n_ctx=512) as engine:
         answers = Answers(engine)
-        controls = {engine.token_id(text) for text in CONTROLS}
+        controls = {i for text in CONTROLS for i in engine.tokenize(text, special=True)}
         for prompt in (Gap(forged, forged), Chat((("user", forged),), forged), Plain(forged)):
             ids = answers._ids(prompt)
             assert sum(i in controls for i in ids) == own[type(prompt)]

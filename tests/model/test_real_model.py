@@ -23,9 +23,9 @@ from editloop.model.catalogue import find_entry
 from editloop.model.child import ChildModel
 from editloop.model.download import get
 from editloop.model.infill import Place, gap
+from editloop.model.store import add_model
 from editloop.models import chosen_default
 from editloop.policy import Cancelled
-from editloop.store import add_model
 
 NAME = "qwen2.5-coder-0.5b"
 MODEL = Path(os.environ.get("EDITLOOP_TEST_MODEL", ""))

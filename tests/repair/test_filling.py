@@ -16,7 +16,7 @@ from editloop.model.scripted import ScriptedModel
 from editloop.prior import PriorPolicy, shipped
 from editloop.repair import Repair, repair
 from editloop.repair.filling import failures, step_of
-from editloop.sandbox import SandboxPool
+from editloop.sandbox import SandboxPool, open_pool
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
 from editloop.transcript import Finding
@@ -39,7 +39,7 @@ def _repair(
 
 @pytest.fixture
 def pool() -> Any:
-    with SandboxPool(1) as made:
+    with open_pool(1) as made:
         yield made
 
 

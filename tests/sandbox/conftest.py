@@ -16,7 +16,7 @@ def pool(request: pytest.FixtureRequest) -> Iterator[SandboxPool]:
     import sys
 
     level: Level = request.param
-    if level not in candidates(sys.platform, consent=False):
+    if level not in candidates(sys.platform):
         pytest.skip(f"level {level.name} does not exist on {sys.platform}")
     pool = SandboxPool(2, level)
     try:

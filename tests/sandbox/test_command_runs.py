@@ -153,7 +153,7 @@ def test_other_levels_and_programs_are_refused(project: Path) -> None:
     python = interpreter(sys.executable)
     assert python is not None
     with pytest.raises(SandboxUnavailable):
-        CommandRunner(project, project / "mod.py", python, Level.C)
+        CommandRunner(project, project / "mod.py", python, Level.F)
     broken = replace(python, program=str(project / "data.txt"))
     runner = CommandRunner(project, project / "mod.py", broken, Level.B)
     with pytest.raises((SandboxError, OSError)):

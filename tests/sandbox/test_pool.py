@@ -154,3 +154,13 @@ def test_the_report_is_cached_and_f_is_refused() -> None:
     assert report.level.name in report.reason
     with pytest.raises(SandboxUnavailable):
         SandboxPool(1, Level.F)
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32", "plan9"])
+def test_a_system_that_is_not_supported_runs_no_code(
+    monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    report = detect_level.__wrapped__()
+    assert report.level is Level.F
+    assert f"{platform} is not supported" in report.reason

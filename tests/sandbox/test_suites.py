@@ -13,8 +13,9 @@ import pytest
 from editloop.budget import Stop
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.fix import Request, Tools, _line_to_fix
+from editloop.project import project_root
 from editloop.sandbox import SandboxPool
-from editloop.suites import Regression, SuiteCheck, project_root, suite_check, suspect_line
+from editloop.suites import Regression, SuiteCheck, suite_check, suspect_line
 from editloop.text import Snapshot
 
 AREA = "def area(width, height):\n    return width + height\n"

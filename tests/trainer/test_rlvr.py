@@ -179,8 +179,8 @@ def test_episodes_end_when_turns_or_room_do(tiny: Base) -> None:
 
 
 def test_below_level_b_nothing_is_judged() -> None:
-    with pytest.raises(UntrustedSandbox, match=r"level B .* or better, here it is level C: home"):
-        Judge(1, LevelReport(Level.C, "level C: home"))
+    with pytest.raises(UntrustedSandbox, match=r"level B .* or better, here it is level F: home"):
+        Judge(1, LevelReport(Level.F, "level F: home"))
 
 
 def test_the_curriculum_prefers_half_solved_tasks() -> None:

@@ -13,17 +13,13 @@ from statistics import mean
 import pytest
 import torch
 from killing import in_killed_process, kill_self
-from rlvr_samples import SETTINGS, make_base, make_tasks, without_seconds, write_tasks
+from rlvr_samples import SETTINGS, make_base, without_seconds, write_tasks
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM
 
 from editloop.cli import run as editloop
 from editloop.sandbox.level import Level, LevelReport
 from export import write_gguf
-from trainer.encode import load_base
-from trainer.rlvr.dialect import Dialect
 from trainer.rlvr.judge import Judge, UntrustedSandbox
-from trainer.rlvr.rollouts import greedy_solve_rate
 from trainer.rlvr.training import train_rlvr
 from trainer.run import RunError, last_checkpoint, read_metrics
 
@@ -64,13 +60,6 @@ def test_a_run_learns_what_it_is_paid_for(base: Path, tasks: Path, tmp_path: Pat
         assert row["tokens"] > 48 * 40 * row["step"]
         assert row["seconds_rollouts"] > row["seconds_verification"] > 0.0
     assert write_gguf(folder.model, tmp_path / "m.gguf", quant="f16").stat().st_size > 10_000
-    dialect = Dialect(load_base(folder.model))
-    model = AutoModelForCausalLM.from_pretrained(folder.model)
-    with Judge(1) as judge:
-        share = greedy_solve_rate(
-            model, [task for task, _ in make_tasks()], judge, dialect, settings.limits
-        )
-    assert 0.0 <= share <= 1.0
 
 
 def test_a_killed_run_ends_like_an_uninterrupted_one(

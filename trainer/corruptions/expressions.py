@@ -10,7 +10,7 @@ from trainer.corruptions.tables import ARITHMETIC, BITWISE, BOUNDARY, OPPOSITE
 
 
 def between(m: Module, left: ast.expr, right: ast.expr) -> tuple[int, int, int] | None:
-    """Where the operator between two operands of one line stands (parentheses left out)."""
+    """Place of the operator between two operands of one line (parentheses left out)."""
     row, _, start = m.columns(left)
     other, end, _ = m.columns(right)
     if row != other:

@@ -10,9 +10,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
-
-import torch
 
 from editloop.state import MAX_VIEW_LINES, EditState
 from editloop.tasks import Task
@@ -21,11 +18,8 @@ from editloop.transcript import observe
 from editloop.verdict import Verdict
 from trainer.rlvr.dialect import Dialect
 from trainer.rlvr.episodes import Episode, Limits, Move, begin, settle, understand
-from trainer.rlvr.generate import Sampling, TorchWriter, Writer, Written
+from trainer.rlvr.generate import Writer, Written
 from trainer.rlvr.judge import Judge
-
-EVALUATED = 48
-"""Episodes that are evaluated as one batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +94,6 @@ def _judged(
             verdict = judge.submit(episode.task, move.state.text)
         moves[row] = move, verdict
     return moves
-
-
-def greedy_solve_rate(
-    model: Any, tasks: Sequence[Task], judge: Judge, dialect: Dialect, limits: Limits = Limits()
-) -> float:
-    """Share of tasks that one greedy episode solves, without a constraint on what is written."""
-    was_training = model.training
-    model.train(False)
-    sampling = Sampling(dialect.end, dialect.pad, limits.command, temperature=0.0)
-    writer = TorchWriter(model, sampling, torch.Generator(model.device))
-    solved = 0
-    for start in range(0, len(tasks), EVALUATED):
-        played = play(tasks[start : start + EVALUATED], 1, writer, judge, dialect, limits)
-        solved += sum(episode.solved for episode in played.episodes)
-    model.train(was_training)
-    return solved / len(tasks)
 
 
 def fitting(tasks: Sequence[Task], dialect: Dialect, limits: Limits) -> list[Task]:

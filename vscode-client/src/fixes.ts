@@ -1,8 +1,8 @@
 /** Fixes: asked for by a command or taken from the lightbulb, with progress, Cancel and, if wanted, a diff first. */
 import * as vscode from "vscode";
-import { LSPErrorCodes, type Middleware, ResponseError } from "vscode-languageclient/node";
+import type { Middleware } from "vscode-languageclient/node";
 import { Choices } from "./choices";
-import { UserError } from "./errors";
+import { orCancelled, UserError } from "./errors";
 import type { ModelOffer } from "./getmodel";
 import type { Preview } from "./preview";
 import { withFixProgress } from "./progress";
@@ -165,16 +165,6 @@ export function activePython(): vscode.TextEditor {
     throw new UserError("Open a Python file first.");
   }
   return editor;
-}
-
-/** What a request that the person cancels comes to: undefined instead of an error. */
-export async function orCancelled<R>(request: Promise<R>): Promise<R | undefined> {
-  return request.catch((error: unknown) => {
-    if (error instanceof ResponseError && error.code === LSPErrorCodes.RequestCancelled) {
-      return undefined;
-    }
-    throw error;
-  });
 }
 
 function wantsPreview(): boolean {

@@ -1,7 +1,6 @@
 /** Models: choosing one by what it is good for, fetching one, and training one on the open workspace. */
 import * as vscode from "vscode";
-import { UserError } from "./errors";
-import { orCancelled } from "./fixes";
+import { orCancelled, UserError } from "./errors";
 import { withPercentProgress } from "./progress";
 import { type CatalogueRow, Command, type GotModel, type Model, type TrainRequest, type TrainResult } from "./protocol";
 import type { Session } from "./session";

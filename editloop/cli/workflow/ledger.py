@@ -105,7 +105,7 @@ class Ledger:
 
 
 def file_digest(path: Path) -> str:
-    """Of a file's bytes; of a folder's names, sizes and times; "" of what is not there."""
+    """Digest of a file's bytes, or of a folder's names, sizes and times; "" where it is missing."""
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -116,7 +116,7 @@ def file_digest(path: Path) -> str:
 
 
 def listing_digest(root: Path, files: Iterable[Path]) -> str:
-    """Of names, sizes and times of modification."""
+    """Digest of the files' names, sizes and times of modification."""
     made = hashlib.sha256()
     for path in files:
         about = path.stat()

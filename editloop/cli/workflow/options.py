@@ -40,7 +40,7 @@ def make_options(
     library: bool = True,
 ) -> Options:
     """Raises CliError, StoreError, and ExportError for a base that cannot be exported later."""
-    from editloop.store import check_name
+    from editloop.model.store import check_name
 
     check_name(name)
     if not (math.isfinite(minutes) and minutes > 0):

@@ -33,7 +33,7 @@ class Step:
     needs: Callable[[], bool] = lambda: True
 
     def key(self) -> str:
-        """Of the commands, minutes apart, and of all that they read."""
+        """Digest of the step's commands without their minutes, and of all that they read."""
         commands = [[str(word) for word in command] for command in self.commands(1.0)]
         digests = [file_digest(path) for path in self.inputs]
         text = json.dumps([self.name, commands, digests])

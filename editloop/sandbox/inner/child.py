@@ -1,4 +1,4 @@
-"""The first code of a forked or fresh child after it was confined: read the job, run it, end.
+"""The first code of a forked child after it was confined: read the job, run it, end.
 
 A warm child says that it is ready, and reads another job.
 """
@@ -39,19 +39,3 @@ def run_job(fd: int) -> None:
             wire.write(fd, len(ready).to_bytes(4, "big") + ready)
     except BaseException:  # noqa: BLE001
         os._exit(1)
-
-
-def run_pipes(config: dict[str, Any]) -> None:
-    """In a fresh process: the job comes over stdin and answers leave over stdout, out of the
-    candidate's sight.
-    """
-    source, target = os.dup(0), os.dup(1)
-    null = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd)
-    wire.ROUTES[source] = target
-    sys.path.extend(config["path"])
-    sys.argv = [""]
-    for name in [name for name in sys.modules if name.split(".")[0] == "editloop"]:
-        del sys.modules[name]
-    run_job(source)

@@ -144,7 +144,7 @@ class Recorder:
             self.tell(ran=item.nodeid, lines=sorted(lines))
 
     def tracer(self, lines: set[int]) -> Callable[..., Callable[..., Any] | None]:
-        """For sys.settrace: adds the 0-based lines of the module that are run."""
+        """A function for sys.settrace that adds lines (0-based) of the module as they run."""
 
         def on_line(frame: Any, event: str, argument: Any) -> Any:
             if event == "line":

@@ -208,8 +208,9 @@ def _refuse(machine: str, names: Sequence[str]) -> list[Instruction]:
 
 
 def build_base(machine: str) -> list[Instruction]:
-    """For the zygote, inherited by every child: all that neither needs. KeyError for an unknown
-    machine.
+    """A filter for the zygote, inherited by every child, that refuses all that neither needs.
+
+    Raises KeyError for an unknown machine.
     """
     names = [name for name in table(machine) if name not in _CONFINING]
     return _checked(machine, _partly(machine) + _refuse(machine, names))
@@ -234,7 +235,7 @@ def build_suite(
     judged: bool = True,
     also: Sequence[str] = (),
 ) -> list[Instruction]:
-    """For a whole test suite: processes are allowed, sessions are not left.
+    """A filter for a whole test suite: processes are allowed, sessions are not left.
 
     `pid`: the only process that may be signalled, for kernels whose Landlock cannot confine
     signals. `abi`: Landlock's version, which below 3 does not see truncate(2). `judged`: a

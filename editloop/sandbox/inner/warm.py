@@ -44,7 +44,7 @@ class Server:
         self.names: list[str] = []
 
     def serve(self) -> dict[str, Any] | None:
-        """In each fork its request, in this process None, once it is to settle or to end."""
+        """Fork for each request and return it in the fork; None in this process, at its end."""
         while True:
             request = self._receive()
             if request is None:
@@ -205,7 +205,7 @@ class Late:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: Any) -> None:
-        """In the serving process this never returns."""
+        """Serve requests where pytest would collect; never returns in the serving process."""
         server = self.server
         preload(server.names, server.recorder, server.config["root"], whole=True)
         remember(server.names, session.config)

@@ -10,9 +10,9 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from editloop.checks.literals import changes_literal
+from editloop.checks.statements import Changes, Statement, changes, own_children
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.rules.literals import changes_literal
-from editloop.rules.statements import Changes, Statement, changes, own_children
 
 REMOVES_FAILED = "removes the statement that failed"
 CONSTANT = "replaces what failed with a constant"
@@ -33,7 +33,7 @@ def weak_ways(
     traces: Sequence[SuiteTrace] = (),
     ran: Sequence[SuiteTrace] = (),
 ) -> tuple[str, ...]:
-    """In which of these ways, in words, an edit may only hide a failure; () for none.
+    """The ways, in words, in which an edit may only hide a failure; () for none.
 
     ``traces``: runs of ``before``; the frames of those that failed say which statements raised, and
     what led there. ``ran``: runs of ``after``; they say what is not reached any more. () where one

@@ -1,1 +1,0 @@
-"""What can be said of an edit by rules, without a model and without running anything."""
