@@ -144,7 +144,7 @@ class LanguageServer:
                 "initializationOptions": told.options,
             },
         )
-        able = answer.get("capabilities", {})
+        able = answer["capabilities"]
         self._utf16 = able.get("positionEncoding", "utf-16") != "utf-32"
         self._pulls = "diagnosticProvider" in able
         self._notify("initialized", {})
