@@ -27,7 +27,7 @@ from editloop.solutions import Progress, SearchResult, Solution, in_order
 from editloop.state import EditState, apply
 from editloop.steps import obvious, ordered, promising, resorts, steps
 from editloop.transcript import Observation, Transcript, observe
-from editloop.verdict import Verdict
+from editloop.verdict import NO_CODE, Verdict
 
 if TYPE_CHECKING:
     from editloop.repair.filling import Filling
@@ -75,7 +75,7 @@ def search(
 
 def _items(verdict: Verdict) -> int:
     """Tests and examples that were run."""
-    return sum(check.total for check in verdict.checks if check.name not in ("syntax", "static"))
+    return sum(check.total for check in verdict.checks if check.name not in NO_CODE)
 
 
 @dataclass(slots=True)

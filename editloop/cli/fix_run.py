@@ -14,8 +14,10 @@ from pathlib import Path
 
 from editloop.budget import Budget, Stop, cores
 from editloop.checks.static import StaticChecker
+from editloop.checks.typecheck import Aim, type_check
 from editloop.cli import CliError
 from editloop.cli.server import open_server
+from editloop.definitions import definitions
 from editloop.evidence import Wanted, gathered
 from editloop.fix import Request, Tools, fix
 from editloop.model.choose import Chosen, choose
@@ -48,6 +50,8 @@ class Options:
     seed: int
     started: float
     wanted: Wanted
+    checker: str = ""
+    """A type checker whose findings have to be gone, "" for none."""
 
 
 def run_fix(
@@ -87,9 +91,20 @@ def run_fix(
         contextlib.ExitStack() as stack,
         gathered(options.wanted, path, document, level.level, stop, tested=tested) as evidence,
     ):
+        checks: list[Check] = [*evidence.checks]
+        line, first = options.line, None
+        if options.checker:
+            aim = Aim(_asked_lines(options, document))
+            types = stack.enter_context(
+                type_check(options.checker, path, document.text, level.level, aim, stop)
+            )
+            checks.insert(0, types)
+            first = types.line
+        if line is None and options.function is None:
+            line = evidence.line if evidence.line is not None else first
         request = Request(
             document,
-            options.line if options.line is not None or options.function else evidence.line,
+            line,
             options.function,
             expressions,
             options.budget,
@@ -97,7 +112,6 @@ def run_fix(
             options.seed,
             started=options.started,
         )
-        checks: list[Check] = [*evidence.checks]
         notes += evidence.notes
         if suites:
             suite, note = suite_check(path, suites, level.level)
@@ -126,6 +140,16 @@ def run_fix(
         model=not chosen.moves_alone,
     )
     return Outcome(path.name, document, done, level, tuple(notes), asked, evidence.words)
+
+
+def _asked_lines(options: Options, document: Snapshot) -> range | None:
+    """The lines of which a type checker's findings have to be gone, None for all of them."""
+    if options.line is not None:
+        return range(options.line, options.line + 1)
+    if options.function is None:
+        return None
+    named = (d for d in definitions(document) if d.name == options.function)
+    return next((range(d.start, d.stop) for d in named), None)
 
 
 def read_source(path: Path) -> bytes:
