@@ -7,16 +7,15 @@ one of the project's environment is the project's code itself.
 from __future__ import annotations
 
 import re
-import shutil
-import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Protocol
 
+from editloop.checks.checkers import Checker, CheckerError, find
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.kinds import kind_of, told
 from editloop.checks.langserver import Greeting, LanguageServer
@@ -24,7 +23,7 @@ from editloop.checks.suitetrace import SuiteTrace
 from editloop.checks.syntax import check_syntax
 from editloop.rules.weak import weak_ways
 from editloop.sandbox import Level
-from editloop.sandbox.interpreters import Interpreter, interpreter, interpreters
+from editloop.sandbox.interpreters import interpreters
 from editloop.sandbox.served import served
 from editloop.suites import project_root
 from editloop.text import Line, split_lines
@@ -39,55 +38,10 @@ _NUMBERS = re.compile(r"\bline \d+")
 _LAST_NAME = re.compile(r"(\w+)\W*$")
 
 
-class CheckerError(ValueError):
-    """A type checker cannot be asked; the message says why in one line."""
+class Server(Protocol):
+    """What is asked: a ``LanguageServer``, or a test's."""
 
-
-@dataclass(frozen=True, slots=True)
-class Checker:
-    """How a type checker is started. ``sources``: what it calls itself in diagnostics, in small
-    letters; ``settings``: what it may ask for, for a project's interpreter.
-    """
-
-    name: CheckerName
-    program: str
-    argument: str
-    sources: tuple[str, ...]
-    registers: bool = False
-    settings: Callable[[Interpreter], Mapping[str, Any]] = lambda python: {}
-
-
-CHECKERS: Final = (
-    Checker("ty", "ty", "server", ("ty",)),
-    Checker(
-        "basedpyright",
-        "basedpyright-langserver",
-        "--stdio",
-        # A fork, with the rules of the other two under the same names.
-        ("basedpyright", "pyright", "pylance"),
-        registers=True,
-        settings=lambda python: {"python": {"pythonPath": python.program}},
-    ),
-)
-
-
-def checker_of(name: str) -> Checker | None:
-    """The checker of a name, or of a diagnostic's source; None for any other."""
-    name = name.lower()
-    return next((one for one in CHECKERS if name in one.sources), None)
-
-
-def find(checker: Checker, root: Path) -> tuple[Path, Interpreter] | None:
-    """The program and the interpreter beside it: of editloop's own environment, else of the
-    project's.
-    """
-    own = interpreter(sys.executable)
-    for python in ([own] if own else []) + list(interpreters(root)):
-        beside = Path(python.program).parent
-        found = shutil.which(checker.program, path=str(beside))
-        if found is not None:
-            return Path(found), python
-    return None
+    def check(self, source: str, stop: threading.Event | None = None) -> list[Diagnostic]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +65,7 @@ class TypeCheck:
     """A Check: none of ``asked`` is left, and nothing is found that ``original`` did not have."""
 
     name: CheckerName
-    server: LanguageServer
+    server: Server
     original: str
     asked: tuple[Diagnostic, ...] = ()
     before: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -165,32 +119,28 @@ class TypeCheck:
 
 @contextmanager
 def type_check(
-    name: str,
+    checker: Checker,
     path: Path,
     source: str,
     level: Level,
     aim: Aim,
     cancel: threading.Event | None = None,
 ) -> Iterator[TypeCheck]:
-    """The check of a file, whose text is ``source``, by a checker of this name.
+    """The check of a file, whose text is ``source``.
 
     Raises CheckerError where that cannot be asked, Cancelled, LanguageServerError.
     """
-    checker = checker_of(name)
-    if checker is None:
-        known = ", ".join(one.name for one in CHECKERS)
-        raise CheckerError(f"{name} is no type checker that is known here: {known}")
     if level not in (Level.A, Level.B):
-        raise CheckerError(f"{name} needs a sandbox of level A or B, this is {level.name}")
+        raise CheckerError("it runs where code may be run, in a sandbox of level A or B")
     if check_syntax(source) is not None:
-        raise CheckerError(f"the file does not parse, so {name} is not asked")
+        raise CheckerError(f"the file does not parse, so {checker.name} is not asked")
     path = path.resolve()
     root = project_root(path)
     found = find(checker, root)
     if found is None:
         raise CheckerError(
-            f"{name} is neither installed beside editloop nor in the project's environment: "
-            f"pip install {checker.name}"
+            f"{checker.name} is installed neither beside editloop nor in the project's "
+            f"environment: pip install {checker.name}"
         )
     program, home = found
     python = next(interpreters(root), home)

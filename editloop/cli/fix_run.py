@@ -8,13 +8,14 @@ import math
 import os
 import stat
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from editloop.budget import Budget, Stop, cores
+from editloop.budget import Budget, Cancelled, Stop, cores
+from editloop.checks.checkers import named
 from editloop.checks.static import StaticChecker
-from editloop.checks.typecheck import Aim, type_check
+from editloop.checks.typecheck import Aim, TypeCheck, type_check
 from editloop.cli import CliError
 from editloop.cli.server import open_server
 from editloop.definitions import definitions
@@ -62,6 +63,8 @@ def run_fix(
 ) -> Outcome:
     """Read, check, search. Raises CliError and the errors of the core; writes nothing."""
     path = options.path
+    if options.checker:
+        named(options.checker)
     suites, expressions = split_tests(options.tests)
     try:
         document = Snapshot.from_bytes(read_source(path))
@@ -94,10 +97,7 @@ def run_fix(
         checks: list[Check] = [*evidence.checks]
         line, first = options.line, None
         if options.checker:
-            aim = Aim(_asked_lines(options, document))
-            types = stack.enter_context(
-                type_check(options.checker, path, document.text, level.level, aim, stop)
-            )
+            types = stack.enter_context(_types(options, document, level.level, cancel))
             checks.insert(0, types)
             first = types.line
         if line is None and options.function is None:
@@ -140,6 +140,25 @@ def run_fix(
         model=not chosen.moves_alone,
     )
     return Outcome(path.name, document, done, level, tuple(notes), asked, evidence.words)
+
+
+@contextlib.contextmanager
+def _types(
+    options: Options, document: Snapshot, level: Level, cancel: threading.Event
+) -> Iterator[TypeCheck]:
+    """The type checker's check; all of the budget may go into its start. Raises CliError."""
+    checker, aim = named(options.checker), Aim(_asked_lines(options, document))
+    seconds = options.budget.seconds or math.inf
+    stop = Stop(cancel, options.started + seconds)
+    with contextlib.ExitStack() as stack:
+        try:
+            check = stack.enter_context(
+                type_check(checker, options.path, document.text, level, aim, stop)
+            )
+        except Cancelled:
+            more = "cancelled" if cancel.is_set() else f"give it more: --budget {2 * seconds:g}"
+            raise CliError(f"{checker.name} has no answer in {seconds:g} s: {more}") from None
+        yield check
 
 
 def _asked_lines(options: Options, document: Snapshot) -> range | None:
