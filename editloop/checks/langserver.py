@@ -236,13 +236,17 @@ class LanguageServer:
 
 def _diagnostic(item: dict[str, Any], lines: Sequence[Line]) -> Diagnostic:
     """``lines``: of a text whose columns come in units of UTF-16, () where they are code points."""
-    places = []
-    for end in ("start", "end"):
-        line, column = int(item["range"][end]["line"]), int(item["range"][end]["character"])
-        places += [line, _code_points(lines[line].text, column) if line < len(lines) else column]
+    (line, column), (end_line, end_column) = (
+        _place(item["range"][end], lines) for end in ("start", "end")
+    )
     message = str(item["message"]).partition("\n")[0]
-    severity = int(item.get("severity") or 1)
-    return Diagnostic(str(item.get("code") or ""), message, *places, severity=severity)
+    code, severity = str(item.get("code") or ""), int(item.get("severity") or 1)
+    return Diagnostic(code, message, line, column, end_line, end_column, severity)
+
+
+def _place(position: dict[str, Any], lines: Sequence[Line]) -> tuple[int, int]:
+    line, column = int(position["line"]), int(position["character"])
+    return line, _code_points(lines[line].text, column) if line < len(lines) else column
 
 
 def _code_points(text: str, units: int) -> int:

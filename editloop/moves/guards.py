@@ -65,7 +65,7 @@ def _guarded(ctx: Context, above: Sequence[ast.stmt], value: ast.expr) -> Iterat
     if head.lstrip().startswith("elif"):
         return
     line = ctx.state.window[number - 1]
-    start, stop = (_characters(line, at) for at in (value.col_offset, value.end_col_offset))
+    start, stop = (_characters(line, at or 0) for at in (value.col_offset, value.end_col_offset))
     name, text = line[start:stop], line[start:stop]
     before: list[str] = []
     if not _is_plain(value):
