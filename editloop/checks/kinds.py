@@ -20,7 +20,7 @@ UNBOUND: Final = ("undefined name", "unknown attribute")
 
 _RULES: Mapping[Kind, str] = {
     "undefined name": (
-        "unresolved-reference possibly-unresolved-reference undefined-reveal "
+        "unresolved-reference possibly-unresolved-reference unresolved-global "
         "reportUndefinedVariable reportPossiblyUnbound reportUnboundVariable "
         "name-defined used-before-def possibly-undefined"
     ),
@@ -30,7 +30,7 @@ _RULES: Mapping[Kind, str] = {
     ),
     # Of a union nearly always None lacks what the other part has.
     "possibly None": (
-        "missing-union-attribute possibly-unbound-attribute "
+        "missing-union-attribute "
         "reportOptionalMemberAccess reportOptionalSubscript reportOptionalIterable "
         "reportOptionalCall reportOptionalOperand reportOptionalContextManager union-attr"
     ),
@@ -40,15 +40,16 @@ _RULES: Mapping[Kind, str] = {
         "reportCallIssue call-arg call-overload"
     ),
     "wrong type": (
-        "invalid-argument-type invalid-assignment invalid-return-type invalid-implicit-return "
-        "unsupported-operator call-non-callable not-iterable not-subscriptable "
-        "non-subscriptable invalid-parameter-default invalid-key invalid-yield "
+        "invalid-argument-type invalid-assignment invalid-return-type invalid-explicit-return "
+        "invalid-implicit-return invalid-parameter-default invalid-yield "
+        "unsupported-operator not-callable not-iterable not-subscriptable "
         "reportArgumentType reportAssignmentType reportReturnType reportOperatorIssue "
         "reportIndexIssue reportGeneralTypeIssues "
         "arg-type assignment return return-value operator index list-item dict-item"
     ),
     "missing import": (
-        "unresolved-import import-not-found reportMissingImports reportMissingModuleSource import"
+        "unresolved-import import-not-found possibly-missing-import "
+        "reportMissingImports reportMissingModuleSource import"
     ),
     "unreachable": "unreachable reportUnreachable",
 }

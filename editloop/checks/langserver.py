@@ -58,7 +58,7 @@ class LanguageServer:
         self._pulls = self._utf16 = False
 
     def check(
-        self, source: str, stop: threading.Event | None = None, seconds: float = 30.0
+        self, source: str, stop: threading.Event | None = None, seconds: float = 120.0
     ) -> list[Diagnostic]:
         """The diagnostics of a text, as the server orders them; columns count code points.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -34,7 +35,7 @@ def squiggle(source: str = "ty", code: str = "missing-attribute") -> Json:
 
 
 def place_on_disk(uri: str) -> str:
-    Path(uri.removeprefix("file://")).write_text(SHOP)
+    Path(unquote(uri.removeprefix("file://"))).write_text(SHOP)
     return uri
 
 
