@@ -17,6 +17,7 @@ from editloop.commands import Command, CommandError, Step
 from editloop.moves import moves_in, renames, resorts_in
 from editloop.moves.blocks import blocks, unlikely_blocks
 from editloop.moves.context import Context, build, is_syntax_finding, undefined_names
+from editloop.moves.guards import guards
 from editloop.moves.lacking import lacking
 from editloop.moves.lexer import shape
 from editloop.moves.missing import definitions
@@ -49,12 +50,14 @@ def resorts(state: EditState, findings: Sequence[Finding]) -> list[Step]:
 
 def obvious(state: EditState, findings: Sequence[Finding]) -> list[Step]:
     """Steps that are tried before any policy is asked: a name that does not exist is replaced by a
-    close one or defined, an argument that a call lacks is what is called like it."""
+    close one or defined, an argument that a call lacks is what is called like it, what may be None
+    gets a guard."""
     context = build(state, findings)
     if context.broken:
         return []
     moves = [*renames(context), *lacking(context, findings)]
-    return list(dict.fromkeys([*((move,) for move in moves), *definitions(context)]))
+    found = [*((move,) for move in moves), *definitions(context), *guards(context, findings)]
+    return list(dict.fromkeys(found))
 
 
 def promising(

@@ -31,10 +31,16 @@ Answer with exactly one command and nothing else:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a check reports; ``line`` is a document line index (0-based) or None."""
+    """One thing that a check reports; ``line`` is a document line index (0-based) or None.
+
+    ``kind`` and ``name``: what it is and of what, where the check has a rule for it (see
+    ``checks.kinds``).
+    """
 
     text: str
     line: int | None = None
+    kind: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,18 @@ Truth is kept apart from reward: what a verdict is worth in training is decided 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from editloop.transcript import Finding
 
-CheckName = Literal[
-    "syntax", "static", "import", "traceback", "doctests", "tests", "command", "pytest"
-]
+CheckerName = Literal["ty", "basedpyright"]
+CheckName = (
+    Literal["syntax", "static", "import", "traceback", "doctests", "tests", "command", "pytest"]
+    | CheckerName
+)
+TYPE_CHECKERS: Final = frozenset(get_args(CheckerName))
+NO_CODE: Final = frozenset({"syntax", "static", "traceback", *TYPE_CHECKERS})
+"""Checks that run no code of the candidate's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from editloop.repair import Repair
-from editloop.verdict import CheckResult, Verdict
+from editloop.verdict import NO_CODE, TYPE_CHECKERS, CheckResult, Verdict
 
 _SAID = {
     "command": ("the command holds", "the command fails"),
     "import": ("it can be imported", "it cannot be imported"),
 }
-_NO_CODE = ("syntax", "static", "traceback")
 _NOUNS = {"doctests": "example", "tests": "test", "pytest": "pytest test"}
 _SLOW = 5.0
 """Candidates a second: what is slower is mostly the start of pytest."""
@@ -44,9 +43,12 @@ def without_model(problem: str) -> str:
 
 def verified(verdict: Verdict) -> str:
     """By what a fix is verified: ``2 examples pass``, ``no findings; no code was run``."""
+    asked = [_of_checker(check) for check in verdict.checks if check.name in TYPE_CHECKERS]
     ran = [_counted(check) for check in _running(verdict)]
-    if ran:
-        return _listed(ran)
+    if asked and not ran:
+        return f"{_listed(asked)}; no code was run"
+    if asked or ran:
+        return _listed([*asked, *ran])
     if any(check.name == "static" for check in verdict.checks):
         return "no findings; no code was run"
     return "it parses; nothing else was checked"
@@ -60,6 +62,8 @@ def checked(verdict: Verdict) -> str:
             told.append("it parses" if check.passed else "it does not parse")
         elif check.name == "static":
             told.append("no findings" if check.passed else "with findings")
+        elif check.name in TYPE_CHECKERS:
+            told.append(_of_checker(check))
     told += [_counted(check) for check in _running(verdict)]
     return ", ".join(told) or "no check came to its end"
 
@@ -141,7 +145,7 @@ def _to_run(asked: Asked) -> str:
 
 def _running(verdict: Verdict) -> Iterator[CheckResult]:
     """The checks that ran code; those of one name as one."""
-    ran = [check for check in verdict.checks if check.name not in _NO_CODE]
+    ran = [check for check in verdict.checks if check.name not in NO_CODE]
     for name, same in groupby(ran, key=lambda check: check.name):
         group = list(same)
         yield CheckResult(name, sum(c.good for c in group), sum(c.total for c in group))
@@ -155,6 +159,17 @@ def _counted(check: CheckResult) -> str:
         return f"{_count(check.total, noun)} {'passes' if check.total == 1 else 'pass'}"
     passes = "passes" if check.good == 1 else "pass"
     return f"{check.good} of {check.total} {noun}s {passes}"
+
+
+def _of_checker(check: CheckResult) -> str:
+    """A type checker's result: an item for each finding, one for that no new one came."""
+    asked = check.total - 1
+    if not asked and check.passed:
+        return f"{check.name}: no findings"
+    if check.passed:
+        gone = "its finding is gone" if asked == 1 else f"its {asked} findings are gone"
+        return f"{check.name}: {gone}, no new one came"
+    return f"{check.name}: {_count(len(check.findings), 'finding')}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -146,7 +146,8 @@ def _target(
     message = first_line(_message(diagnostic)) if diagnostic else ""
     code = str(diagnostic.code or "") if diagnostic else ""
     numbers = place_of(place) if place else (0, 0, 0, 0)
-    return Target(text.uri, kind, text.version, numbers, message, code)
+    source = str(diagnostic.source or "") if diagnostic else ""
+    return Target(text.uri, kind, text.version, numbers, message, code, source)
 
 
 def _message(diagnostic: types.Diagnostic) -> str:

@@ -27,7 +27,7 @@ SOURCE = "editloop"
 DEBOUNCE_SECONDS = 0.25
 MOST = 200
 """Findings that are shown for one document; beyond that nobody reads them."""
-_LINTERS = ("ruff", "pyflakes", "pylint", "pyright", "pylance", "basedpyright", "flake8")
+_LINTERS = ("ruff", "pyflakes", "pylint", "pyright", "pylance", "basedpyright", "ty", "flake8")
 _UNUSED = ("F401", "F841")
 _IN_CELLS = "outside function"  # a notebook may await at its top level
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from editloop.checks.checkers import checker_of
 from lsp_server.cells import NOTE, as_python
 from lsp_server.documents import Text
 from lsp_server.settings import Settings
@@ -42,6 +43,7 @@ def fix_job(
         line=line,
         narrow=target.kind in ("diagnostic", "selection", "function", "all"),
         asked=target.code if target.kind == "diagnostic" else "",
+        checker=target.source if checker_of(target.source) else "",
         lines=lines,
         budget=settings.budget,
         alternatives=settings.alternatives + 1,

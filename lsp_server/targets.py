@@ -28,6 +28,8 @@ class Target:
     message: str = ""
     """Of the diagnostic, its first line."""
     code: str = ""
+    source: str = ""
+    """Who reported the diagnostic."""
     traceback: str = ""
     """For "run": what the last run printed."""
     command: str = ""
@@ -36,7 +38,7 @@ class Target:
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for the same wish at the same version."""
-        told = self.message, self.traceback, self.command
+        told = self.message, self.source, self.traceback, self.command
         return (self.uri, self.version, self.kind, self.place, *told)
 
     @property
@@ -49,7 +51,7 @@ class Target:
     def data(self) -> dict[str, Any]:
         """JSON data; ``parse`` is the inverse."""
         line, character, end_line, end_character = self.place
-        diagnostic = {"message": self.message, "code": self.code}
+        diagnostic = {"message": self.message, "code": self.code, "source": self.source}
         return {
             "uri": self.uri,
             "version": self.version,
@@ -89,6 +91,7 @@ def parse(data: object) -> Target:
         (0, 0, 0, 0) if place is None else _place(place),
         first_line(str(diagnostic.get("message", ""))),
         str(diagnostic.get("code") or ""),
+        str(diagnostic.get("source") or ""),
         traceback,
         command,
     )

@@ -22,6 +22,8 @@ class FixJob:
     """Whether what fails outside of the function around ``line`` is tolerated."""
     asked: str = ""
     """The code of the diagnostic on ``line`` that was asked about."""
+    checker: str = ""
+    """The type checker that reported it, "" for none: it has to say that its finding is gone."""
     lines: tuple[int, int] | None = None
     """First line, and the line after the last."""
     budget: float = 10.0

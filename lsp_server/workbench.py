@@ -9,13 +9,16 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from editloop.budget import Budget, cores
+from editloop.budget import Budget, Cancelled, Stop, cores
+from editloop.checks.checkers import CheckerError, named
+from editloop.checks.langserver import LanguageServerError
 from editloop.checks.static import StaticChecker
+from editloop.checks.typecheck import Aim, type_check
 from editloop.definitions import Definition, definitions
 from editloop.doctests import docstrings
 from editloop.edits import unified_diff
@@ -26,7 +29,7 @@ from editloop.outcome import Outcome, edit_rows
 from editloop.policy import ScriptedPolicy
 from editloop.project import project_root
 from editloop.region import MAX_LINES
-from editloop.sandbox import Level, LevelReport, SandboxPool, detect_level
+from editloop.sandbox import Level, LevelReport, SandboxError, SandboxPool, detect_level
 from editloop.solutions import Progress
 from editloop.suites import Regression
 from editloop.text import Snapshot
@@ -73,7 +76,10 @@ class Workbench:
             on_progress({**told, "place": now.place})
 
         try:
-            with _evidence(job, document, level, cancel) as evidence:
+            with (
+                _evidence(job, document, level, cancel) as evidence,
+                _types(job, level, Stop(cancel, started + job.budget)) as (types, told),
+            ):
                 request = Request(
                     document,
                     evidence.line if line is None else line,
@@ -88,7 +94,7 @@ class Workbench:
                     request,
                     lambda: chosen.policy,
                     tools,
-                    suites=[*evidence.checks, *checks],
+                    suites=[*types, *evidence.checks, *checks],
                     cancel=cancel,
                     on_progress=show,
                 )
@@ -96,7 +102,7 @@ class Workbench:
             self._suites.rest()
         if done.problem:
             notes.append(without_model(done.problem))
-        notes += evidence.notes
+        notes += [*evidence.notes, *told]
         if evidence.words:
             notes.append(f"{evidence.words}: nothing proves this fix")
         if done.result and done.result.solutions:
@@ -206,6 +212,28 @@ def _evidence(
         level = Level.F  # a file that was never saved is in no project
     wanted = Wanted(job.run or None, traceback=job.traceback or None, folder=project_root(path))
     return gathered(wanted, path, document, level, cancel)
+
+
+@contextmanager
+def _types(job: FixJob, level: Level, stop: Stop) -> Iterator[tuple[list[Check], list[str]]]:
+    """The type checker that reported the finding which was asked about; without it, why."""
+    with ExitStack() as stack:
+        checks, notes = list[Check](), list[str]()
+        try:
+            if job.checker and job.line is not None:
+                if job.path is None:
+                    raise CheckerError("the file was never saved")
+                aim = Aim(range(job.line, job.line + 1), job.asked)
+                check = stack.enter_context(
+                    type_check(named(job.checker), Path(job.path), job.text, level, aim, stop)
+                )
+                if not check.asked:
+                    raise CheckerError(f"here {check.name} does not report it")
+                checks.append(check)
+        except (CheckerError, LanguageServerError, SandboxError, Cancelled) as error:
+            why = str(error) or "it has no answer in time"
+            notes.append(f"{job.checker} does not say whether its finding is gone: {why}")
+        yield checks, notes
 
 
 def _level(name: str | None) -> Level:

@@ -24,6 +24,8 @@ class Diagnostic:
     column: int = 0
     end_line: int = 0
     end_column: int = 0
+    severity: int = 1
+    """Of the Language Server Protocol: 1 an error, 2 a warning, above that no more than a word."""
 
     @property
     def is_error(self) -> bool:

@@ -17,7 +17,11 @@ from editloop.cli.findings import BROKEN, MISSING, OK, Finding
 
 _OLDEST = (3, 11)
 _PACKAGES = ("llama-cpp-python", "tree-sitter", "tree-sitter-python", "ruff", "pygls", "lsprotocol")
-_EXTRAS = {"train": ("torch", "transformers"), "export": ("gguf", "safetensors", "tokenizers")}
+_EXTRAS = {
+    "checkers": ("ty", "basedpyright"),
+    "train": ("torch", "transformers"),
+    "export": ("gguf", "safetensors", "tokenizers"),
+}
 
 
 def doctor() -> None:

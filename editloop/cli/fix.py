@@ -51,6 +51,9 @@ def fix(
     traceback: Annotated[
         Path | None, typer.Option(help="A file with a traceback, or - for standard input.")
     ] = None,
+    checker: Annotated[
+        str | None, typer.Option(help="A type checker whose findings are to go: ty, basedpyright.")
+    ] = None,
     budget: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds for all of it; 10, with a model 60.")
     ] = None,
@@ -96,6 +99,7 @@ def fix(
         seed=seed,
         started=started,
         wanted=_wanted(run, stdin, expect, exit_code, traceback),
+        checker=checker or "",
     )
     cancel = threading.Event()
     with _interruptible(cancel), _progress(seconds_for_all, quiet) as on_progress:

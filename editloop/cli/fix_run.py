@@ -8,14 +8,17 @@ import math
 import os
 import stat
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from editloop.budget import Budget, Stop, cores
+from editloop.budget import Budget, Cancelled, Stop, cores
+from editloop.checks.checkers import named
 from editloop.checks.static import StaticChecker
+from editloop.checks.typecheck import Aim, TypeCheck, type_check
 from editloop.cli import CliError
 from editloop.cli.server import open_server
+from editloop.definitions import definitions
 from editloop.evidence import Wanted, gathered
 from editloop.fix import Request, Tools, fix
 from editloop.model.choose import Chosen, choose
@@ -48,6 +51,8 @@ class Options:
     seed: int
     started: float
     wanted: Wanted
+    checker: str = ""
+    """A type checker whose findings have to be gone, "" for none."""
 
 
 def run_fix(
@@ -58,6 +63,8 @@ def run_fix(
 ) -> Outcome:
     """Read, check, search. Raises CliError and the errors of the core; writes nothing."""
     path = options.path
+    if options.checker:
+        named(options.checker)
     suites, expressions = split_tests(options.tests)
     try:
         document = Snapshot.from_bytes(read_source(path))
@@ -87,9 +94,17 @@ def run_fix(
         contextlib.ExitStack() as stack,
         gathered(options.wanted, path, document, level.level, stop, tested=tested) as evidence,
     ):
+        checks: list[Check] = [*evidence.checks]
+        line, first = options.line, None
+        if options.checker:
+            types = stack.enter_context(_types(options, document, level.level, cancel))
+            checks.insert(0, types)
+            first = types.line
+        if line is None and options.function is None:
+            line = evidence.line if evidence.line is not None else first
         request = Request(
             document,
-            options.line if options.line is not None or options.function else evidence.line,
+            line,
             options.function,
             expressions,
             options.budget,
@@ -97,7 +112,6 @@ def run_fix(
             options.seed,
             started=options.started,
         )
-        checks: list[Check] = [*evidence.checks]
         notes += evidence.notes
         if suites:
             suite, note = suite_check(path, suites, level.level)
@@ -126,6 +140,35 @@ def run_fix(
         model=not chosen.moves_alone,
     )
     return Outcome(path.name, document, done, level, tuple(notes), asked, evidence.words)
+
+
+@contextlib.contextmanager
+def _types(
+    options: Options, document: Snapshot, level: Level, cancel: threading.Event
+) -> Iterator[TypeCheck]:
+    """The type checker's check; all of the budget may go into its start. Raises CliError."""
+    checker, aim = named(options.checker), Aim(_asked_lines(options, document))
+    seconds = options.budget.seconds or math.inf
+    stop = Stop(cancel, options.started + seconds)
+    with contextlib.ExitStack() as stack:
+        try:
+            check = stack.enter_context(
+                type_check(checker, options.path, document.text, level, aim, stop)
+            )
+        except Cancelled:
+            more = "cancelled" if cancel.is_set() else f"give it more: --budget {2 * seconds:g}"
+            raise CliError(f"{checker.name} has no answer in {seconds:g} s: {more}") from None
+        yield check
+
+
+def _asked_lines(options: Options, document: Snapshot) -> range | None:
+    """The lines of which a type checker's findings have to be gone, None for all of them."""
+    if options.line is not None:
+        return range(options.line, options.line + 1)
+    if options.function is None:
+        return None
+    named = (d for d in definitions(document) if d.name == options.function)
+    return next((range(d.start, d.stop) for d in named), None)
 
 
 def read_source(path: Path) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from editloop.checks.kinds import UNBOUND
 from editloop.moves.lexer import Shape, shape, string_lines
 from editloop.moves.scope import Scope, module_names, scopes
 from editloop.state import EditState
@@ -78,8 +79,9 @@ def is_syntax_finding(finding: Finding) -> bool:
 
 def undefined_names(findings: Sequence[Finding]) -> frozenset[str]:
     """Names and attributes that findings say do not exist."""
-    words = " ".join(f.text for f in findings)
-    return frozenset((*_UNDEFINED.findall(words), *_NO_ATTRIBUTE.findall(words)))
+    words = " ".join(f.text for f in findings if not f.kind)
+    named = (f.name for f in findings if f.kind in UNBOUND and f.name)
+    return frozenset((*_UNDEFINED.findall(words), *_NO_ATTRIBUTE.findall(words), *named))
 
 
 def build(state: EditState, findings: Sequence[Finding]) -> Context:

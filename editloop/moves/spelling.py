@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -19,6 +20,7 @@ from editloop.moves.words import follows, is_called, is_keyword_argument
 from editloop.stdlib import exports
 
 _MAX_TYPOS = 4
+_MEMBER = re.compile(r"(?:\.|\bdef |^[ \t]+)([A-Za-z_]\w*)(?=[ \t]*(?:[:=(]|$))", re.MULTILINE)
 
 
 def typos(ctx: Context, line: CodeLine) -> Iterator[str]:
@@ -60,12 +62,21 @@ def slips(ctx: Context, line: CodeLine) -> Iterator[str]:
             yield from (line.shape.put(i, i + 1, word) for word in near)
 
 
+@lru_cache(maxsize=4)
+def _members(text: str) -> tuple[str, ...]:
+    """What a whole document has behind a dot, defines, or gives a value or a type below a class."""
+    return tuple(dict.fromkeys(_MEMBER.findall(text)))
+
+
 def _known_at(ctx: Context, line: CodeLine, i: int) -> Iterable[str]:
     """What may stand in the place of a name, as far as anything says so."""
     tokens, scope = line.shape.tokens, line.scope
     if follows(tokens, i, (".",)):
         module = exports().get(tokens[i - 2].text if i > 1 else "")
-        return sorted(module) if module else (*ctx.attributes, *ctx.methods, *COMMON_ATTRIBUTES)
+        if module:
+            return sorted(module)
+        near = (*ctx.attributes, *ctx.methods, *_members(ctx.state.text))
+        return tuple(dict.fromkeys((*near, *COMMON_ATTRIBUTES)))
     if line.shape.first == "from":
         return sorted(exports().get(line.text.split()[1], ()))
     if is_keyword_argument(line, i):

@@ -12,7 +12,7 @@ import dataclasses
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -91,6 +91,20 @@ def first_frame(
         "slot_rules": _SLOT_RULES,
         **dataclasses.asdict(job),
     }
+    command = [found.program, "-B", "-s", "-c", _SECOND, json.dumps(inner)]
+    return confined(command, shown, place, level, memory_mb, cpu_seconds, slot)
+
+
+def confined(
+    command: Sequence[str],
+    shown: Sequence[str],
+    place: Place,
+    level: Level,
+    memory_mb: int,
+    cpu_seconds: float,
+    slot: str = "",
+) -> bytes:
+    """The first frame of a process that confines itself and then becomes ``command``."""
     config = {
         "sources": _sources(_OUTER),
         "readable": [
@@ -106,7 +120,7 @@ def first_frame(
         "own_processes": level is Level.A,
         "slot": slot,
         "slot_rules": _SLOT_RULES,
-        "command": [found.program, "-B", "-s", "-c", _SECOND, json.dumps(inner)],
+        "command": list(command),
     }
     data = json.dumps(config).encode()
     return len(data).to_bytes(4, "big") + data
@@ -117,11 +131,14 @@ def _sources(names: Sequence[str]) -> list[tuple[str, str]]:
     return [(name, folder.joinpath(f"{name}.py").read_text("utf-8")) for name in names]
 
 
-def start(shown: list[str], root: Path, place: Place, level: Level) -> subprocess.Popen[bytes]:
-    """The process, which waits for its first frame."""
+def start(
+    shown: list[str], root: Path, place: Place, level: Level, also: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """The process, which waits for its first frame; ``also``: more of its environment."""
     inner = [paths.interpreter(), "-I", "-S", "-B", "-c", _BOOTSTRAP]
     command = inner if level is Level.B else _bubblewrap(inner, shown, root, place)
     env = environment() | {"HOME": place.scratch, "TMPDIR": place.scratch, "PYTHONSAFEPATH": "1"}
+    env |= also or {}
     process: subprocess.Popen[bytes] = LAUNCHER.run(
         lambda: subprocess.Popen(
             command,

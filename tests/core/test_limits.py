@@ -75,8 +75,9 @@ def test_a_ruff_that_answers_nonsense_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: str
 ) -> None:
     body = f"""
+able = {{"capabilities": {{"diagnosticProvider": {{}}}}}}
 for number in range(1, 9):
-    text = json.dumps({{"id": number, "result": {{}} if number == 1 else json.loads({result!r})}})
+    text = json.dumps({{"id": number, "result": able if number == 1 else json.loads({result!r})}})
     sys.stdout.write(f"Content-Length: {{len(text)}}\\r\\n\\r\\n{{text}}")
 sys.stdout.flush()
 sys.stdin.read()

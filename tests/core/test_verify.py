@@ -93,9 +93,9 @@ def test_what_no_star_import_binds_is_undefined(static: StaticChecker) -> None:
 
 def test_static_checker_comes_back_after_ruff_died(static: StaticChecker) -> None:
     assert static.check("x = y\n")
-    assert static._process is not None
-    static._process.kill()
-    static._process.wait()
+    assert static._ruff._process is not None
+    static._ruff._process.kill()
+    static._ruff._process.wait()
     assert static.check("x = z\n")[0].message == "Undefined name `z`"
 
 

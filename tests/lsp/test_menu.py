@@ -105,7 +105,7 @@ def test_data_is_parsed_back() -> None:
         "version": 4,
         "kind": "diagnostic",
         "range": {"start": {"line": 1, "character": 2}, "end": {"line": 3, "character": 4}},
-        "diagnostic": {"message": "wrong", "code": "F821"},
+        "diagnostic": {"message": "wrong", "code": "F821", "source": "ty"},
     }
     assert parse(data).data() == data
     assert parse(data).lines == (1, 4)

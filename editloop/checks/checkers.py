@@ -1,0 +1,73 @@
+"""The type checkers that are known: how they are started, where they are found. Starts none."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from editloop.sandbox.interpreters import Interpreter, interpreter, interpreters
+from editloop.verdict import CheckerName
+
+
+class CheckerError(ValueError):
+    """A type checker cannot be asked; the message says why in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """How a type checker is started. ``sources``: what it calls itself in diagnostics, in small
+    letters; ``settings``: what it may ask for, for a project's interpreter.
+    """
+
+    name: CheckerName
+    program: str
+    argument: str
+    sources: tuple[str, ...]
+    registers: bool = False
+    settings: Callable[[Interpreter], Mapping[str, Any]] = lambda python: {}
+
+
+CHECKERS: Final = (
+    Checker("ty", "ty", "server", ("ty",)),
+    Checker(
+        "basedpyright",
+        "basedpyright-langserver",
+        "--stdio",
+        # A fork, with the rules of the other two under the same names.
+        ("basedpyright", "pyright", "pylance"),
+        registers=True,
+        settings=lambda python: {"python": {"pythonPath": python.program}},
+    ),
+)
+
+
+def checker_of(name: str) -> Checker | None:
+    """The checker of a name, or of a diagnostic's source; None for any other."""
+    name = name.lower()
+    return next((one for one in CHECKERS if name in one.sources), None)
+
+
+def find(checker: Checker, root: Path) -> tuple[Path, Interpreter] | None:
+    """The program and the interpreter beside it: of editloop's own environment, else of the
+    project's.
+    """
+    own = interpreter(sys.executable)
+    for python in ([own] if own else []) + list(interpreters(root)):
+        beside = Path(python.program).parent
+        found = shutil.which(checker.program, path=str(beside))
+        if found is not None:
+            return Path(found), python
+    return None
+
+
+def named(name: str) -> Checker:
+    """The checker of a name. Raises CheckerError."""
+    checker = checker_of(name)
+    if checker is None:
+        known = ", ".join(one.name for one in CHECKERS)
+        raise CheckerError(f"{name} is no type checker that is known here: {known}")
+    return checker

@@ -1,0 +1,56 @@
+"""``editloop fix --checker``, as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from editloop.sandbox import Level, detect_level
+
+SHOP = """\
+class Item:
+    def __init__(self, price: float) -> None:
+        self.price = price
+
+
+def total(items: list[Item]) -> float:
+    return sum(item.prize for item in items)
+"""
+
+
+def fix(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    (folder / "shop.py").write_text(SHOP)
+    command = [sys.executable, "-m", "editloop", "fix", "shop.py", "--model", "none", *words]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=200
+    )
+
+
+def test_an_unknown_checker_is_wrong_usage(tmp_path: Path) -> None:
+    done = fix(tmp_path, "--checker", "pylint")
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        "editloop: pylint is no type checker that is known here: ty, basedpyright"
+    )
+
+
+@pytest.mark.skipif(
+    shutil.which("ty", path=str(Path(sys.executable).parent)) is None
+    or detect_level().level not in (Level.A, Level.B),
+    reason="ty is not installed, or there is no sandbox for it",
+)
+def test_a_finding_of_ty_is_gone_and_the_report_says_so(tmp_path: Path) -> None:
+    done = fix(tmp_path, "--checker", "ty", "--budget", "60", "--json")
+    row = json.loads(done.stdout)
+    assert "+    return sum(item.price for item in items)" in row["diff"]
+    assert row["verified"].startswith("ty: its finding is gone, no new one came")
+    assert "ty 2/2" in row["verified_by"]
+    assert "ty: 1 finding\nline 7: E1101 " in row["before"]
+    again = fix(tmp_path, "--checker", "ty", "--line", "3")
+    assert again.returncode == 0
+    assert "ty: no findings" in again.stdout
