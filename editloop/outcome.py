@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from editloop.edits import minimal_hunks, unified_diff
 from editloop.repair import Repair
 from editloop.sandbox import LevelReport
 from editloop.solutions import Solution
 from editloop.text import Snapshot
+from editloop.trust.strength import doubt
 from editloop.verdict import Verdict
-from editloop.wording import Asked, checked, next_step, reason, verified
+from editloop.wording import Asked, checked, next_step, reason, satisfied
+
+Status = Literal["fixed", "possible fix", "nothing wrong", "not fixed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,14 @@ class Outcome:
     @property
     def line(self) -> str:
         """One line for a person."""
-        status = self.repair.status
-        fixed = "possible fix, unproven" if self.evidence else "fixed"
-        word = {"nothing wrong": "nothing wrong found", "fixed": fixed}.get(status, status)
+        word = "nothing wrong found" if self.status == "nothing wrong" else self.status
         return f"{self.name}: {word}: {self.reason}"
+
+    @property
+    def status(self) -> Status:
+        """``fixed`` only where the best fix was verified."""
+        doubted = self.best is not None and doubt(self.repair.before, self.best.verdict)
+        return "possible fix" if doubted else self.repair.status
 
     @property
     def sandbox(self) -> str:
@@ -79,9 +86,10 @@ class Outcome:
         """The JSON object; an alternative has the keys of the best fix."""
         result = self.repair.result
         found = [self._fix_row(solution) for solution in self.solutions]
-        nothing = {"diff": "", "edits": [], "verified": "", "verified_by": [], "weak": []}
+        words = {"verified": "", "possible": ""}
+        nothing = {"diff": "", "edits": [], **words, "verified_by": [], "weak": []}
         return {
-            "status": self.repair.status,
+            "status": self.status,
             **(found[0] if found else {**nothing, "commands": []}),
             "turns": result.turns if result else 0,
             "candidates": result.candidates if result else 0,
@@ -96,10 +104,13 @@ class Outcome:
         }
 
     def _fix_row(self, solution: Solution) -> dict[str, Any]:
+        doubted = doubt(self.repair.before, solution.verdict)
+        words = satisfied(solution.verdict, doubted)
         return {
             "diff": self.diff_of(solution),
             "edits": edit_rows(self.document, solution.state.document),
-            "verified": verified(solution.verdict),
+            "verified": "" if doubted else words,
+            "possible": words if doubted else "",
             "verified_by": [check.summary for check in solution.verdict.checks],
             "weak": list(solution.verdict.hides),
             "commands": [str(command) for command in solution.commands],

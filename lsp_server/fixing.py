@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One verified edit of a text, in code points."""
+    """One edit of a text that passes its checks, in code points."""
 
     hunks: tuple[Hunk, ...]
     region: tuple[int, int]
@@ -215,6 +215,7 @@ def _result(
         notes=(*row["notes"], *([missing] if missing else [])),
         alternatives=max(len(found) - 1, 0),
         verified=str(row["verified"]),
+        possible=str(row["possible"]),
         next="" if missing and status != "not found" else str(row["next"]),
         wants_model=bool(row["wants_model"]),
     )
@@ -234,8 +235,8 @@ def _reason(target: Target, row: Mapping[str, Any], missing: str) -> str:
 
 
 def _fix(row: Mapping[str, Any], report: Report) -> Fix:
-    label = replace(report, verified=str(row["verified"])).label
-    return Fix(tuple(row["edits"]), tuple(row["region"]), row["diff"], label)
+    one = replace(report, verified=str(row["verified"]), possible=str(row["possible"]))
+    return Fix(tuple(row["edits"]), tuple(row["region"]), row["diff"], one.label)
 
 
 def _failed(target: Target, text: Text, status: Status, reason: str) -> FixResult:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Status = Literal["fixed", "nothing wrong", "not found", "cancelled", "stale", "error"]
+Status = Literal[
+    "fixed", "possible fix", "nothing wrong", "not found", "cancelled", "stale", "error"
+]
 Check = Mapping[str, Any]
 """``{"name", "good", "total"}``."""
 
@@ -34,7 +36,9 @@ class Report:
     notes: tuple[str, ...] = ()
     alternatives: int = 0
     verified: str = ""
-    """By what the fix is verified, in words."""
+    """By what the fix is verified, in words, "" where it is only possible."""
+    possible: str = ""
+    """What speaks for and against a fix that was not verified, in words."""
     next: str = ""
     """What to do next, "" where there is nothing to do."""
     wants_model: bool = False
@@ -50,14 +54,16 @@ class Report:
 
     @property
     def label(self) -> str:
-        """For the undo list: by what the fix is verified."""
-        return f"editloop: {self.verified}" if self.verified else "editloop"
+        """For the undo list: by what the fix is verified, or that it is only possible."""
+        words = f"possible fix: {self.possible}" if self.possible else self.verified
+        return f"editloop: {words}" if words else "editloop"
 
     @property
     def line(self) -> str:
         """One line for a person."""
-        if self.status == "fixed":
-            return f"{self.name}: fixed: {self.verified} ({self.seconds:.1f} s)"
+        if self.status in ("fixed", "possible fix"):
+            words = self.verified or self.possible
+            return f"{self.name}: {self.status}: {words} ({self.seconds:.1f} s)"
         hint = f"; {self.next}" if self.next else ""
         if self.status == "nothing wrong":
             return f"{self.name}: nothing wrong found: {self.reason}{hint}"

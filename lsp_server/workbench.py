@@ -96,8 +96,6 @@ class Workbench:
         if done.problem:
             notes.append(without_model(done.problem))
         notes += evidence.notes
-        if evidence.words:
-            notes.append(f"{evidence.words}: nothing proves this fix")
         if done.result and done.result.solutions:
             notes += [f"the fix {words}" for words in done.result.solutions[0].verdict.hides]
         place = job.line is not None or job.lines is not None

@@ -1,4 +1,4 @@
-"""``editloop fix``: find a verified fix for a file and print it, or write it."""
+"""``editloop fix``: find a fix for a file and print it, or write it."""
 
 from __future__ import annotations
 
@@ -65,11 +65,13 @@ def fix(
     alternatives: Annotated[int, typer.Option(min=1, max=3, help="Fixes to look for.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
 ) -> None:
-    """Repair a file, or one function or line of it. What is printed was verified.
+    """Repair a file, or one function or line of it.
+
+    Verified is what failed before and holds now; what rests on less is called a possible fix.
 
     Without --tests, --run and --traceback it goes by doctests, tests found for the module,
     diagnostics, and whether the file can be imported. Exit code 0:
-    fixed or nothing wrong, 1: no verified fix found, 2: wrong usage or input.
+    fixed, a possible fix or nothing wrong, 1: no fix found, 2: wrong usage or input.
     """
     if diff + write + as_json > 1:
         raise CliError("choose one of --diff, --write and --json")
@@ -234,8 +236,6 @@ def _report(outcome: Any, seconds: float) -> None:
         rows.append(("before", outcome.before_line))
     if best is not None:
         result = outcome.repair.result
-        if outcome.evidence:
-            rows.append(("evidence", f"{outcome.evidence}: nothing proves this fix"))
         rows += [("weak", f"it {words}") for words in best.verdict.hides]
         rows += [
             ("after", outcome.after_line),
@@ -243,7 +243,7 @@ def _report(outcome: Any, seconds: float) -> None:
             ("search", f"found as candidate {best.candidates} of {result.candidates} tried"),
         ]
         if len(result.solutions) > 1:
-            rows.append(("also", f"{len(result.solutions) - 1} other verified (see --json)"))
+            rows.append(("also", f"{len(result.solutions) - 1} other (see --json)"))
     rows += [("seconds", f"{seconds:.1f}"), ("sandbox", outcome.sandbox)]
     for name, value in rows:
         for number, text in enumerate(value.split("\n")):

@@ -1,5 +1,5 @@
 /**
- * The verified fixes of each document's last job, as whole texts: a person can go from one to another, also after one
+ * The fixes of each document's last job, as whole texts: a person can go from one to another, also after one
  * was applied, as long as the document is one of these texts.
  */
 import * as vscode from "vscode";
@@ -62,7 +62,7 @@ export class Choices {
     if (others.length === 0) {
       throw new UserError("There is no other fix for this file.");
     }
-    const choice = await vscode.window.showQuickPick(others, { title: "Verified fixes", matchOnDescription: true });
+    const choice = await vscode.window.showQuickPick(others, { title: "Other fixes", matchOnDescription: true });
     return choice && { verdict: choice.description, edit: replacement(document, choice.text) };
   }
 }

@@ -95,7 +95,7 @@ export class Fixes implements vscode.Disposable {
     const result = await withFixProgress(session, title, undefined, (token) =>
       orCancelled(session.execute<FixResult>(Command.fix, { ...request, apply: false }, token)),
     );
-    if (result?.status === "fixed" && result.edit) {
+    if (result?.edit) {
       await this.remember(session, request, result);
       const edit = await session.running().protocol2CodeConverter.asWorkspaceEdit(result.edit);
       await this.offer(title, result.report.line, edit);

@@ -54,7 +54,8 @@ export interface Report {
 }
 
 export interface FixResult {
-  readonly status: "fixed" | "nothing wrong" | "not found" | "cancelled" | "stale" | "error";
+  /** "possible fix": what it rests on is weak, so nobody should take it unread. */
+  readonly status: "fixed" | "possible fix" | "nothing wrong" | "not found" | "cancelled" | "stale" | "error";
   readonly reason: string;
   readonly applied: boolean;
   readonly report: Report;
