@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from editloop.edits import minimal_hunks, unified_diff
@@ -11,6 +12,7 @@ from editloop.sandbox import LevelReport
 from editloop.solutions import Solution
 from editloop.text import Snapshot
 from editloop.trust.strength import doubt
+from editloop.trust.weighing import Weighed, compared
 from editloop.verdict import Verdict
 from editloop.wording import Asked, checked, next_step, reason, satisfied
 
@@ -31,6 +33,8 @@ class Outcome:
     notes: tuple[str, ...] = ()
     asked: Asked = field(default_factory=Asked)
     evidence: str = ""
+    weighed: Weighed | None = None
+    """How the fixes compare; None where that was not looked at."""
 
     @property
     def solutions(self) -> tuple[Solution, ...]:
@@ -82,6 +86,25 @@ class Outcome:
     def diff_of(self, solution: Solution) -> str:
         return unified_diff(self.document, solution.state.document, self.name)
 
+    def of_fixes(self, left: Sequence[int]) -> Outcome:
+        """With those of the compared fixes alone, by their numbers, as far as they are shown."""
+        by_text = {one.state.text: one for one in self.repair.passing}
+        texts = compared(self.repair)
+        kept = tuple(by_text[texts[number]] for number in left)
+        return self._with_solutions(kept[: max(len(self.solutions), 1)])
+
+    def without_fixes(self, call: str) -> Outcome:
+        """Without any: a person said that all of them are wrong for a call."""
+        told = f"no fix that was found is right for {call}"
+        changed = self._with_solutions((), told)
+        return replace(changed, repair=replace(changed.repair, status="not fixed"))
+
+    def _with_solutions(self, solutions: tuple[Solution, ...], reason: str = "") -> Outcome:
+        result = self.repair.result
+        assert result is not None
+        result = replace(result, solutions=solutions, reason=reason or result.reason)
+        return replace(self, repair=replace(self.repair, result=result))
+
     def row(self, seconds: float) -> dict[str, Any]:
         """The JSON object; an alternative has the keys of the best fix."""
         result = self.repair.result
@@ -101,6 +124,7 @@ class Outcome:
             "before": self.before_line,
             "notes": list(self.notes),
             "evidence": self.evidence,
+            "trust": self.weighed.row() if self.weighed else None,
         }
 
     def _fix_row(self, solution: Solution) -> dict[str, Any]:

@@ -63,6 +63,9 @@ def fix(
     write: Annotated[bool, typer.Option("--write", help="Change the file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     alternatives: Annotated[int, typer.Option(min=1, max=3, help="Fixes to look for.")] = 3,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Where fixes differ, ask which answer is right.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
 ) -> None:
     """Repair a file, or one function or line of it.
@@ -75,6 +78,8 @@ def fix(
     """
     if diff + write + as_json > 1:
         raise CliError("choose one of --diff, --write and --json")
+    if ask and (diff or as_json):
+        raise CliError("--ask prints and reads: it goes without --diff and --json")
     if function is not None and line is not None:
         raise CliError("choose one of --function and --line")
     from editloop.budget import Budget
@@ -100,8 +105,15 @@ def fix(
         wanted=_wanted(run, stdin, expect, exit_code, traceback),
     )
     cancel = threading.Event()
-    with _interruptible(cancel), _progress(seconds_for_all, quiet) as on_progress:
-        outcome = run_fix(options, cancel=cancel, on_progress=on_progress)
+    told = not (diff or as_json)
+    with _interruptible(cancel), _progress(seconds_for_all, quiet) as (on_progress, done):
+
+        def on_found(outcome: Any) -> None:
+            done()
+            if told:
+                _show_fix(outcome)
+
+        outcome = run_fix(options, cancel=cancel, on_progress=on_progress, on_found=on_found)
     seconds = time.monotonic() - started
     if as_json:
         echo(json.dumps(outcome.row(seconds), ensure_ascii=False))
@@ -109,11 +121,23 @@ def fix(
         echo(outcome.diff, end="")
     else:
         _report(outcome, seconds)
+    if ask:
+        outcome = _asked(outcome)
     if write and outcome.best is not None:
         write_atomically(file, outcome.document.encode(), outcome.best.state.document.encode())
         typer.echo(f"wrote {file}")
     if outcome.repair.status == "not fixed":
         raise typer.Exit(NOT_FIXED)
+
+
+def _asked(outcome: Any) -> Any:
+    """What a person's answers leave of the fixes; shown where the first is another one now."""
+    from editloop.cli.asking import asked
+
+    left = asked(outcome)
+    if left.diff != outcome.diff:
+        _show_fix(left)
+    return left
 
 
 def refuse_unwritable(path: Path) -> None:
@@ -205,8 +229,9 @@ def _interruptible(cancel: threading.Event) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _progress(budget: float, quiet: bool) -> Iterator[Any]:
+    """What hears of the search, and what ends the bar."""
     if quiet:
-        yield None
+        yield None, lambda: None
         return
     columns = (TextColumn("searching"), BarColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
@@ -217,11 +242,11 @@ def _progress(budget: float, quiet: bool) -> Iterator[Any]:
             text = f"{place}{now.candidates} candidates, best: {now.best}"
             progress.update(task, completed=min(now.seconds, budget), description=text)
 
-        yield show
+        yield show, progress.stop
 
 
-def _report(outcome: Any, seconds: float) -> None:
-    """What a person wants to know, the diff first."""
+def _show_fix(outcome: Any) -> None:
+    """The diff, and how far it goes in one line."""
     console = Terminal(highlight=False, soft_wrap=True)
     for note in outcome.notes:
         console.print(f"note: {note}", markup=False)
@@ -231,7 +256,14 @@ def _report(outcome: Any, seconds: float) -> None:
     elif best is not None:
         echo(outcome.diff)
     console.print(outcome.line, markup=False)
-    rows = [("next", outcome.next)] if outcome.next else []
+
+
+def _report(outcome: Any, seconds: float) -> None:
+    """What else a person wants to know, in one row each."""
+    console = Terminal(highlight=False, soft_wrap=True)
+    best = outcome.best
+    rows = _trust(outcome.weighed) if outcome.weighed else []
+    rows += [("next", outcome.next)] if outcome.next else []
     if outcome.repair.status != "nothing wrong":
         rows.append(("before", outcome.before_line))
     if best is not None:
@@ -248,3 +280,10 @@ def _report(outcome: Any, seconds: float) -> None:
     for name, value in rows:
         for number, text in enumerate(value.split("\n")):
             console.print(f"{name if number == 0 else '':<9} {text}", markup=False)
+
+
+def _trust(weighed: Any) -> list[tuple[str, str]]:
+    """How far the fix can be trusted, and what would tell it apart from others."""
+    rows = [("trust", weighed.words)]
+    rows += [("differs", one.line) for one in weighed.differences[:1]]
+    return rows + [("changes", one.line) for one in weighed.changes]
