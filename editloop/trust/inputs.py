@@ -22,6 +22,7 @@ MOST = 80
 _MOST_GIVEN = 12
 _LONGEST = 120
 _MOST_BYTES = 200_000
+_MOST_CHANGED_TWICE = 10
 _LARGEST = 1000
 _ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError)
 _SAMPLES: dict[str, Any] = {
@@ -68,6 +69,7 @@ def inputs(source: str, tests: Sequence[str] = ()) -> Inputs:
     known = {ast.unparse(call) for call in given}
     made = [ast.unparse(call) for call in hinted]
     made += _in_turn([_changed(call) for call in [*given, *hinted]])
+    made += _in_turn([_changed(_call(text)) for text in made[:_MOST_CHANGED_TWICE]])
     new = dict.fromkeys(text for text in made if text not in known and len(text) <= _LONGEST)
     return Inputs(tuple(known), tuple(islice(new, MOST)))
 
@@ -184,6 +186,12 @@ def _sample(hint: ast.expr | None) -> tuple[Any] | None:
     return None if value is None else (value,)
 
 
+def _call(text: str) -> ast.Call:
+    call = ast.parse(text, mode="eval").body
+    assert isinstance(call, ast.Call)
+    return call
+
+
 def _literal(value: Any) -> ast.expr:
     return ast.parse(repr(value), mode="eval").body
 
@@ -252,6 +260,5 @@ def variants(value: Any) -> Iterator[Any]:
                 yield {k: v for k, v in value.items() if k != key}
                 yield from ({**value, key: other} for other in islice(variants(item), 3))
         case set() | frozenset():
-            yield from (
-                type(value)(islice(sorted(value, key=repr), n)) for n in (len(value) - 1, 1)
-            )
+            ordered = sorted(value, key=repr)
+            yield from (type(value)(ordered[:n]) for n in (len(ordered) // 2, 1))

@@ -14,7 +14,7 @@ from editloop.trust.inputs import inputs
 
 SECONDS = 1.0
 """For all of it, after the first fix is known; chosen, as long as a person hardly notices."""
-_MOST_QUESTIONS = 5
+MOST_FIXES = 8
 _MOST_CHANGES = 3
 
 Answers = tuple[Answer | None, ...]
@@ -94,11 +94,11 @@ def _gives(text: str) -> str:
 
 
 def compared(repair: Repair) -> tuple[str, ...]:
-    """Sources of the fixes that are worth comparing, the best first: what only hides a failure is
-    no rival of what does not."""
+    """Sources of the fixes that are worth comparing, the best first, at most MOST_FIXES: what only
+    hides a failure is no rival of what does not."""
     best = repair.passing[:1]
     honest = [one for one in repair.passing[1:] if not one.verdict.hides]
-    return tuple(one.state.text for one in (*best, *honest))
+    return tuple(one.state.text for one in (*best, *honest))[:MOST_FIXES]
 
 
 def weigh(
@@ -121,7 +121,7 @@ def _weigh(
     if not calls or stop.is_set():
         return Weighed(len(fixes))
     tables = [ask(pool, source, calls, stop) for source in fixes]
-    differing = _sorted(calls, tables)[:_MOST_QUESTIONS]
+    differing = _telling(_sorted(calls, tables))
     before = ask(pool, original, calls, stop)
     changed = [
         (call, old.text, new.text)
@@ -143,6 +143,18 @@ def _sorted(calls: Sequence[str], tables: Sequence[Answers]) -> list[Difference]
         if mine is not None and any(a is not None and a.differs(mine) for a in answers):
             found.append(Difference(call, _texts(answers)))
     return sorted(found, key=lambda one: (any(map(is_error, one.answers)), len(one.call)))
+
+
+def _telling(found: Sequence[Difference]) -> list[Difference]:
+    """Of these the first that each tell fixes apart which those before it do not."""
+    kept: list[Difference] = []
+    groups = 1
+    for one in found:
+        columns = zip(*(k.answers for k in (*kept, one)), strict=True)
+        if (number := len(set(columns))) > groups:
+            kept.append(one)
+            groups = number
+    return kept
 
 
 def _texts(answers: Sequence[Answer | None]) -> tuple[str, ...]:

@@ -209,7 +209,7 @@ async def test_odd_documents_are_answered(editor: Editor, place: Place, source: 
     editor.configure(runCode="always", budget=0.3)
     done = await editor.fix(uri, "selection", range=span(7, 3, 9, last=8))
     editor.configure(runCode="always")
-    assert done["status"] in ("fixed", "nothing wrong", "not found")
+    assert done["status"] in ("possible fix", "nothing wrong", "not found")
     assert isinstance(await editor.menu(uri, span(99, 0, 5)), list)
 
 
@@ -273,4 +273,6 @@ async def test_a_run_that_cannot_be_repeated_says_so(
     assert "no line of the traceback is in other.py (it names sample.py)" in result["reason"]
     called = TRACEBACK.replace("sample.py", "other.py").replace("<module>", "f", 1)
     result = await editor.fix(uri=uri, kind="run", traceback=called)
-    assert "traceback, not reproduced: nothing proves this fix" in result["report"]["notes"]
+    assert result["status"] == "possible fix"
+    assert result["report"]["line"].startswith("other.py: possible fix: no findings; ")
+    assert "the traceback was not reproduced" in result["report"]["possible"]
