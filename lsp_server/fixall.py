@@ -83,6 +83,7 @@ async def _sum(order: FixJob, done: _Sum, checker: WorkerProcess) -> Row:
         "region": change["region"],
         "diff": change["diff"],
         "alternatives": [],
+        "compared": [],
         "before": first.get("before", ""),
         "before_checks": first.get("before_checks", []),
         "checks": [merged([check for row in fixed for check in row["checks"][0]])] if fixed else [],

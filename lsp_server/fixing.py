@@ -19,6 +19,7 @@ from lsp_server.orders import fix_job, note
 from lsp_server.progress import WorkDone
 from lsp_server.reports import Report, Status
 from lsp_server.targets import Target
+from lsp_server.weighing import weigh_fixes
 from lsp_server.wire import FixJob
 from lsp_server.workers import WorkerDied, WorkerError
 
@@ -45,6 +46,10 @@ class FixResult:
     text: Text
     report: Report
     fixes: tuple[Fix, ...] = ()
+    compared: tuple[str, ...] = ()
+    """Texts after the first of the fixes, as far as they can be compared."""
+    level: str = ""
+    """Of the sandbox in which code may be run, "" where none may."""
 
 
 class Stale(Exception):
@@ -83,8 +88,10 @@ async def find_fix(
     document = server.documents.get(target.uri)
     if document is not None:
         document.last = result
+        document.weighing = None
         if document.text is text and result.fixes:
             document.results[target.key] = result
+            document.weighing = server.spawn(weigh_fixes(server, result))
     server.last = result
     return result
 
@@ -220,7 +227,8 @@ def _result(
         wants_model=bool(row["wants_model"]),
     )
     fixes = tuple(_fix(one, report) for one in found)
-    return FixResult(target, text, report, fixes)
+    level = "" if missing else str(row["sandbox"])
+    return FixResult(target, text, report, fixes, tuple(row["compared"]), level)
 
 
 def _reason(target: Target, row: Mapping[str, Any], missing: str) -> str:

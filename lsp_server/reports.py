@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Status = Literal[
@@ -41,8 +41,16 @@ class Report:
     """What speaks for and against a fix that was not verified, in words."""
     next: str = ""
     """What to do next, "" where there is nothing to do."""
+    trust: Mapping[str, Any] = field(default_factory=dict)
+    """How the fixes compare (``Weighed`` as JSON data), empty until that is known."""
     wants_model: bool = False
     """Whether no fix was found, no model took part, and nobody said that none should."""
+
+    @property
+    def question(self) -> Mapping[str, Any] | None:
+        """The first call on which the fixes that were compared differ: ``call``, ``answers`` (one a
+        fix, "" where none came), ``line``; None where none is known."""
+        return next(iter(self.trust.get("differences", ())), None)
 
     @property
     def proven(self) -> bool:
@@ -115,6 +123,9 @@ def markdown(report: Report) -> str:
         ("commands", "; ".join(f"`{command}`" for command in report.commands)),
         ("search", f"{report.candidates} candidates tried, depth {report.turns}"),
         ("alternatives", str(report.alternatives) if report.alternatives else ""),
+        ("trust", str(report.trust.get("words", ""))),
+        *(("differs", one["line"]) for one in report.trust.get("differences", ())),
+        *(("changes", one["line"]) for one in report.trust.get("changes", ())),
         ("seconds", f"{report.seconds:.2f}"),
         ("next", report.next),
         ("sandbox", report.sandbox),

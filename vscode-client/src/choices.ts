@@ -51,6 +51,18 @@ export class Choices {
     this.found.set(document.uri.toString(), { original: document.getText(), choices });
   }
 
+  /** The fix of a number, 0 for the first, as an edit; undefined where it is made, or is not known for this text. */
+  at(document: vscode.TextDocument, fix: number): { verdict: string; edit: vscode.WorkspaceEdit } | undefined {
+    const found = this.found.get(document.uri.toString());
+    const now = document.getText();
+    const choice = found?.choices[fix];
+    if (!found || !choice || now === choice.text) {
+      return undefined;
+    }
+    const known = now === found.original || found.choices.some(({ text }) => text === now);
+    return known ? { verdict: choice.description, edit: replacement(document, choice.text) } : undefined;
+  }
+
   /** Lets the person choose; undefined if they do not. Throws UserError if there is nothing to choose from. */
   async pick(document: vscode.TextDocument): Promise<{ verdict: string; edit: vscode.WorkspaceEdit } | undefined> {
     const found = this.found.get(document.uri.toString());
