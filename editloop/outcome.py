@@ -83,6 +83,18 @@ class Outcome:
     def sandbox(self) -> str:
         return f"level {self.level.level.name}, {self.level.level.value}"
 
+    @property
+    def trust(self) -> str:
+        """How far the best fix can be trusted, in one line: what it satisfies, how others compare,
+        and where it was counted how many like it were right; "" where that was not looked at."""
+        if self.weighed is None or self.best is None:
+            return ""
+        ran = [c for c in self.best.verdict.checks if c.name in ("doctests", "tests")]
+        examples = sum(check.total for check in ran)
+        sure = examples and self.status == "fixed"
+        counted = self.weighed.share(examples) if sure else ""
+        return "; ".join(filter(None, [self.reason, self.weighed.words, counted]))
+
     def diff_of(self, solution: Solution) -> str:
         return unified_diff(self.document, solution.state.document, self.name)
 
@@ -124,7 +136,7 @@ class Outcome:
             "before": self.before_line,
             "notes": list(self.notes),
             "evidence": self.evidence,
-            "trust": self.weighed.row() if self.weighed else None,
+            "trust": {"line": self.trust, **self.weighed.row()} if self.weighed else None,
         }
 
     def _fix_row(self, solution: Solution) -> dict[str, Any]:

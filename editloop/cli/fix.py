@@ -262,7 +262,8 @@ def _report(outcome: Any, seconds: float) -> None:
     """What else a person wants to know, in one row each."""
     console = Terminal(highlight=False, soft_wrap=True)
     best = outcome.best
-    rows = _trust(outcome.weighed) if outcome.weighed else []
+    rows = [("trust", outcome.trust)] if outcome.trust else []
+    rows += _differences(outcome.weighed) if outcome.weighed else []
     rows += [("next", outcome.next)] if outcome.next else []
     if outcome.repair.status != "nothing wrong":
         rows.append(("before", outcome.before_line))
@@ -282,8 +283,7 @@ def _report(outcome: Any, seconds: float) -> None:
             console.print(f"{name if number == 0 else '':<9} {text}", markup=False)
 
 
-def _trust(weighed: Any) -> list[tuple[str, str]]:
-    """How far the fix can be trusted, and what would tell it apart from others."""
-    rows = [("trust", weighed.words)]
-    rows += [("differs", one.line) for one in weighed.differences[:1]]
+def _differences(weighed: Any) -> list[tuple[str, str]]:
+    """What would tell the fix apart from others, and what else it changes."""
+    rows = [("differs", one.line) for one in weighed.differences[:1]]
     return rows + [("changes", one.line) for one in weighed.changes]

@@ -11,6 +11,7 @@ from editloop.repair import Repair
 from editloop.sandbox import SandboxError, SandboxPool
 from editloop.trust.answers import Answer, ask
 from editloop.trust.inputs import inputs
+from editloop.trust.share import group_of, share
 
 SECONDS = 1.0
 """For all of it, after the first fix is known; chosen, as long as a person hardly notices."""
@@ -66,6 +67,11 @@ class Weighed:
         firsts = (found.answers[0] for found in self.differences)
         pairs = zip(firsts, told, strict=True)
         return len({n for mine, one in pairs for n, text in one if text not in ("", mine)})
+
+    def share(self, examples: int) -> str:
+        """Of fixes that satisfy as many examples and compare likewise, how many were right; ""
+        where that was not counted."""
+        return share(group_of(examples, self.fixes - 1, self.differing)) if self.calls else ""
 
     @property
     def words(self) -> str:

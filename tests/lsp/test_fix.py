@@ -227,6 +227,60 @@ async def test_many_documents_and_a_long_one(editor: Editor, script: Script, pla
         editor.close(other)
 
 
+LARGER = '''\
+def larger(values, limit):
+    """
+    >>> larger([1, 5, 7], 4)
+    2
+    """
+    count = 0
+    for value in values:
+        if value < limit:
+            count += 1
+    return count
+'''
+
+
+async def test_where_fixes_differ_a_person_is_asked(
+    editor: Editor, script: Script, place: Place
+) -> None:
+    script()
+    uri = editor.open(place("larger.py"), LARGER)
+    failing = {"range": span(2, 4, 28), "message": "larger([1, 5, 7], 4) -> 1"}
+    [action, *_] = await editor.menu(uri, span(2, 8), [failing])
+    await editor.request("codeAction/resolve", action)
+    asked = await editor.command("editloop.trust", {"uri": uri})
+    question = asked["question"]
+    assert question["line"].startswith(f"{question['call']}: this fix "), asked
+    assert len(question["answers"]) == asked["trust"]["fixes"] > 1
+    [again, *_] = await editor.menu(uri, span(2, 8), [failing])
+    assert question["call"] in again["title"]
+    assert not again.get("isPreferred"), "another fix is known to differ"
+    told = (await editor.command("editloop.showLastReport", {"uri": uri}))["markdown"]
+    assert f"| differs | {question['line']} |" in told
+
+    keep = {"uri": uri, "call": "larger([], 4)", "answer": "0"}
+    editor.apply((await editor.command("editloop.keepExample", keep))["edit"])
+    assert ">>> larger([], 4)\n    0\n" in editor.texts[uri]
+    missing = await editor.command("editloop.keepExample", {**keep, "call": "other(1)"})
+    assert missing == {"edit": None, "reason": "no docstring of larger.py can hold the example"}
+
+
+async def test_a_possible_fix_is_called_so_and_no_part_of_fixing_all(
+    editor: Editor, script: Script, place: Place
+) -> None:
+    script()
+    uri = editor.open(place("half.py"), "def half(number)\n    return number / 2\n")
+    done = await editor.fix(uri, apply=False)
+    words = "no findings; no code was run"
+    assert (done["status"], done["report"]["possible"]) == ("possible fix", words)
+    assert done["report"]["line"].startswith(f"half.py: possible fix: {words}")
+    assert (done["report"]["verified"], done["report"]["proven"]) == ("", False)
+    every = await editor.fix(uri, "all")
+    assert (every["status"], every["applied"]) == ("not found", False)
+    assert "only a possible fix, to be looked at by itself" in every["reason"]
+
+
 SCRIPT = """\
 def last(items):
     return items[len(items)]

@@ -6,7 +6,6 @@ import pytest
 
 from editloop.trust.keeping import with_example
 
-
 OLD = 'def f(x):\r\n    """\r\n    >>> f(1)\r\n    2\r\n    """  # é\r\n'
 EXAMPLE = '    """\n    >>> f(0)\n    1\n    """\n'
 
