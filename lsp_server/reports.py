@@ -50,7 +50,8 @@ class Report:
     def question(self) -> Mapping[str, Any] | None:
         """The first call on which the fixes that were compared differ: ``call``, ``answers`` (one a
         fix, "" where none came), ``line``; None where none is known."""
-        return next(iter(self.trust.get("differences", ())), None)
+        found: Sequence[Mapping[str, Any]] = self.trust.get("differences", ())
+        return found[0] if found else None
 
     @property
     def proven(self) -> bool:

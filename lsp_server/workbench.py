@@ -33,7 +33,7 @@ from editloop.suites import Regression, find_suites, project_root
 from editloop.text import Snapshot
 from editloop.trust.inputs import read_tests
 from editloop.trust.keeping import with_example
-from editloop.trust.weighing import Weighed, compared, weigh
+from editloop.trust.weighing import Change, Difference, Weighed, compared, weigh
 from editloop.verify import Check
 from editloop.wording import Asked, without_model
 from lsp_server.lint import lint
@@ -125,10 +125,11 @@ class Workbench:
             tests = [read_tests(path) for path in suites]
             until = Stop(cancel, time.monotonic() + job.seconds)
             found = weigh(job.text, job.fixes, tests, pool, until)
-        row = found.row()
-        for key, parts in (("differences", found.differences), ("changes", found.changes)):
-            row[key] = [{**asdict(part), "line": part.line} for part in parts]
-        return row
+        return {
+            **found.row(),
+            "differences": _with_lines(found.differences),
+            "changes": _with_lines(found.changes),
+        }
 
     def keep(self, job: KeepJob) -> list[dict[str, Any]]:
         """The edits that write an answer down as a doctest; none where there is no place for it."""
@@ -272,6 +273,10 @@ def _row(outcome: Outcome, seconds: float) -> dict[str, Any]:
     for one in [row, *row["alternatives"]]:
         one["region"] = _region(one["edits"], found)
     return row
+
+
+def _with_lines(parts: Sequence[Difference | Change]) -> list[dict[str, Any]]:
+    return [{**asdict(part), "line": part.line} for part in parts]
 
 
 def _compared(outcome: Outcome) -> list[str]:

@@ -25,6 +25,8 @@ _MOST_BYTES = 200_000
 _MOST_CHANGED_TWICE = 10
 _LARGEST = 1000
 _ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError)
+_Defined = ast.FunctionDef | ast.ClassDef
+_Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _SAMPLES: dict[str, Any] = {
     "int": 3,
     "float": 1.5,
@@ -54,8 +56,7 @@ def inputs(source: str, tests: Sequence[str] = ()) -> Inputs:
     tree = _parsed(source)
     if tree is None:
         return Inputs((), ())
-    kinds = ast.FunctionDef | ast.ClassDef
-    defined = {node.name: node for node in tree.body if isinstance(node, kinds)}
+    defined = {node.name: node for node in tree.body if isinstance(node, _Defined)}
     texts = [*(example.source for example in _examples(tree)), *tests]
     found = [call for text in texts for call in _calls(text, frozenset(defined))]
     given = list({ast.unparse(call): call for call in found}.values())[:_MOST_GIVEN]
@@ -91,9 +92,8 @@ def _parsed(source: str) -> ast.Module | None:
 
 
 def _examples(tree: ast.Module) -> Iterator[doctest.Example]:
-    kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     for node in ast.walk(tree):
-        text = ast.get_docstring(node, clean=False) if isinstance(node, kinds) else None
+        text = ast.get_docstring(node, clean=False) if isinstance(node, _Documented) else None
         try:
             yield from doctest.DocTestParser().get_examples(text or "")
         except ValueError:
@@ -158,12 +158,15 @@ def _value(node: ast.expr) -> tuple[Any] | None:
 def _by_hints(node: ast.FunctionDef) -> ast.Call | None:
     """A call by hints and defaults; None where a parameter has neither."""
     every = [*node.args.posonlyargs, *node.args.args]
-    defaults = [None] * (len(every) - len(node.args.defaults)) + [*node.args.defaults]
+    missing = len(every) - len(node.args.defaults)
+    defaults: list[ast.expr | None] = [*[None] * missing, *node.args.defaults]
     if not every or node.args.kwonlyargs or node.decorator_list:
         return None
     values = []
     for parameter, default in zip(every, defaults, strict=True):
-        value = _sample(parameter.annotation) or (default and _value(default))
+        value = _sample(parameter.annotation)
+        if value is None and default is not None:
+            value = _value(default)
         if value is None:
             return None
         values.append(_literal(value[0]))
@@ -246,14 +249,9 @@ def variants(value: Any) -> Iterator[Any]:
         case float():
             yield from (value + 1, value / 2, 0.0, -value)
         case str() | bytes():
-            empty = value[:0]
-            yield from (value[:-1], empty, value[:1], value[::-1], value + value[-1:])
-            yield from (value.upper(), value.lower(), value + value)
+            yield from _of_text(value)
         case list() | tuple():
-            yield from (value[:-1], value[:0], value[:1], value[::-1], value + value[-1:])
-            for at, item in islice(enumerate(value), 4):
-                for other in islice(variants(item), 3):
-                    yield type(value)([*value[:at], other, *value[at + 1 :]])
+            yield from _of_sequence(value)
         case dict():
             yield {}
             for key, item in islice(value.items(), 4):
@@ -262,3 +260,15 @@ def variants(value: Any) -> Iterator[Any]:
         case set() | frozenset():
             ordered = sorted(value, key=repr)
             yield from (type(value)(ordered[:n]) for n in (len(ordered) // 2, 1))
+
+
+def _of_text(text: Any) -> Iterator[Any]:
+    yield from (text[:-1], text[:0], text[:1], text[::-1], text + text[-1:])
+    yield from (text.upper(), text.lower(), text + text)
+
+
+def _of_sequence(items: Any) -> Iterator[Any]:
+    yield from (items[:-1], items[:0], items[:1], items[::-1], items + items[-1:])
+    for at, item in islice(enumerate(items), 4):
+        for other in islice(variants(item), 3):
+            yield type(items)([*items[:at], other, *items[at + 1 :]])

@@ -167,13 +167,10 @@ def _texts(answers: Sequence[Answer | None]) -> tuple[str, ...]:
     """As texts, where what does not differ has one text."""
     texts: list[str] = []
     for number, answer in enumerate(answers):
-        same = (k for k in range(number) if (a := answers[k]) and answer and not a.differs(answer))
-        texts.append(texts[k] if (k := next(same, None)) is not None else _text(answer))
+        before = zip(answers[:number], texts, strict=True)
+        same = (text for one, text in before if one and answer and not one.differs(answer))
+        texts.append(next(same, answer.text if answer else ""))
     return tuple(texts)
-
-
-def _text(answer: Answer | None) -> str:
-    return "" if answer is None else answer.text
 
 
 def _repeated(
