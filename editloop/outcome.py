@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from editloop.edits import minimal_hunks, unified_diff
 from editloop.repair import Repair
 from editloop.sandbox import LevelReport
 from editloop.solutions import Solution
 from editloop.text import Snapshot
+from editloop.trust.strength import doubt
+from editloop.trust.weighing import Weighed, compared
 from editloop.verdict import Verdict
-from editloop.wording import Asked, checked, next_step, reason, verified
+from editloop.wording import Asked, checked, next_step, reason, satisfied
+
+Status = Literal["fixed", "possible fix", "nothing wrong", "not fixed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,8 @@ class Outcome:
     notes: tuple[str, ...] = ()
     asked: Asked = field(default_factory=Asked)
     evidence: str = ""
+    weighed: Weighed | None = None
+    """How the fixes compare; None where that was not looked at."""
 
     @property
     def solutions(self) -> tuple[Solution, ...]:
@@ -63,25 +70,61 @@ class Outcome:
     @property
     def line(self) -> str:
         """One line for a person."""
-        status = self.repair.status
-        fixed = "possible fix, unproven" if self.evidence else "fixed"
-        word = {"nothing wrong": "nothing wrong found", "fixed": fixed}.get(status, status)
+        word = "nothing wrong found" if self.status == "nothing wrong" else self.status
         return f"{self.name}: {word}: {self.reason}"
+
+    @property
+    def status(self) -> Status:
+        """``fixed`` only where the best fix was verified."""
+        doubted = self.best is not None and doubt(self.repair.before, self.best.verdict)
+        return "possible fix" if doubted else self.repair.status
 
     @property
     def sandbox(self) -> str:
         return f"level {self.level.level.name}, {self.level.level.value}"
 
+    @property
+    def trust(self) -> str:
+        """How far the best fix can be trusted, in one line: what it satisfies, how others compare,
+        and where it was counted how many like it were right; "" where that was not looked at."""
+        if self.weighed is None or self.best is None:
+            return ""
+        ran = [c for c in self.best.verdict.checks if c.name in ("doctests", "tests")]
+        examples = sum(check.total for check in ran)
+        sure = examples and self.status == "fixed"
+        counted = self.weighed.share(examples) if sure else ""
+        return "; ".join(filter(None, [self.reason, self.weighed.words, counted]))
+
     def diff_of(self, solution: Solution) -> str:
         return unified_diff(self.document, solution.state.document, self.name)
+
+    def of_fixes(self, left: Sequence[int]) -> Outcome:
+        """With those of the compared fixes alone, by their numbers, as far as they are shown."""
+        by_text = {one.state.text: one for one in self.repair.passing}
+        texts = compared(self.repair)
+        kept = tuple(by_text[texts[number]] for number in left)
+        return self._with_solutions(kept[: max(len(self.solutions), 1)])
+
+    def without_fixes(self, call: str) -> Outcome:
+        """Without any: a person said that all of them are wrong for a call."""
+        told = f"no fix that was found is right for {call}"
+        changed = self._with_solutions((), told)
+        return replace(changed, repair=replace(changed.repair, status="not fixed"))
+
+    def _with_solutions(self, solutions: tuple[Solution, ...], reason: str = "") -> Outcome:
+        result = self.repair.result
+        assert result is not None
+        result = replace(result, solutions=solutions, reason=reason or result.reason)
+        return replace(self, repair=replace(self.repair, result=result))
 
     def row(self, seconds: float) -> dict[str, Any]:
         """The JSON object; an alternative has the keys of the best fix."""
         result = self.repair.result
         found = [self._fix_row(solution) for solution in self.solutions]
-        nothing = {"diff": "", "edits": [], "verified": "", "verified_by": [], "weak": []}
+        words = {"verified": "", "possible": ""}
+        nothing = {"diff": "", "edits": [], **words, "verified_by": [], "weak": []}
         return {
-            "status": self.repair.status,
+            "status": self.status,
             **(found[0] if found else {**nothing, "commands": []}),
             "turns": result.turns if result else 0,
             "candidates": result.candidates if result else 0,
@@ -93,13 +136,17 @@ class Outcome:
             "before": self.before_line,
             "notes": list(self.notes),
             "evidence": self.evidence,
+            "trust": {"line": self.trust, **self.weighed.row()} if self.weighed else None,
         }
 
     def _fix_row(self, solution: Solution) -> dict[str, Any]:
+        doubted = doubt(self.repair.before, solution.verdict)
+        words = satisfied(solution.verdict, doubted)
         return {
             "diff": self.diff_of(solution),
             "edits": edit_rows(self.document, solution.state.document),
-            "verified": verified(solution.verdict),
+            "verified": "" if doubted else words,
+            "possible": words if doubted else "",
             "verified_by": [check.summary for check in solution.verdict.checks],
             "weak": list(solution.verdict.hides),
             "commands": [str(command) for command in solution.commands],

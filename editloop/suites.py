@@ -104,10 +104,11 @@ class SuiteCheck:
         self._warm = WarmRuns(self._suite) if available(level) else None
         self._lock = threading.Lock()
         self._before: PytestReport | None = None
+        self._kept = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process has a process of its own."""
-        return _again, self._made
+        return _again, (*self._made, self._kept)
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
         """How many tests pass. Those that failed in the first text are run first, and the others
@@ -118,7 +119,8 @@ class SuiteCheck:
         if report.status == "pass":
             report = self.report(source, cancel)
         if report.status == "pass":
-            return CheckResult("pytest", len(report.expected), len(report.expected))
+            total = len(report.expected)
+            return CheckResult("pytest", total, total, kept=self._kept)
         outcomes = self._before if report.stopped and self._before else report
         good = sum(outcome == "passed" for _, outcome in outcomes.outcomes)
         total = max(len(report.expected), good + 1)
@@ -156,6 +158,7 @@ class SuiteCheck:
         repaired.
         """
         own = self._own(cancel)
+        self._kept = own.status == "pass"
         if own.own or own.status == "cancelled":
             return ""
         if own.broken:
@@ -235,9 +238,11 @@ class SuiteCheck:
 
 
 def _again(
-    module: Path, paths: Sequence[Path], level: Level, python: str, seconds: float
+    module: Path, paths: Sequence[Path], level: Level, python: str, seconds: float, kept: bool
 ) -> SuiteCheck:
-    return SuiteCheck(module, paths, level, python=python, seconds=seconds)
+    made = SuiteCheck(module, paths, level, python=python, seconds=seconds)
+    made._kept = kept
+    return made
 
 
 class Regression:
@@ -255,7 +260,8 @@ class Regression:
         lost = self._lost(self._suite.outcomes(source, cancel))
         lost = lost or self._lost(self._suite.report(source, cancel))
         findings = tuple(Finding(f"{name} passed before") for name in lost)
-        return CheckResult("pytest", len(self.passed) - len(lost), len(self.passed), findings)
+        good, total = len(self.passed) - len(lost), len(self.passed)
+        return CheckResult("pytest", good, total, findings, kept=True)
 
     def _lost(self, report: PytestReport) -> list[str]:
         outcomes = dict(report.outcomes)

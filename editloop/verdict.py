@@ -25,7 +25,8 @@ class CheckResult:
     """One check: ``good`` of ``total`` items passed; findings are the feedback for the model.
 
     Of a pass, in words: ``weak``, why it is weaker evidence, once for each item that is (see
-    docs/limits.md); ``hides``, how the edit may only hide the failure.
+    docs/limits.md); ``hides``, how the edit may only hide the failure. ``kept``: it held before the
+    edit too, so that it only says that nothing was lost.
     """
 
     name: CheckName
@@ -34,6 +35,7 @@ class CheckResult:
     findings: tuple[Finding, ...] = ()
     weak: tuple[str, ...] = ()
     hides: tuple[str, ...] = ()
+    kept: bool = False
 
     @property
     def passed(self) -> bool:

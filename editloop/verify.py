@@ -88,6 +88,8 @@ class TestCheck:
     prelude: str = ""
     limits: Limits = Limits()
     patience: _Patience | None = None
+    kept: bool = False
+    """Whether the version that it was calibrated with passes."""
 
     def calibrated(self, source: str, cancel: threading.Event | None = None) -> TestCheck:
         """A check with limits that fit what ``source``, a version of the module, needs.
@@ -102,13 +104,15 @@ class TestCheck:
         check = replace(self, plan=self.plan.about(source))
         check._run(source, cancel, warm=False)  # the first run of a sandbox starts it
         started = time.monotonic()
-        known = outcome_findings(check._run(source, cancel, warm=False))
+        outcomes = check._run(source, cancel, warm=False)
+        known = outcome_findings(outcomes)
         took = time.monotonic() - started
         raise_if_set(cancel)
         cpu_seconds = min(max(_HEADROOM * took, _LEAST_CPU), self.limits.cpu_seconds)
         if any(f"-> {_NO_ANSWER}" in finding.text for finding in known):
             cpu_seconds = _ENDLESS_CPU
-        return replace(check, limits=Limits(cpu_seconds, self.limits.wall_seconds))
+        kept = all(outcome.status == "pass" for outcome in outcomes)
+        return replace(check, limits=Limits(cpu_seconds, self.limits.wall_seconds), kept=kept)
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
         """The result for ``source`` by a warm child; a pass is confirmed by a fresh child."""
@@ -119,7 +123,8 @@ class TestCheck:
             self.patience.waited += 1
         good = sum(outcome.status == "pass" for outcome in outcomes)
         weak = tuple(outcome.weak for outcome in outcomes if outcome.weak)
-        return CheckResult(self.name, good, len(outcomes), outcome_findings(outcomes), weak)
+        found = outcome_findings(outcomes)
+        return CheckResult(self.name, good, len(outcomes), found, weak, kept=self.kept)
 
     def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]:
         """Each test's way through the module, by one run more. Raises SandboxError."""

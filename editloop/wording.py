@@ -1,4 +1,4 @@
-"""What a person is told about a repair: how far a fix is verified, what was checked, where was
+"""What a person is told about a repair: what a fix satisfies, what was checked, where was
 searched, and one next step. Command line, JSON and editors take their words from here.
 """
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from editloop.repair import Repair
-from editloop.verdict import NO_CODE, TYPE_CHECKERS, CheckResult, Verdict
+from editloop.trust.strength import NO_CODE, doubt
+from editloop.verdict import TYPE_CHECKERS, CheckResult, Verdict
 
 _SAID = {
     "command": ("the command holds", "the command fails"),
@@ -41,8 +42,14 @@ def without_model(problem: str) -> str:
     return f"without the model from then on: {problem}"
 
 
-def verified(verdict: Verdict) -> str:
-    """By what a fix is verified: ``2 examples pass``, ``no findings; no code was run``."""
+def satisfied(verdict: Verdict, doubt: str = "") -> str:
+    """What a fix satisfies, and the doubt that is left: ``2 examples pass``, ``no findings; no code
+    was run``, ``the command holds; it removes a statement``."""
+    told = _satisfied(verdict)
+    return told if doubt in ("", NO_CODE) else f"{told}; {doubt}"
+
+
+def _satisfied(verdict: Verdict) -> str:
     asked = [_of_checker(check) for check in verdict.checks if check.name in TYPE_CHECKERS]
     ran = [_counted(check) for check in _running(verdict)]
     if asked and not ran:
@@ -50,7 +57,7 @@ def verified(verdict: Verdict) -> str:
     if asked or ran:
         return _listed([*asked, *ran])
     if any(check.name == "static" for check in verdict.checks):
-        return "no findings; no code was run"
+        return f"no findings; {NO_CODE}"
     return "it parses; nothing else was checked"
 
 
@@ -74,10 +81,11 @@ def reason(repair: Repair, lines: int, asked: Asked) -> str:
         return "the file is empty"
     if repair.result is None:
         ran = any(_running(repair.before))
-        return checked(repair.before) + ("" if ran else "; no code was run")
+        return checked(repair.before) + ("" if ran else f"; {NO_CODE}")
     result = repair.result
     if result.solutions:
-        return verified(result.solutions[0].verdict)
+        after = result.solutions[0].verdict
+        return satisfied(after, doubt(repair.before, after))
     why = {"no move left": "none of the edits that it knows helps"}.get(
         result.reason, result.reason
     )

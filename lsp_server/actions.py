@@ -11,7 +11,7 @@ from lsprotocol import types
 from editloop.text import Line
 from lsp_server.client import Client
 from lsp_server.documents import Document
-from lsp_server.fixing import FixResult, title
+from lsp_server.fixing import FixResult, shorten, title
 from lsp_server.targets import Kind, Target, first_line, place_of
 
 FIX_ALL = "source.fixAll.editloop"
@@ -96,18 +96,23 @@ def action(
     shown = offer.title
     if edit is not None and known is not None:
         shown = f"{offer.title}: {known.report.label.removeprefix('editloop: ')}"
+        if known.report.question is not None:
+            shown += f"; {shorten(known.report.question['line'])}"
     return types.CodeAction(
         title=shown,
         kind=offer.kind,
         diagnostics=[offer.diagnostic] if offer.diagnostic else None,
-        is_preferred=True
-        if known is not None and edit is not None and known.report.proven
-        else None,
+        is_preferred=True if edit is not None and _is_sure(known) else None,
         edit=edit,
         command=None if lazy else command,
         data=data if client.resolves_edits else None,
         tags=[types.CodeActionTag.LlmGenerated] if client.llm_tag else None,
     )
+
+
+def _is_sure(known: FixResult | None) -> bool:
+    """Whether nobody has to be asked: proven, and no other fix is known to differ."""
+    return known is not None and known.report.proven and known.report.question is None
 
 
 def enclosing(lines: Sequence[Line], line: int) -> str:

@@ -13,6 +13,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 from lsp_server.applying import apply
 from lsp_server.debug import describe
 from lsp_server.documents import Text
+from lsp_server.edits import workspace_edit
 from lsp_server.fetching import fetch_model
 from lsp_server.fixing import FixResult, Stale, edit_of, find_fix, stale_line
 from lsp_server.lastrun import locate
@@ -21,6 +22,7 @@ from lsp_server.server import EditloopServer
 from lsp_server.targets import TargetError, parse
 from lsp_server.training import TrainingError, train_argv
 from lsp_server.trainrun import run_training
+from lsp_server.wire import KeepJob
 from lsp_server.workers import WorkerError
 
 Argument = dict[str, Any]
@@ -55,6 +57,34 @@ async def show_last_report(ls: EditloopServer, argument: Argument, _: Token) -> 
     if not ls.client.status:  # a client that knows of us shows the whole report
         ls.show(result.report.line)
     return {"markdown": markdown(result.report), "report": result.report.data()}
+
+
+async def trust(ls: EditloopServer, argument: Argument, _: Token) -> dict[str, Any]:
+    uri = argument.get("uri")
+    document = ls.documents.get(uri) if isinstance(uri, str) else None
+    if document is None:
+        return {"trust": None, "question": None}
+    if document.weighing is not None:
+        await asyncio.wait([document.weighing])
+    report = document.last.report if document.last else None
+    return {
+        "trust": report.trust if report and report.trust else None,
+        "question": report.question if report else None,
+    }
+
+
+async def keep_example(ls: EditloopServer, argument: Argument, _: Token) -> dict[str, Any]:
+    uri, call, answer = (argument.get(key) for key in ("uri", "call", "answer"))
+    document = ls.documents.get(uri) if isinstance(uri, str) else None
+    if document is None or not isinstance(call, str) or not isinstance(answer, str):
+        raise JsonRpcInvalidParams("a document that is open, a call and an answer are needed")
+    text = document.text
+    hunks = await ls.checker.request("keep", KeepJob(text.text, call, answer))
+    if not hunks:
+        return {"edit": None, "reason": f"no docstring of {text.name} can hold the example"}
+    label = "editloop: example kept"
+    edit = workspace_edit(text, hunks, ls.client, encoding=ls.encoding, label=label)
+    return {"edit": edit, "reason": ""}
 
 
 async def apply_alternative(ls: EditloopServer, argument: Argument, _: Token) -> dict[str, Any]:
@@ -119,6 +149,8 @@ COMMANDS: dict[str, Callable[[EditloopServer, Argument, Token], Awaitable[Any]]]
     "editloop.fix": fix,
     "editloop.cancel": cancel,
     "editloop.showLastReport": show_last_report,
+    "editloop.trust": trust,
+    "editloop.keepExample": keep_example,
     "editloop.applyAlternative": apply_alternative,
     "editloop.listModels": list_models,
     "editloop.useModel": use_model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -74,6 +75,8 @@ class Document:
     results: dict[tuple[object, ...], FixResult] = field(default_factory=dict)
     """Verified fixes for this version, by the target's key."""
     last: FixResult | None = None
+    weighing: asyncio.Task[None] | None = None
+    """What finds out how far the last fix can be trusted; its end is in ``last``."""
 
     @property
     def diagnostics(self) -> list[types.Diagnostic]:

@@ -26,7 +26,8 @@ class _Sum:
 async def fix_all(order: FixJob, step: Step, checker: WorkerProcess) -> Row:
     """One row for all fixes together, like that of a single one. Raises WorkerError.
 
-    ``step`` runs a search when it is its turn. A place that could not be fixed is not tried again.
+    ``step`` runs a search when it is its turn. A place that could not be fixed is not tried again;
+    what is only a possible fix is none here, since nobody looks at each.
     """
     done = _Sum(order.text)
     tried: set[tuple[str, ...]] = set()
@@ -43,7 +44,8 @@ async def fix_all(order: FixJob, step: Step, checker: WorkerProcess) -> Row:
             done.text = row["text"]
             done.notes.append(f"{where}{new['text']}: fixed by {'; '.join(row['commands'])}")
         else:
-            done.notes.append(f"{where}{new['text']}: {row['reason']}")
+            kind = "left out, a possible fix: " if row["status"] == "possible fix" else ""
+            done.notes.append(f"{where}{new['text']}: {kind}{row['reason']}")
         scope, place = _keys(new)
         tried.add(place if row["status"] == "fixed" else scope)
     return await _sum(order, done, checker)
@@ -62,7 +64,9 @@ async def _sum(order: FixJob, done: _Sum, checker: WorkerProcess) -> Row:
     if fixed:
         status, reason = "fixed", f"{len(fixed)} fixed, {missed} not" if missed else "all fixed"
     elif missed:
-        status, reason = "not fixed", str(done.rows[0]["reason"])
+        possible = done.rows[0]["status"] == "possible fix"
+        hint = "only a possible fix, to be looked at by itself: " if possible else ""
+        status, reason = "not fixed", f"{hint}{done.rows[0]['reason']}"
     else:
         ran = "; no code was run" if order.level is None else ", no example fails"
         status, reason = "nothing wrong", f"it parses, no findings{ran}"
@@ -72,12 +76,14 @@ async def _sum(order: FixJob, done: _Sum, checker: WorkerProcess) -> Row:
         "status": status,
         "reason": reason,
         "verified": "; ".join(dict.fromkeys(row["verified"] for row in fixed)),
+        "possible": "",
         "next": "" if fixed or not done.rows else done.rows[0]["next"],
         "sandbox": first.get("sandbox", order.level or "F"),
         "edits": change["edits"],
         "region": change["region"],
         "diff": change["diff"],
         "alternatives": [],
+        "compared": [],
         "before": first.get("before", ""),
         "before_checks": first.get("before_checks", []),
         "checks": [merged([check for row in fixed for check in row["checks"][0]])] if fixed else [],

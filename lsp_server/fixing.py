@@ -19,6 +19,7 @@ from lsp_server.orders import fix_job, note
 from lsp_server.progress import WorkDone
 from lsp_server.reports import Report, Status
 from lsp_server.targets import Target
+from lsp_server.weighing import weigh_fixes
 from lsp_server.wire import FixJob
 from lsp_server.workers import WorkerDied, WorkerError
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One verified edit of a text, in code points."""
+    """One edit of a text that passes its checks, in code points."""
 
     hunks: tuple[Hunk, ...]
     region: tuple[int, int]
@@ -45,6 +46,10 @@ class FixResult:
     text: Text
     report: Report
     fixes: tuple[Fix, ...] = ()
+    compared: tuple[str, ...] = ()
+    """Texts after the first of the fixes, as far as they can be compared."""
+    level: str = ""
+    """Of the sandbox in which code may be run, "" where none may."""
 
 
 class Stale(Exception):
@@ -83,8 +88,10 @@ async def find_fix(
     document = server.documents.get(target.uri)
     if document is not None:
         document.last = result
+        document.weighing = None
         if document.text is text and result.fixes:
             document.results[target.key] = result
+            document.weighing = server.spawn(weigh_fixes(server, result))
     server.last = result
     return result
 
@@ -215,11 +222,13 @@ def _result(
         notes=(*row["notes"], *([missing] if missing else [])),
         alternatives=max(len(found) - 1, 0),
         verified=str(row["verified"]),
+        possible=str(row["possible"]),
         next="" if missing and status != "not found" else str(row["next"]),
         wants_model=bool(row["wants_model"]),
     )
     fixes = tuple(_fix(one, report) for one in found)
-    return FixResult(target, text, report, fixes)
+    level = "" if missing else str(row["sandbox"])
+    return FixResult(target, text, report, fixes, tuple(row["compared"]), level)
 
 
 def _reason(target: Target, row: Mapping[str, Any], missing: str) -> str:
@@ -234,8 +243,8 @@ def _reason(target: Target, row: Mapping[str, Any], missing: str) -> str:
 
 
 def _fix(row: Mapping[str, Any], report: Report) -> Fix:
-    label = replace(report, verified=str(row["verified"])).label
-    return Fix(tuple(row["edits"]), tuple(row["region"]), row["diff"], label)
+    one = replace(report, verified=str(row["verified"]), possible=str(row["possible"]))
+    return Fix(tuple(row["edits"]), tuple(row["region"]), row["diff"], one.label)
 
 
 def _failed(target: Target, text: Text, status: Status, reason: str) -> FixResult:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Status = Literal["fixed", "nothing wrong", "not found", "cancelled", "stale", "error"]
+Status = Literal[
+    "fixed", "possible fix", "nothing wrong", "not found", "cancelled", "stale", "error"
+]
 Check = Mapping[str, Any]
 """``{"name", "good", "total"}``."""
 
@@ -34,11 +36,22 @@ class Report:
     notes: tuple[str, ...] = ()
     alternatives: int = 0
     verified: str = ""
-    """By what the fix is verified, in words."""
+    """By what the fix is verified, in words, "" where it is only possible."""
+    possible: str = ""
+    """What speaks for and against a fix that was not verified, in words."""
     next: str = ""
     """What to do next, "" where there is nothing to do."""
+    trust: Mapping[str, Any] = field(default_factory=dict)
+    """How the fixes compare (``Weighed`` as JSON data), empty until that is known."""
     wants_model: bool = False
     """Whether no fix was found, no model took part, and nobody said that none should."""
+
+    @property
+    def question(self) -> Mapping[str, Any] | None:
+        """The first call on which the fixes that were compared differ: ``call``, ``answers`` (one a
+        fix, "" where none came), ``line``; None where none is known."""
+        found: Sequence[Mapping[str, Any]] = self.trust.get("differences", ())
+        return found[0] if found else None
 
     @property
     def proven(self) -> bool:
@@ -50,14 +63,16 @@ class Report:
 
     @property
     def label(self) -> str:
-        """A label for the undo list that says by what the fix is verified."""
-        return f"editloop: {self.verified}" if self.verified else "editloop"
+        """A label for the undo list: by what the fix is verified, or that it is only possible."""
+        words = f"possible fix: {self.possible}" if self.possible else self.verified
+        return f"editloop: {words}" if words else "editloop"
 
     @property
     def line(self) -> str:
         """One line for a person."""
-        if self.status == "fixed":
-            return f"{self.name}: fixed: {self.verified} ({self.seconds:.1f} s)"
+        if self.status in ("fixed", "possible fix"):
+            words = self.verified or self.possible
+            return f"{self.name}: {self.status}: {words} ({self.seconds:.1f} s)"
         hint = f"; {self.next}" if self.next else ""
         if self.status == "nothing wrong":
             return f"{self.name}: nothing wrong found: {self.reason}{hint}"
@@ -109,6 +124,9 @@ def markdown(report: Report) -> str:
         ("commands", "; ".join(f"`{command}`" for command in report.commands)),
         ("search", f"{report.candidates} candidates tried, depth {report.turns}"),
         ("alternatives", str(report.alternatives) if report.alternatives else ""),
+        ("trust", str(report.trust.get("words", ""))),
+        *(("differs", one["line"]) for one in report.trust.get("differences", ())),
+        *(("changes", one["line"]) for one in report.trust.get("changes", ())),
         ("seconds", f"{report.seconds:.2f}"),
         ("next", report.next),
         ("sandbox", report.sandbox),

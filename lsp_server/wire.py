@@ -44,6 +44,26 @@ class FixJob:
 
 
 @dataclass(frozen=True, slots=True)
+class WeighJob:
+    """On which calls fixes of a text differ; ``fixes`` are texts, the one that is offered first."""
+
+    text: str
+    fixes: list[str]
+    level: str
+    path: str | None = None
+    seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeepJob:
+    """The right answer to a call, to be kept as a doctest of a text."""
+
+    text: str
+    call: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckJob:
     """Syntax and static checks of a text."""
 

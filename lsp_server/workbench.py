@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import asdict
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +33,20 @@ from editloop.project import project_root
 from editloop.region import MAX_LINES
 from editloop.sandbox import Level, LevelReport, SandboxError, SandboxPool, detect_level
 from editloop.solutions import Progress
-from editloop.suites import Regression
+from editloop.suites import Regression, find_suites
 from editloop.text import Snapshot
+from editloop.trust.inputs import read_tests
+from editloop.trust.keeping import with_example
+from editloop.trust.weighing import Change, Difference, Weighed, compared, weigh
 from editloop.verify import Check
 from editloop.wording import Asked, without_model
 from lsp_server.lint import lint
 from lsp_server.loaded import LoadedModel
 from lsp_server.suitecache import SuiteCache
 from lsp_server.testing import doctest_failures, has_tests, suite_failures
-from lsp_server.wire import ChangeJob, CheckJob, FixJob, SuspectsJob, TestsJob
+from lsp_server.wire import ChangeJob, CheckJob, FixJob, KeepJob, SuspectsJob, TestsJob, WeighJob
 
+_LONGEST_COMPARED = 200_000
 WORKERS = min(2, cores())
 """Searches of one fix."""
 
@@ -103,8 +109,6 @@ class Workbench:
         if done.problem:
             notes.append(without_model(done.problem))
         notes += [*evidence.notes, *told]
-        if evidence.words:
-            notes.append(f"{evidence.words}: nothing proves this fix")
         if done.result and done.result.solutions:
             notes += [f"the fix {words}" for words in done.result.solutions[0].verdict.hides]
         place = job.line is not None or job.lines is not None
@@ -115,8 +119,31 @@ class Workbench:
         outcome = Outcome(job.name, document, done, report, tuple(notes), asked, words)
         row = _row(outcome, time.monotonic() - started)
         row["text"] = outcome.best.state.text if outcome.best else job.text
+        row["compared"] = _compared(outcome)
         row["wants_model"] = done.status == "not fixed" and alone and not declines_model(job.model)
         return row
+
+    def weigh(self, job: WeighJob, cancel: threading.Event) -> dict[str, Any]:
+        """``Weighed`` as JSON data, with ``line`` for each difference and change."""
+        pool = self._pool(Level[job.level])
+        found = Weighed(len(job.fixes))
+        if pool is not None:
+            suites = find_suites(Path(job.path)) if job.path else []
+            tests = [read_tests(path) for path in suites]
+            until = Stop(cancel, time.monotonic() + job.seconds)
+            found = weigh(job.text, job.fixes, tests, pool, until)
+        return {
+            **found.row(),
+            "differences": _with_lines(found.differences),
+            "changes": _with_lines(found.changes),
+        }
+
+    def keep(self, job: KeepJob) -> list[dict[str, Any]]:
+        """The edits that write an answer down as a doctest; none where there is no place for it."""
+        kept = with_example(job.text, job.call, job.answer)
+        if kept is None:
+            return []
+        return edit_rows(Snapshot.from_text(job.text), Snapshot.from_text(kept))
 
     def check(self, job: CheckJob) -> list[dict[str, Any]]:
         """Syntax errors and ruff's findings."""
@@ -275,6 +302,19 @@ def _row(outcome: Outcome, seconds: float) -> dict[str, Any]:
     for one in [row, *row["alternatives"]]:
         one["region"] = _region(one["edits"], found)
     return row
+
+
+def _with_lines(parts: Sequence[Difference | Change]) -> list[dict[str, Any]]:
+    return [{**asdict(part), "line": part.line} for part in parts]
+
+
+def _compared(outcome: Outcome) -> list[str]:
+    """The texts of the fixes that are offered and worth comparing; none of a very long document."""
+    if len(outcome.document.text) > _LONGEST_COMPARED:
+        return []
+    worth = set(compared(outcome.repair))
+    texts = (solution.state.text for solution in outcome.solutions)
+    return list(takewhile(worth.__contains__, texts))
 
 
 def _checks(checks: Any) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from editloop.sandbox import scratch
 from lsp_server import shelf
-from lsp_server.wire import ChangeJob, CheckJob, FixJob, SuspectsJob, TestsJob
+from lsp_server.wire import ChangeJob, CheckJob, FixJob, KeepJob, SuspectsJob, TestsJob, WeighJob
 from lsp_server.workbench import Workbench
 
 
@@ -64,6 +64,10 @@ class Worker:
         match method:
             case "fix":
                 return lambda params: bench.fix(FixJob(**params), cancel, tell)
+            case "weigh":
+                return lambda params: bench.weigh(WeighJob(**params), cancel)
+            case "keep":
+                return lambda params: bench.keep(KeepJob(**params))
             case "check":
                 return lambda params: bench.check(CheckJob(**params))
             case "suspects":

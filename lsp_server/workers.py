@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from lsp_server.wire import ChangeJob, CheckJob, FixJob, SuspectsJob, TestsJob
+from lsp_server.wire import ChangeJob, CheckJob, FixJob, KeepJob, SuspectsJob, TestsJob, WeighJob
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ _LINE_LIMIT = 256 << 20
 _MALLOC = {"MALLOC_ARENA_MAX": "2"}
 """Jobs have threads of their own, and glibc would keep memory for each of many threads."""
 
-Order = FixJob | CheckJob | SuspectsJob | ChangeJob | TestsJob
+Order = FixJob | WeighJob | KeepJob | CheckJob | SuspectsJob | ChangeJob | TestsJob
 Heard = Callable[[dict[str, Any]], None]
 
 

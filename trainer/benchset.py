@@ -1,4 +1,5 @@
-"""Benchmarks for evaluation only: corrupted MBPP programs of its test split, and seeded samples.
+"""Benchmarks: corrupted MBPP programs, by default of its test split and then for evaluation only,
+and seeded samples.
 
 The same seed gives the same file. Families take turns, so that each has about the same number.
 """
@@ -29,12 +30,12 @@ class Program:
     module: Module
 
 
-def mbpp_programs(path: Path, grader: Grader, seed: int) -> Iterator[Program]:
-    """Programs of the test split in seeded order, with ``plus`` assertions as hidden tests.
+def mbpp_programs(path: Path, grader: Grader, seed: int, split: str = "test") -> Iterator[Program]:
+    """Programs of a split in seeded order, with ``plus`` assertions as hidden tests.
 
     The module is MBPP's own code, or the corrected one where its own fails the hidden tests.
     """
-    rows = [row for row in read_mbpp(path, "test") if not row["test_setup_code"]]
+    rows = [row for row in read_mbpp(path, split) if not row["test_setup_code"]]
     Random(seed).shuffle(rows)
     for row in rows:
         for source in sources(row):
@@ -65,6 +66,7 @@ def build_benchset(
     seed: int = 0,
     families: Sequence[Family] | None = None,
     faults: int = 1,
+    split: str = "test",
 ) -> list[Task]:
     """``faults`` corruptions in each of ``number`` programs; its visible tests fail then."""
     chosen = list(training_families() if families is None else families)
@@ -72,7 +74,7 @@ def build_benchset(
     used = dict.fromkeys((f.name for f in chosen), 0)
     tasks: list[Task] = []
     with Grader() as grader:
-        for program in mbpp_programs(mbpp, grader, seed):
+        for program in mbpp_programs(mbpp, grader, seed, split):
             # Families that were used least come first, ties in random order.
             order = sorted(chosen, key=lambda f: (used[f.name], rng.random()))
             task = next(_corrupted(program, order, faults, rng, grader), None)

@@ -146,6 +146,7 @@ def benchset(
         list[str] | None, typer.Option(help="Only this family of corruptions; repeatable.")
     ] = None,
     faults: Annotated[int, typer.Option(min=1, max=5, help="Corruptions of each program.")] = 1,
+    split: Annotated[str, typer.Option(help="MBPP's; test is for evaluation only.")] = "test",
     seed: _Seed = 0,
 ) -> None:
     """Build the seeded benchmark: corrupted MBPP programs, or a sample of other tasks."""
@@ -159,7 +160,9 @@ def benchset(
     else:
         families = held_out_families() if held_out else None
         families = tuple(FAMILIES[name] for name in names) or families
-        chosen = build_benchset(source, number=number, seed=seed, families=families, faults=faults)
+        chosen = build_benchset(
+            source, number=number, seed=seed, families=families, faults=faults, split=split
+        )
     Console().print(f"{write_tasks(out, chosen)} tasks in {out}")
 
 

@@ -37,6 +37,14 @@ class TaskResult:
     """Tokens inserted and deleted by the best solution."""
     candidates_total: int = 0
     """With those spent after the first fix, in search of a smaller one."""
+    examples: int = 0
+    """Visible tests that it satisfies."""
+    others: int | None = None
+    """Other fixes that satisfy them too, as far as they were compared; None where none was."""
+    calls: int = 0
+    """Calls on which they were compared."""
+    differing: int = 0
+    """How many of them answer one of these calls otherwise."""
     greedy: bool | None = None
     """Whether one greedy episode of the plain loop solves it; None where it was not measured."""
     greedy_hidden: bool | None = None

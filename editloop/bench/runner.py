@@ -5,6 +5,7 @@ It sees the visible tests only. The hidden ones run on the best solution, when t
 
 from __future__ import annotations
 
+import ast
 import threading
 import time
 import zlib
@@ -14,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from editloop.bench.results import TaskResult
-from editloop.budget import Budget
+from editloop.budget import Budget, Stop
 from editloop.checks.plans import TestPlan, plan_tests
 from editloop.checks.static import StaticChecker
 from editloop.checks.testruns import run_plan
@@ -24,11 +25,12 @@ from editloop.loop import run_episode
 from editloop.model.choose import Chosen, choose
 from editloop.policy import Policy, UniformPolicy
 from editloop.prior import PriorPolicy, shipped
-from editloop.repair import repair
+from editloop.repair import Repair, repair
 from editloop.sandbox import open_pool
 from editloop.state import MAX_VIEW_LINES, EditState
 from editloop.tasks import Task
 from editloop.text import Snapshot
+from editloop.trust.weighing import SECONDS, compared, weigh
 from editloop.verdict import Verdict
 from editloop.verify import TestCheck, Verifier
 
@@ -162,7 +164,21 @@ class TaskRunner:
             edit_size=best.edit_size,
             candidates_total=total,
         )
-        return _Attempt(solved, after)
+        return _Attempt(self._weighed(task, outcome, solved), after)
+
+    def _weighed(self, task: Task, repair: Repair, result: TaskResult) -> TaskResult:
+        """With how the fixes compare, on calls like those of the visible tests."""
+        sources = [task.prelude + text for text in compared(repair)]
+        until = Stop(None, time.monotonic() + SECONDS)
+        tests = [visible_tests(task)]
+        found = weigh(task.prelude + task.buggy, sources, tests, self.pool, until)
+        return replace(
+            result,
+            examples=len(task.test_names),
+            others=found.fixes - 1,
+            calls=found.calls,
+            differing=found.differing,
+        )
 
     def _episode(self, task: Task, state: EditState, verifier: Verifier) -> _Attempt:
         """One greedy episode of the plain loop, of at most the budget's seconds."""
@@ -216,6 +232,16 @@ class TaskRunner:
                 cancel=cancel,
             )
         return bool(outcomes) and all(outcome.status == "pass" for outcome in outcomes)
+
+
+def visible_tests(task: Task) -> str:
+    """The source of the tests that may be seen: a file may hold others, which may not."""
+    try:
+        body = ast.parse(task.tests).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    functions = (node for node in body if isinstance(node, ast.FunctionDef))
+    return "\n".join(ast.unparse(node) for node in functions if node.name in task.test_names)
 
 
 def _choose(settings: BenchSettings) -> Chosen:

@@ -120,7 +120,8 @@ class CommandCheck:
             words = f"runs only up to where it needs {outcome.missing}"
             return CheckResult(self.name, total, total, hides=(words, *self._hides(source)))
         if outcome.passed:
-            return CheckResult(self.name, total, total, hides=self._hides(source))
+            kept = self.before is not None and self.before.passed
+            return CheckResult(self.name, total, total, hides=self._hides(source), kept=kept)
         finding = Finding(f"{self.command.text} -> {outcome.failure}", outcome.line)
         return CheckResult(self.name, int(outcome.ended_well), total, (finding,))
 

@@ -1,4 +1,4 @@
-"""``editloop fix``: find a verified fix for a file and print it, or write it."""
+"""``editloop fix``: find a fix for a file and print it, or write it."""
 
 from __future__ import annotations
 
@@ -66,16 +66,23 @@ def fix(
     write: Annotated[bool, typer.Option("--write", help="Change the file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     alternatives: Annotated[int, typer.Option(min=1, max=3, help="Fixes to look for.")] = 3,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Where fixes differ, ask which answer is right.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
 ) -> None:
-    """Repair a file, or one function or line of it. What is printed was verified.
+    """Repair a file, or one function or line of it.
+
+    Verified is what failed before and holds now; what rests on less is called a possible fix.
 
     Without --tests, --run and --traceback it goes by doctests, tests found for the module,
     diagnostics, and whether the file can be imported. Exit code 0:
-    fixed or nothing wrong, 1: no verified fix found, 2: wrong usage or input.
+    fixed, a possible fix or nothing wrong, 1: no fix found, 2: wrong usage or input.
     """
     if diff + write + as_json > 1:
         raise CliError("choose one of --diff, --write and --json")
+    if ask and (diff or as_json):
+        raise CliError("--ask prints and reads: it goes without --diff and --json")
     if function is not None and line is not None:
         raise CliError("choose one of --function and --line")
     from editloop.budget import Budget
@@ -102,8 +109,15 @@ def fix(
         checker=checker or "",
     )
     cancel = threading.Event()
-    with _interruptible(cancel), _progress(seconds_for_all, quiet) as on_progress:
-        outcome = run_fix(options, cancel=cancel, on_progress=on_progress)
+    told = not (diff or as_json)
+    with _interruptible(cancel), _progress(seconds_for_all, quiet) as (on_progress, done):
+
+        def on_found(outcome: Any) -> None:
+            done()
+            if told:
+                _show_fix(outcome)
+
+        outcome = run_fix(options, cancel=cancel, on_progress=on_progress, on_found=on_found)
     seconds = time.monotonic() - started
     if as_json:
         echo(json.dumps(outcome.row(seconds), ensure_ascii=False))
@@ -111,11 +125,23 @@ def fix(
         echo(outcome.diff, end="")
     else:
         _report(outcome, seconds)
+    if ask:
+        outcome = _asked(outcome)
     if write and outcome.best is not None:
         write_atomically(file, outcome.document.encode(), outcome.best.state.document.encode())
         typer.echo(f"wrote {file}")
     if outcome.repair.status == "not fixed":
         raise typer.Exit(NOT_FIXED)
+
+
+def _asked(outcome: Any) -> Any:
+    """What a person's answers leave of the fixes; shown where the first is another one now."""
+    from editloop.cli.asking import asked
+
+    left = asked(outcome)
+    if left.diff != outcome.diff:
+        _show_fix(left)
+    return left
 
 
 def refuse_unwritable(path: Path) -> None:
@@ -207,8 +233,9 @@ def _interruptible(cancel: threading.Event) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _progress(budget: float, quiet: bool) -> Iterator[Any]:
+    """What hears of the search, and what ends the bar."""
     if quiet:
-        yield None
+        yield None, lambda: None
         return
     columns = (TextColumn("searching"), BarColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
@@ -219,11 +246,11 @@ def _progress(budget: float, quiet: bool) -> Iterator[Any]:
             text = f"{place}{now.candidates} candidates, best: {now.best}"
             progress.update(task, completed=min(now.seconds, budget), description=text)
 
-        yield show
+        yield show, progress.stop
 
 
-def _report(outcome: Any, seconds: float) -> None:
-    """What a person wants to know, the diff first."""
+def _show_fix(outcome: Any) -> None:
+    """The diff, and how far it goes in one line."""
     console = Terminal(highlight=False, soft_wrap=True)
     for note in outcome.notes:
         console.print(f"note: {note}", markup=False)
@@ -233,13 +260,19 @@ def _report(outcome: Any, seconds: float) -> None:
     elif best is not None:
         echo(outcome.diff)
     console.print(outcome.line, markup=False)
-    rows = [("next", outcome.next)] if outcome.next else []
+
+
+def _report(outcome: Any, seconds: float) -> None:
+    """What else a person wants to know, in one row each."""
+    console = Terminal(highlight=False, soft_wrap=True)
+    best = outcome.best
+    rows = [("trust", outcome.trust)] if outcome.trust else []
+    rows += _differences(outcome.weighed) if outcome.weighed else []
+    rows += [("next", outcome.next)] if outcome.next else []
     if outcome.repair.status != "nothing wrong":
         rows.append(("before", outcome.before_line))
     if best is not None:
         result = outcome.repair.result
-        if outcome.evidence:
-            rows.append(("evidence", f"{outcome.evidence}: nothing proves this fix"))
         rows += [("weak", f"it {words}") for words in best.verdict.hides]
         rows += [
             ("after", outcome.after_line),
@@ -247,8 +280,14 @@ def _report(outcome: Any, seconds: float) -> None:
             ("search", f"found as candidate {best.candidates} of {result.candidates} tried"),
         ]
         if len(result.solutions) > 1:
-            rows.append(("also", f"{len(result.solutions) - 1} other verified (see --json)"))
+            rows.append(("also", f"{len(result.solutions) - 1} other (see --json)"))
     rows += [("seconds", f"{seconds:.1f}"), ("sandbox", outcome.sandbox)]
     for name, value in rows:
         for number, text in enumerate(value.split("\n")):
             console.print(f"{name if number == 0 else '':<9} {text}", markup=False)
+
+
+def _differences(weighed: Any) -> list[tuple[str, str]]:
+    """What would tell the fix apart from others, and what else it changes."""
+    rows = [("differs", one.line) for one in weighed.differences[:1]]
+    return rows + [("changes", one.line) for one in weighed.changes]

@@ -8,8 +8,9 @@ import math
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from editloop.budget import Budget, Cancelled, Stop, cores
@@ -28,6 +29,8 @@ from editloop.sandbox import Level, SandboxPool, detect_level
 from editloop.solutions import Progress
 from editloop.suites import find_suites, suite_check
 from editloop.text import Snapshot, TextError
+from editloop.trust.inputs import read_tests
+from editloop.trust.weighing import SECONDS, compared, weigh
 from editloop.verify import Check
 from editloop.wording import Asked, without_model
 
@@ -60,8 +63,10 @@ def run_fix(
     *,
     cancel: threading.Event,
     on_progress: Callable[[Progress], None] | None,
+    on_found: Callable[[Outcome], None],
 ) -> Outcome:
-    """Read, check, search. Raises CliError and the errors of the core; writes nothing."""
+    """Read, check, search; ``on_found`` gets the outcome before it is looked at how far it can be
+    trusted. Raises CliError and the errors of the core; writes nothing."""
     path = options.path
     if options.checker:
         named(options.checker)
@@ -131,15 +136,22 @@ def run_fix(
             cancel=cancel,
             on_progress=on_progress,
         )
-    if done.problem:
-        notes.append(without_model(done.problem))
-    asked = Asked(
-        place=options.line is not None or options.function is not None,
-        seconds=options.budget.seconds or 0.0,
-        no_code="" if sandboxed else level.reason,
-        model=not chosen.moves_alone,
-    )
-    return Outcome(path.name, document, done, level, tuple(notes), asked, evidence.words)
+        if done.problem:
+            notes.append(without_model(done.problem))
+        asked = Asked(
+            place=options.line is not None or options.function is not None,
+            seconds=options.budget.seconds or 0.0,
+            no_code="" if sandboxed else level.reason,
+            model=not chosen.moves_alone,
+        )
+        outcome = Outcome(path.name, document, done, level, tuple(notes), asked, evidence.words)
+        on_found(outcome)
+        if pool is None or outcome.best is None:
+            return outcome
+        tests = [*expressions, *map(read_tests, suites)]
+        until = Stop(request.stop(cancel), time.monotonic() + SECONDS)
+        weighed = weigh(document.text, compared(done), tests, pool, until)
+        return replace(outcome, weighed=weighed)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from editloop.policy import Policy
 from editloop.repair.filling import Filling
 from editloop.repair.judging import judged
 from editloop.search import search
-from editloop.solutions import Progress, SearchResult, in_order
+from editloop.solutions import Progress, SearchResult, Solution, in_order
 from editloop.state import EditState
 from editloop.verdict import Verdict
 from editloop.verify import Verifier
@@ -40,6 +40,8 @@ class Repair:
     """The lines (0-based) that were looked at and could be changed."""
     problem: str = ""
     """Why the model did not take part to the end, in one line."""
+    passing: tuple[Solution, ...] = ()
+    """All fixes that were found, in the order of those in the result, which are the first."""
 
     @property
     def reason(self) -> str:
@@ -126,14 +128,16 @@ def repair(
         if filling is not None:
             filling.close()
     if cancel is not None and cancel.is_set():
-        return Repair("fixed" if result.solutions else "not fixed", before, result)
+        status: Status = "fixed" if result.solutions else "not fixed"
+        return Repair(status, before, result, passing=result.solutions)
     result = _merged(state, [result, *others.results()], max(alternatives, JUDGED))
     problem = "" if filling is None else filling.problem
     solutions = result.solutions
     if model is not None and not problem:
         solutions, problem = judged(model, state, solutions, until)
     result = replace(result, solutions=solutions[:alternatives])
-    return Repair("fixed" if result.solutions else "not fixed", before, result, problem=problem)
+    status = "fixed" if result.solutions else "not fixed"
+    return Repair(status, before, result, problem=problem, passing=solutions)
 
 
 class _Others:

@@ -139,23 +139,30 @@ def test_nothing_wrong_says_what_was_checked(
 
 
 @pytest.mark.parametrize(
-    ("text", "tests", "words"),
+    ("text", "tests", "status", "words"),
     [
-        (BROKEN, [], "no findings; no code was run"),
-        (WRONG, ["area(2, 3) == 6", "area(4, 5) == 20"], "2 tests pass"),
+        (BROKEN, [], "possible fix", "no findings; no code was run"),
+        (WRONG, ["area(2, 3) == 6", "area(4, 5) == 20"], "fixed", "2 tests pass"),
     ],
 )
-def test_fixed_says_by_what(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, tests: list[str], words: str
+def test_only_what_was_verified_is_called_fixed(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    tests: list[str],
+    status: str,
+    words: str,
 ) -> None:
     path = tmp_path / "area.py"
     path.write_text(text)
     options = [option for test in tests for option in ("--tests", test)]
     assert run(["fix", str(path), *options]) == 0
-    assert f"area.py: fixed: {words}" in capsys.readouterr().out
+    assert f"area.py: {status}: {words}" in capsys.readouterr().out
     assert run(["fix", str(path), *options, "--json"]) == 0
     row = json.loads(capsys.readouterr().out)
-    assert (row["verified"], row["reason"]) == (words, words)
+    assert (row["status"], row["reason"]) == (status, words)
+    told = (words, "") if status == "fixed" else ("", words)
+    assert (row["verified"], row["possible"]) == told
 
 
 def test_not_fixed_says_where_it_looked_and_names_the_test(

@@ -9,7 +9,7 @@ from editloop.solutions import SearchResult, Solution
 from editloop.state import EditState
 from editloop.text import Snapshot
 from editloop.verdict import CheckName, CheckResult, Verdict
-from editloop.wording import Asked, checked, next_step, reason, verified
+from editloop.wording import Asked, checked, next_step, reason, satisfied
 
 SYNTAX, STATIC = CheckResult("syntax", 1, 1), CheckResult("static", 2, 2)
 
@@ -54,8 +54,8 @@ def fixed(after: Verdict) -> Repair:
         ),
     ],
 )
-def test_verified_says_by_what(after: Verdict, words: str) -> None:
-    assert verified(after) == words
+def test_what_a_fix_satisfies_is_said(after: Verdict, words: str) -> None:
+    assert satisfied(after) == words
     assert reason(fixed(after), 1, Asked()) == words
 
 

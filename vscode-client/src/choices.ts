@@ -1,5 +1,5 @@
 /**
- * The verified fixes of each document's last job, as whole texts: a person can go from one to another, also after one
+ * The fixes of each document's last job, as whole texts: a person can go from one to another, also after one
  * was applied, as long as the document is one of these texts.
  */
 import * as vscode from "vscode";
@@ -51,6 +51,18 @@ export class Choices {
     this.found.set(document.uri.toString(), { original: document.getText(), choices });
   }
 
+  /** The fix of a number, 0 for the first, as an edit; undefined where it is made, or is not known for this text. */
+  at(document: vscode.TextDocument, fix: number): { verdict: string; edit: vscode.WorkspaceEdit } | undefined {
+    const found = this.found.get(document.uri.toString());
+    const now = document.getText();
+    const choice = found?.choices[fix];
+    if (!found || !choice || now === choice.text) {
+      return undefined;
+    }
+    const known = now === found.original || found.choices.some(({ text }) => text === now);
+    return known ? { verdict: choice.description, edit: replacement(document, choice.text) } : undefined;
+  }
+
   /** Lets the person choose; undefined if they do not. Throws UserError if there is nothing to choose from. */
   async pick(document: vscode.TextDocument): Promise<{ verdict: string; edit: vscode.WorkspaceEdit } | undefined> {
     const found = this.found.get(document.uri.toString());
@@ -62,7 +74,7 @@ export class Choices {
     if (others.length === 0) {
       throw new UserError("There is no other fix for this file.");
     }
-    const choice = await vscode.window.showQuickPick(others, { title: "Verified fixes", matchOnDescription: true });
+    const choice = await vscode.window.showQuickPick(others, { title: "Other fixes", matchOnDescription: true });
     return choice && { verdict: choice.description, edit: replacement(document, choice.text) };
   }
 }

@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import type { Middleware } from "vscode-languageclient/node";
 import { Choices } from "./choices";
+import { askDifference } from "./differences";
 import { orCancelled, UserError } from "./errors";
 import type { ModelOffer } from "./getmodel";
 import type { Preview } from "./preview";
@@ -76,6 +77,7 @@ export class Fixes implements vscode.Disposable {
           return resolved;
         }
         const { line } = await this.rememberAction(session, action);
+        this.compare(session, requestOf(action).uri);
         return this.previewed(resolved, line);
       },
       executeCommand: async (command, parameters: unknown[], next) => {
@@ -95,9 +97,10 @@ export class Fixes implements vscode.Disposable {
     const result = await withFixProgress(session, title, undefined, (token) =>
       orCancelled(session.execute<FixResult>(Command.fix, { ...request, apply: false }, token)),
     );
-    if (result?.status === "fixed" && result.edit) {
+    if (result?.edit) {
       await this.remember(session, request, result);
       const edit = await session.running().protocol2CodeConverter.asWorkspaceEdit(result.edit);
+      this.compare(session, request.uri);
       await this.offer(title, result.report.line, edit);
     } else if (result) {
       void this.tellOrOffer(session, result);
@@ -114,7 +117,7 @@ export class Fixes implements vscode.Disposable {
 
   /** The server has said why an action brought no edit; its report knows whether a model would help. */
   private async afterNothing(session: Session, action: vscode.CodeAction & { data?: unknown }): Promise<void> {
-    const { uri } = action.data as FixRequest;
+    const { uri } = requestOf(action);
     const { report } = await session.execute<LastReport>(Command.showLastReport, { uri });
     if (report?.wants_model && this.modelOffer.open) {
       await this.modelOffer.make(session);
@@ -123,7 +126,7 @@ export class Fixes implements vscode.Disposable {
 
   /** An action brings its edit alone; the server still knows the rest, so asking again costs no search. */
   private async rememberAction(session: Session, action: vscode.CodeAction & { data?: unknown }): Promise<Report> {
-    const request = action.data as FixRequest;
+    const request = requestOf(action);
     const result = await session.execute<FixResult>(Command.fix, { ...request, apply: false });
     await this.remember(session, request, result);
     return result.report;
@@ -134,6 +137,17 @@ export class Fixes implements vscode.Disposable {
     if (document.version === request.version) {
       await this.choices.remember(session, document, result);
     }
+  }
+
+  /** Asks, once it is known, where the fixes of a document differ; the fix itself waits for nothing of it. */
+  private compare(session: Session, uri: string): void {
+    void askDifference(session, uri, async (fix) => {
+      const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(uri));
+      const chosen = this.choices.at(document, fix);
+      if (chosen) {
+        await this.offer("The fix that is right", chosen.verdict, chosen.edit);
+      }
+    });
   }
 
   private async offer(title: string, verdict: string, edit: vscode.WorkspaceEdit): Promise<void> {
@@ -156,6 +170,11 @@ export class Fixes implements vscode.Disposable {
     }
     return action;
   }
+}
+
+/** What one of the server's actions asks for. */
+function requestOf(action: vscode.CodeAction & { data?: unknown }): FixRequest {
+  return action.data as FixRequest;
 }
 
 /** The active editor if it shows Python. Throws UserError otherwise. */

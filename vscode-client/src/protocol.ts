@@ -8,6 +8,8 @@ export const Command = {
   fix: "editloop.fix",
   cancel: "editloop.cancel",
   showLastReport: "editloop.showLastReport",
+  trust: "editloop.trust",
+  keepExample: "editloop.keepExample",
   listModels: "editloop.listModels",
   useModel: "editloop.useModel",
   catalogue: "editloop.models.catalogue",
@@ -54,12 +56,33 @@ export interface Report {
 }
 
 export interface FixResult {
-  readonly status: "fixed" | "nothing wrong" | "not found" | "cancelled" | "stale" | "error";
+  /** "possible fix": what it rests on is weak, so nobody should take it unread. */
+  readonly status: "fixed" | "possible fix" | "nothing wrong" | "not found" | "cancelled" | "stale" | "error";
   readonly reason: string;
   readonly applied: boolean;
   readonly report: Report;
   readonly edit?: WorkspaceEdit | null;
   readonly alternatives: readonly Alternative[];
+}
+
+/** A call on which the fixes of a job differ. */
+export interface Question {
+  readonly call: string;
+  /** One for each fix, the first one's first; "" where none came. */
+  readonly answers: readonly string[];
+  /** All of it in one line. */
+  readonly line: string;
+}
+
+export interface Trust {
+  /** Null where no difference is known. */
+  readonly question: Question | null;
+}
+
+export interface KeptExample {
+  /** Null where no docstring can hold the example: `reason` says so. */
+  readonly edit: WorkspaceEdit | null;
+  readonly reason: string;
 }
 
 export interface LastReport {

@@ -276,7 +276,9 @@ describe("VS Code", () => {
   });
 
   it("fix all on save", async () => {
-    const source = "def area(width, height):\n    return widht * height\n\n\ndef half(number):\n    return nmber / 2\n";
+    const shown = (call: string, answer: string) => `    """\n    >>> ${call}\n    ${answer}\n    """\n`;
+    const area = `def area(width, height):\n${shown("area(2, 3)", "6")}    return widht * height\n`;
+    const source = `${area}\n\ndef half(number):\n${shown("half(4)", "2.0")}    return nmber / 2\n`;
     const target = vscode.ConfigurationTarget.Workspace;
     const whole = vscode.workspace.getConfiguration("editor");
     await whole.update("codeActionsOnSave", { "source.fixAll.editloop": "explicit" }, target);
