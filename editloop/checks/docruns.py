@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from editloop.checks import doccompare, testdoc
+from editloop.checks.docexample import DocExample, DocGroup
 from editloop.checks.plans import TestPlan
 from editloop.checks.testoutcome import (
     NOT_RUN,
@@ -60,7 +61,7 @@ def run_doctests(
 def _run(
     pool: SandboxPool,
     source: str,
-    groups: tuple[testdoc.DocGroup, ...],
+    groups: tuple[DocGroup, ...],
     prelude: str,
     limits: Limits,
     cancel: threading.Event | None,
@@ -97,14 +98,14 @@ def _run(
 
 
 def _outcome(
-    example: testdoc.DocExample, status: Any, got: str, line: int | None = None, weak: str = ""
+    example: DocExample, status: Any, got: str, line: int | None = None, weak: str = ""
 ) -> TestOutcome:
     call, expected = example.source.strip()[:CAP], testdoc.wanted_text(example)
     return TestOutcome(f"line {example.line}", status, call, expected, got, line, weak)
 
 
 def _doc(
-    example: testdoc.DocExample, frame: dict[str, Any], foreign: set[int] | None = None
+    example: DocExample, frame: dict[str, Any], foreign: set[int] | None = None
 ) -> TestOutcome:
     """How one example went; its line is added to `foreign` where its answers did not cross."""
     out, error = frame.get("out"), frame.get("text")
