@@ -21,11 +21,11 @@ from editloop.checks.kinds import kind_of, told
 from editloop.checks.langserver import Greeting, LanguageServer
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.checks.syntax import check_syntax
-from editloop.rules.weak import weak_ways
+from editloop.checks.weak import weak_ways
+from editloop.project import project_root
 from editloop.sandbox import Level
 from editloop.sandbox.interpreters import interpreters
 from editloop.sandbox.served import served
-from editloop.suites import project_root
 from editloop.text import Line, split_lines
 from editloop.transcript import Finding
 from editloop.verdict import CheckerName, CheckResult
