@@ -19,6 +19,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from editloop.commands import Command
 from editloop.engine.chat import ChatDialect
 from editloop.engine.controls import Controls, is_mark
+from editloop.model.families import fill_of
 from editloop.transcript import Transcript
 from trainer.run import RunError
 
@@ -31,12 +32,17 @@ SHAPES = frozenset({"llama", "qwen2", "qwen3"})
 class Encoder:
     """How one base reads episodes. The ids are those of the same model in the engine.
 
-    ``end`` is the token that ends what the model writes.
+    ``end`` is the token that ends what the model writes; ``fill`` those before the prefix, the
+    suffix and the middle of a gap, None where the base has none.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
-        self._dialect = ChatDialect(_Vocabulary.of(tokenizer, name))
+        self.tokens = _Vocabulary.of(tokenizer, name)
+        self._dialect = ChatDialect(self.tokens)
         self.end = self._dialect.end
+        known = fill_of(self.tokens.controls.texts)
+        ids = known and [self.tokens.tokenize(text, special=True) for text in known.marks]
+        self.fill = (ids[0][0], ids[1][0], ids[2][0]) if ids else None
 
     def prefix(self, transcript: Transcript) -> list[int]:
         """Ids up to the next command."""

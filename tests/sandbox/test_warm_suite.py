@@ -183,7 +183,10 @@ def processes(*words: str) -> list[str]:
     [
         ("while True: pass", "wall"),
         ("import time; time.sleep(100)", "wall"),
-        ("import os\nwhile True: os.fork()", None),  # refused a fork, or out of time: by the machine
+        (
+            "import os\nwhile True: os.fork()",
+            None,
+        ),  # refused a fork, or out of time: by the machine
         ("import os; os._exit(0)", "exit"),
         ("import os; os.kill(os.getpid(), 9)", "exit"),
         ("import os, signal; os.kill(0, signal.SIGKILL)", None),
