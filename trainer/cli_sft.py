@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from trainer.cli_model import Out, console
+from trainer.rendering import Rendering
 
 if TYPE_CHECKING:
     from trainer.encode import Base
@@ -28,13 +29,6 @@ class Reporter(enum.StrEnum):
     trackio = "trackio"
     wandb = "wandb"
     none = "none"
-
-
-class Rendering(enum.StrEnum):
-    """How a turn is read and written: a place and a text, or a command in a conversation."""
-
-    places = "places"
-    chat = "chat"
 
 
 def sft(
@@ -122,13 +116,13 @@ def _train(
     rendering: Rendering | None,
 ) -> None:
     """Train with a bar; the first process alone shows it, reports, and says where the result is."""
-    from trainer.encode import load_base
+    from trainer.encode import load_base, rendering_of
     from trainer.progress import TrainingBar, is_first_process, open_tensorboard
     from trainer.sft import fine_tune
 
     first = is_first_process()
     loaded = load_base(base)
-    rendering = rendering or (Rendering.places if loaded.encoder.fill else Rendering.chat)
+    rendering = rendering or rendering_of(base, loaded.encoder)
     files = [*data, *([dev] if dev else []), base / "config.json", base / "tokenizer.json"]
     run = _open_run(out, base, rendering, settings, files, writes=first)
     if first and settings.report_to == Reporter.tensorboard:

@@ -21,6 +21,7 @@ from editloop.engine.chat import ChatDialect
 from editloop.engine.controls import Controls, is_mark
 from editloop.model.families import fill_of
 from editloop.transcript import Transcript
+from trainer.rendering import Rendering
 from trainer.run import RunError
 
 Row = tuple[list[int], list[bool]]
@@ -141,6 +142,16 @@ def load_base(folder: Path) -> Base:
     if not tokenizer.chat_template or tokenizer.eos_token_id is None:
         raise RunError(f"{folder} has no chat template: choose an instruct model")
     return Base(folder, tokenizer, Encoder(tokenizer, str(folder)))
+
+
+def rendering_of(folder: Path, encoder: Encoder) -> Rendering:
+    """That of the run which a base is the result of; of any other, places where it has fill-in
+    tokens."""
+    settings = folder.parent / "settings.json"
+    if settings.is_file():
+        told = json.loads(settings.read_text(encoding="utf-8")).get("rendering", "chat")
+        return Rendering(told)
+    return Rendering.places if encoder.fill else Rendering.chat
 
 
 def check_shape(folder: Path) -> None:

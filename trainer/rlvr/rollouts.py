@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -24,6 +24,9 @@ from trainer.rlvr.episodes import Episode, Limits, Move, begin, settle, understa
 from trainer.rlvr.generate import Sampling, TorchWriter, Writer, Written
 from trainer.rlvr.judge import Judge
 
+if TYPE_CHECKING:
+    from trainer.rlvr.places import PlaceEpisode
+
 EVALUATED = 48
 """Episodes that are evaluated as one batch."""
 
@@ -33,12 +36,12 @@ class Played:
     """``groups[i]`` are the episodes of task i. Seconds: all of it, and those that were spent
     only waiting for verdicts; the rest is generation."""
 
-    groups: list[list[Episode]]
+    groups: Sequence[Sequence[Episode | PlaceEpisode]]
     seconds: float
     waiting: float
 
     @property
-    def episodes(self) -> list[Episode]:
+    def episodes(self) -> list[Episode | PlaceEpisode]:
         return [episode for group in self.groups for episode in group]
 
 

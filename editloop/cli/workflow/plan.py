@@ -138,9 +138,9 @@ class Plan:
 
     def _practice(self) -> list[Step]:
         """Where the model solves something already: what is never solved teaches nothing."""
-        model = self.taught / "model"
+        model = self.taught / ("adapter" if self.adapts else "model")
         few = run("--groups 8" if self.long else "--groups 4 --generations 2")
-        few += run("--lora 32")
+        few += [] if self.adapts else run("--lora 32")
         practice = Step(
             "practice",
             "practising with the sandbox as the judge",
