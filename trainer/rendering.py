@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import enum
 
+from editloop.model.turns import RENDERING
+
 
 class Rendering(enum.StrEnum):
     """A place and a text (``editloop.model.turns``), or a command in a conversation."""
 
-    places = "places"
+    places = RENDERING
     chat = "chat"

@@ -14,6 +14,7 @@ from typing import Any
 from editloop.checks.plans import TestPlan, plan_tests
 from editloop.model.backend import Model, Sampling
 from editloop.model.infill import Place, begun, gap, head, written
+from editloop.model.turns import TOLD
 from editloop.tasks import Task, read_tasks
 from editloop.verdict import CheckResult
 from editloop.verify import Limits, TestCheck
@@ -21,7 +22,7 @@ from trainer.faulty import edit_distance
 from trainer.grading import Grader
 from trainer.pieces import parse, stable
 from trainer.stream import Rows, append
-from trainer.turns import TOLD, Turn
+from trainer.turns import Turn
 
 _LIMITS = Limits(cpu_seconds=0.5, wall_seconds=10.0)
 

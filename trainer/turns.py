@@ -14,13 +14,10 @@ from typing import Any
 from editloop.commands import Command
 from editloop.model.answers import gap_ids, plain_ids
 from editloop.model.infill import Place
-from editloop.model.turns import ask_place, ask_text, say_place, say_text
+from editloop.model.turns import TOLD, ask_place, ask_text, say_place, say_text
 from trainer.encode import Encoder, Row
 from trainer.jsonl import read_jsonl
 from trainer.rows import Rows, RowsError, as_rows, demo_transcript
-
-TOLD = 2
-"""Failing checks that are told, as in serving."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 The file holds one object, every key optional::
 
-    {"name": "scripted", "fills": true, "heeds": true, "judges": true,
+    {"name": "scripted", "fills": true, "heeds": true, "judges": true, "points": false,
      "answers": [{"match": "return total", "replies": ["return total / n"]},
                  {"kind": "chat", "replies": ["```python\\n...\\n```"]},
                  {"match": "class", "fault": "lost", "seconds": 1.5}],

@@ -11,13 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from editloop.model.backend import Gap, Plain
 from editloop.model.infill import Place, gap, short
 
-RENDERING = "places"
+RENDERING: Final = "places"
 """The name of this rendering in a model file (`editloop.rendering`)."""
+TOLD = 2
+"""Failing checks that are told; of more the first ones are enough to know what is wrong."""
 NAMING_TOKENS = 12
 """Of the name of a place, its end included."""
 _NAMED = re.compile(r" ?(replace|insert|delete) ([0-9]{1,3})(?:-([0-9]{1,3}))?\n?")

@@ -23,7 +23,7 @@ from editloop.commands import Command, Step
 from editloop.frontier import Node
 from editloop.model.backend import Gap, Model, ModelError, Sampling
 from editloop.model.infill import Place, begun, gap, stops, written
-from editloop.model.turns import NAMING_TOKENS, ask_place, ask_text, read_place
+from editloop.model.turns import NAMING_TOKENS, TOLD, ask_place, ask_text, read_place
 from editloop.moves import moves_in
 from editloop.moves.context import build
 from editloop.policy import Cancelled
@@ -48,7 +48,6 @@ NAMINGS = 8
 TEMPERATURE = 0.8
 MOST_TOKENS = 56
 """Of a reply; a line of code has 12 in the middle."""
-_FAILURES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +289,7 @@ def step_of(state: EditState, place: Place, text: Sequence[str]) -> Step | None:
 
 def _failures(node: Node) -> list[str]:
     """What the checks say, as comments tell it."""
-    return [finding.text for finding in node.verdict.findings[:_FAILURES]]
+    return [finding.text for finding in node.verdict.findings[:TOLD]]
 
 
 def likely_lines(node: Node) -> list[int]:

@@ -10,18 +10,16 @@ from collections.abc import Iterable
 from editloop.commands import CommandError, Step
 from editloop.model.backend import Gap, Plain
 from editloop.model.infill import Place, written
-from editloop.model.turns import ask_place, ask_text, read_place
+from editloop.model.turns import TOLD, ask_place, ask_text, read_place
 from editloop.repair.filling import step_of
 from editloop.state import EditState, apply
 from editloop.transcript import Finding
-
-_TOLD = 2
 
 
 def question(state: EditState, findings: Iterable[Finding], place: Place | None) -> Plain | Gap:
     """What to ask next: the place, or the text of one that was named."""
     lines = [line.text for line in state.document.lines]
-    failed = [finding.text for finding in findings][:_TOLD]
+    failed = [finding.text for finding in findings][:TOLD]
     if place is None:
         return ask_place(lines, state.view, failed)
     return ask_text(lines, place, failed)
