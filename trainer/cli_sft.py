@@ -69,8 +69,9 @@ def sft(
     """Fine-tune a Llama, Qwen2 or Qwen3 base; goes on by itself when the folder has a checkpoint.
 
     A turn is a place and the text that takes it, by the base's fill-in tokens, or a command in a
-    conversation by its chat template. The result is OUT/model, a plain Hugging Face folder, and
-    OUT/adapter. Under torchrun or accelerate launch the processes share each step.
+    conversation by its chat template; `direct` is no turns but the whole program. The result is
+    OUT/model, a plain Hugging Face folder, and OUT/adapter. Under torchrun or accelerate launch the
+    processes share each step.
     """
     import torch
 
@@ -174,9 +175,12 @@ def _open_run(
 def _rows(paths: list[Path], base: Base, rendering: Rendering, context: int) -> Rows:
     from trainer.rows import encode_rows, read_transcripts
     from trainer.turns import encode_turns, read_turns
+    from trainer.whole import encode_repaired, read_repaired
 
     if rendering is Rendering.places:
         return encode_turns(read_turns(paths), base.encoder, context)
+    if rendering is Rendering.direct:
+        return encode_repaired(read_repaired(paths), base.encoder, context)
     return encode_rows(read_transcripts(paths), base.encoder, context)
 
 

@@ -19,6 +19,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from editloop.commands import Command
 from editloop.engine.chat import ChatDialect
 from editloop.engine.controls import Controls, is_mark
+from editloop.model.backend import Chat
 from editloop.model.families import fill_of
 from editloop.transcript import Transcript
 from trainer.rendering import Rendering
@@ -48,6 +49,12 @@ class Encoder:
     def prefix(self, transcript: Transcript) -> list[int]:
         """Ids up to the next command."""
         return self._dialect.prefix(transcript)
+
+    def messages(self, conversation: Chat) -> list[int]:
+        """Ids of a conversation, up to the model's next turn."""
+        return self._dialect.messages(
+            [{"role": role, "content": text} for role, text in conversation.messages]
+        )
 
     def command(self, command: Command) -> list[int]:
         """Ids of a command, its end included."""

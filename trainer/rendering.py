@@ -1,4 +1,4 @@
-"""How a base reads and writes a turn."""
+"""How a base reads and writes a repair."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from editloop.model.turns import RENDERING
 
 
 class Rendering(enum.StrEnum):
-    """A place and a text (``editloop.model.turns``), or a command in a conversation."""
+    """A place and a text a turn (``editloop.model.turns``), a command a turn in a conversation, or
+    the whole program at once (``editloop.model.whole``)."""
 
     places = RENDERING
     chat = "chat"
+    direct = "direct"

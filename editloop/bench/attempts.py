@@ -7,7 +7,6 @@ feedback, the whole program at once ("direct"), and the same after an explanatio
 from __future__ import annotations
 
 import math
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -15,9 +14,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from editloop.loop import MAX_TURNS
-from editloop.model.backend import Chat, Model, Prompt, Reply, Sampling
+from editloop.model.backend import Model, Prompt, Reply, Sampling
 from editloop.model.infill import Place, stops
-from editloop.model.turns import NAMING_TOKENS
+from editloop.model.turns import NAMING_TOKENS, TOLD
+from editloop.model.whole import ask_whole, read_whole
 from editloop.policy import Cancelled
 from editloop.repair.turns import answered, question
 from editloop.state import EditState
@@ -30,12 +30,6 @@ TEMPERATURE = 0.8
 TEXT_TOKENS = 96
 """Of the text of a place."""
 ANSWER_TOKENS = {"direct": 400, "prose": 600}
-_ASKED = {
-    "direct": "Answer with the whole corrected code in one ```python block and nothing else.",
-    "prose": "Explain in a few sentences what is wrong, then give the whole corrected code in one "
-    "```python block.",
-}
-_BLOCK = re.compile(r"```(?:python)?[^\n]*\n(.*?)```", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +121,15 @@ class Trial:
         return Sampling(1, self._temperature, TEXT_TOKENS, ends, seed, statement)
 
     def _answer(self, way: Literal["direct", "prose"], seed: int) -> str | None:
-        told = "\n".join(finding.text for finding in self._before.findings)
-        asked = (
-            f"This Python code fails its tests.\n\n```python\n{self._state.text}```\n\n{told}\n\n"
-            f"{_ASKED[way]}"
-        )
+        failed = [finding.text for finding in self._before.findings[:TOLD]]
+        asked = ask_whole(self._state.text, failed, prose=way == "prose")
         sampling = Sampling(1, self._temperature, ANSWER_TOKENS[way], seed=seed)
-        reply = self._ask(Chat((("user", asked),)), sampling)
         self._turns = 1
-        blocks = _BLOCK.findall(reply.text)
-        if not blocks:
+        source = read_whole(self._ask(asked, sampling).text)
+        if source is None:
             self._malformed = 1
             return None
-        source = Snapshot.from_text(blocks[-1]).text
+        source = Snapshot.from_text(source).text
         return source if self._judge(source).passed else None
 
     def _ask(self, prompt: Prompt, sampling: Sampling) -> Reply:

@@ -16,6 +16,7 @@ from editloop.cli import run as editloop
 from editloop.engine import read_info
 from export.testing import ModelSize, make_instruct
 from trainer.encode import Base, load_base
+from trainer.rendering import Rendering
 from trainer.reward import group_rewards
 from trainer.rlvr.episodes import Limits
 from trainer.rlvr.generate import Written
@@ -23,7 +24,7 @@ from trainer.rlvr.judge import Judge
 from trainer.rlvr.places import PlaceDialect, fitting, play
 from trainer.rlvr.player import training_rows
 from trainer.rlvr.training import train_rlvr
-from trainer.run import read_metrics
+from trainer.run import RunError, read_metrics
 
 LIMITS = Limits(turns=3, tokens=512, command=20)
 
@@ -122,6 +123,10 @@ def test_a_run_goes_on_with_a_lora(base: Base, tmp_path: Path) -> None:
         assert abs(row["kl"]) < 0.1
     assert json.loads((run.path / "settings.json").read_text())["rendering"] == "places"
     assert not (run.path / "adapter" / "ref").exists()
+    train_rlvr(taught / "adapter", tasks, run.path, replace(settings, steps=3), workers=1)
+    assert [row["step"] for row in read_metrics(run.path)] == [1, 2, 3]
+    with pytest.raises(RunError, match="have no turns to practise"):
+        train_rlvr(base.folder, tasks, tmp_path / "d", settings, rendering=Rendering.direct)
     out = tmp_path / "mine.gguf"
     words = ["--adapter-only", "--lora", str(run.path / "adapter"), "-o", str(out)]
     assert editloop(["export", str(base.folder), *words]) == 0

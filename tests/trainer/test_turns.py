@@ -16,12 +16,14 @@ from editloop.model.backend import Sampling
 from editloop.model.child import open_model
 from editloop.model.infill import Place
 from editloop.model.turns import RENDERING, ask_place, ask_text
+from editloop.model.whole import ask_whole, read_whole
 from editloop.transcript import TRANSCRIPT_VERSION
 from export import write_gguf
 from export.testing import ModelSize, make_instruct
 from trainer.encode import Base, load_base
 from trainer.rows import RowsError
 from trainer.turns import Turn, encode_turns, read_turns, turn_rows
+from trainer.whole import encode_repaired, read_repaired
 
 SOURCE = "def f(x):\n    y = x\n    return y + 1\n"
 TURN = Turn(SOURCE, ("f(2) -> 3, expected 1",), Place(2, 3), ("    return y - 1",))
@@ -81,6 +83,25 @@ def test_turns_of_demonstrations_and_of_repairs(tmp_path: Path) -> None:
     demos.write_text('{"id": "x"}\n')
     with pytest.raises(RowsError, match="neither demonstrations nor repairs"):
         list(read_turns([demos]))
+
+
+def test_whole_programs_are_taught_as_they_are_asked(
+    base: Base, gguf: Path, tmp_path: Path
+) -> None:
+    demos, repairs = write_demos(tmp_path / "demos.jsonl", 1), tmp_path / "repairs.jsonl"
+    repair = {"source": SOURCE, "failed": ["no"], "first": 1, "stop": 2, "lines": []}
+    repairs.write_text(json.dumps({"v": 1, "id": "x", "turns": [repair], "fixed": "y\n"}) + "\n")
+    first, second = read_repaired([demos, repairs])
+    assert "    z0 = x + y" in first[0]
+    assert "    z0 = x - y" in first[2]
+    assert second == (SOURCE, ("no",), "y\n")
+    rows = encode_repaired([second], base.encoder, 1024)
+    ids = rows.ids[~rows.written].tolist()
+    with Engine.load(gguf, transcript_version=TRANSCRIPT_VERSION, n_threads=1) as engine:
+        assert Answers(engine)._ids(ask_whole(SOURCE, ["no"])) == ids
+    told = base.tokenizer.decode(rows.ids[rows.written].tolist())
+    assert read_whole(told) == "y\n"
+    assert "fails its tests" in base.tokenizer.decode(ids)
 
 
 def test_wrong_commands_are_not_turns(tmp_path: Path) -> None:

@@ -188,6 +188,8 @@ def _game(rendering: Rendering, base: Base, settings: RlvrSettings) -> _Game:
             asks.pad,
             places.ROWS_A_TURN * settings.turns,
         )
+    if rendering is Rendering.direct:
+        raise RunError("whole programs have no turns to practise: use --rendering places or chat")
     dialect = Dialect(base)
     return _Game(
         lambda tasks: fitting(tasks, dialect, limits),
