@@ -85,7 +85,7 @@ class PlaceEpisode:
 
     def parts(self, worths: Sequence[float]) -> list[Part]:
         """The rows for the loss; ``worths`` has the advantage of each turn."""
-        made = []
+        made: list[Part] = []
         for one in self.answers:
             flags = [at >= one.start for at in range(len(one.ids))]
             made.append((one.ids, flags, [worths[one.turn] * flag for flag in flags]))
