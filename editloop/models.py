@@ -82,6 +82,24 @@ def find_model(name_or_path: str | Path | None = None, *, store: Path | None = N
     )
 
 
+def with_base(path: Path) -> tuple[Path, Path | None]:
+    """A whole model's file, and the LoRA that ``path`` is; None where it is that model itself.
+
+    Raises EngineError; ModelNotFound where the base that a LoRA names is not here.
+    """
+    from editloop.engine.errors import ModelNotFound
+    from editloop.engine.gguf_info import read_info
+
+    info = read_info(path)
+    if not info.is_adapter:
+        return path, None
+    base = str(info.metadata.get("editloop.base_model", ""))
+    try:
+        return find_model(base), path
+    except ModelNotFound as error:
+        raise ModelNotFound(f"{path.name} is a LoRA, and its base is missing: {error}") from error
+
+
 def list_models(store: Path | None = None) -> list[StoredModel]:
     """The store's by name; a damaged file is listed with its error."""
     from editloop.engine.errors import ModelNotFound

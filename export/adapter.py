@@ -26,7 +26,7 @@ def write_adapter(
     *,
     metadata: Mapping[str, Value] | None = None,
 ) -> Path:
-    """Writes the adapter in F32; the base tells architecture and names, and is not in the file.
+    """Writes the adapter in F16; the base tells architecture and names, and is not in the file.
 
     One alpha holds for the whole file there, so that of other modules goes into their factor.
     Raises as write_gguf.
@@ -57,8 +57,8 @@ def _jobs(shape: Shape, adapter: Adapter, alpha: float) -> Iterator[Job]:
         target = shape.target(name)
         # llama.cpp scales by the file's alpha divided by the rank
         b = delta.b * np.float32(delta.scale * delta.a.shape[0] / alpha)
-        yield Job(f"{target}.lora_a", delta.a.shape, Type.F32, InMemory(delta.a))
-        job = Job(f"{target}.lora_b", b.shape, Type.F32, InMemory(b))
+        yield Job(f"{target}.lora_a", delta.a.shape, Type.F16, InMemory(delta.a))
+        job = Job(f"{target}.lora_b", b.shape, Type.F16, InMemory(b))
         if shape.rotated(target):
             job = replace(job, unit=shape.head_dim, arrange=shape.rotate)
         yield job

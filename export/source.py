@@ -75,6 +75,8 @@ def describe(source: Source) -> dict[str, Value]:
     found: dict[str, Value] = {"general.name": source.name, "editloop.rendering": "chat"}
     found["editloop.base_model"] = _base(source) or source.name
     if source.run is not None:
+        settings = read_json(source.run / "settings.json")
+        found["editloop.rendering"] = str(settings.get("rendering", "chat"))
         found["editloop.transcript_version"] = TRANSCRIPT_VERSION
         found["editloop.recipe_sha"] = _recipe(source.run)
     return found

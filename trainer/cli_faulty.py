@@ -45,13 +45,13 @@ def faulty(
     minutes: _Minutes = None,
 ) -> None:
     """Have a model write programs, and keep those that fail their tests as tasks."""
-    from editloop.model.child import ChildModel
+    from editloop.model.child import open_model
     from editloop.models import find_model
     from trainer.faulty import FaultySettings, build_faulty
 
     _step_back()
     paths = [find_model(name) for name in model]
-    loads = [(path.stem, partial(ChildModel, path, n_ctx=8192, threads=threads)) for path in paths]
+    loads = [(path.stem, partial(open_model, path, n_ctx=8192, threads=threads)) for path in paths]
     settings = FaultySettings(seed, temperature, max_tokens, batch, samples, shown, visible)
     rows, complete = build_faulty(
         mbpp, out, loads, settings=settings, rounds=rounds, minutes=minutes
@@ -92,12 +92,12 @@ def repairs(
 ) -> None:
     """Have a code model fill gaps in faulty programs, and keep the smallest edits that pass."""
     from editloop.model.backend import ModelError
-    from editloop.model.child import ChildModel
+    from editloop.model.child import open_model
     from editloop.models import find_model
     from trainer.repairs import RepairSettings, build_repairs
 
     _step_back()
-    filler = ChildModel(find_model(model), n_ctx=8192, threads=threads)
+    filler = open_model(find_model(model), n_ctx=8192, threads=threads)
     if not filler.fills:
         raise ModelError(f"{model} has no fill-in tokens: choose a code model")
     settings = RepairSettings(seed, samples, temperature, max_tokens, batch, turns)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trainer.rendering import Rendering
+
 if TYPE_CHECKING:
     from trainer.rlvr.training import RlvrSettings
     from trainer.run import RunFolder
@@ -15,10 +17,13 @@ if TYPE_CHECKING:
 def rlvr(
     base: Annotated[
         str,
-        typer.Argument(help="A fine-tuned folder (RUN/model), or a GGUF: its path or store name."),
+        typer.Argument(help="RUN/model, or RUN/adapter to go on with it; or a GGUF: path or name."),
     ],
     tasks: Annotated[Path, typer.Argument(exists=True, help="A task file with tests.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the run.")],
+    rendering: Annotated[
+        Rendering | None, typer.Option(help="Of a turn; by default as the base was fine-tuned.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(help="Budget in minutes.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Budget in steps.")] = None,
     groups: Annotated[int, typer.Option(min=1, help="Tasks of a step.")] = 16,
@@ -76,10 +81,17 @@ def rlvr(
         vllm=vllm,
         seed=seed,
     )
-    _train(base_folder(base), tasks, out, settings, workers)
+    _train(base_folder(base), tasks, out, settings, workers, rendering)
 
 
-def _train(base: Path, tasks: Path, out: Path, settings: RlvrSettings, workers: int | None) -> None:
+def _train(
+    base: Path,
+    tasks: Path,
+    out: Path,
+    settings: RlvrSettings,
+    workers: int | None,
+    rendering: Rendering | None,
+) -> None:
     """Train with a bar; the first process alone moves it, reports, and says where the result is."""
     from trainer.progress import TrainingBar, console, is_first_process, open_tensorboard
     from trainer.rlvr.training import train_rlvr
@@ -99,7 +111,14 @@ def _train(base: Path, tasks: Path, out: Path, settings: RlvrSettings, workers: 
                 bar.update(spent, opened[0].last)
 
         folder = train_rlvr(
-            base, tasks, out, settings, workers=workers, on_start=on_start, on_step=on_step
+            base,
+            tasks,
+            out,
+            settings,
+            workers=workers,
+            on_start=on_start,
+            on_step=on_step,
+            rendering=rendering,
         )
     if first:
         console.print(f"{folder.model}: export it, or go on with the same command and more budget")

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from trainer.cli_model import Out, console
+from trainer.rendering import Rendering
 
 if TYPE_CHECKING:
     from trainer.encode import Base
@@ -31,12 +32,18 @@ class Reporter(enum.StrEnum):
 
 
 def sft(
-    data: Annotated[list[Path], typer.Argument(exists=True, help="Demonstrations (.jsonl).")],
+    data: Annotated[
+        list[Path], typer.Argument(exists=True, help="Demonstrations or repairs (.jsonl).")
+    ],
     base: Annotated[
         str, typer.Option(help="Pretrained folder, or a GGUF: its path or name in the store.")
     ],
     out: Out,
     dev: Annotated[Path | None, typer.Option(exists=True, help="Held-out demonstrations.")] = None,
+    rendering: Annotated[
+        Rendering | None,
+        typer.Option(help="Of a turn; places where the base has fill-in tokens, else chat."),
+    ] = None,
     minutes: Annotated[float | None, typer.Option(help="Budget in minutes.")] = None,
     steps: Annotated[int | None, typer.Option(help="Budget in steps.")] = None,
     epochs: Annotated[float, typer.Option(help="Budget in passes over the data.")] = 1.0,
@@ -61,8 +68,10 @@ def sft(
 ) -> None:
     """Fine-tune a Llama, Qwen2 or Qwen3 base; goes on by itself when the folder has a checkpoint.
 
-    The base reads episodes through its own chat template. The result is OUT/model, a plain Hugging
-    Face folder. Under torchrun or accelerate launch the processes share each step.
+    A turn is a place and the text that takes it, by the base's fill-in tokens, or a command in a
+    conversation by its chat template; `direct` is no turns but the whole program. The result is
+    OUT/model, a plain Hugging Face folder, and OUT/adapter. Under torchrun or accelerate launch the
+    processes share each step.
     """
     import torch
 
@@ -90,7 +99,7 @@ def sft(
         checkpoint_seconds=checkpoint_seconds,
         report_to=report_to.value,
     )
-    _train(data, dev, base_folder(base), out, settings)
+    _train(data, dev, base_folder(base), out, settings, rendering)
 
 
 def _require(reporter: Reporter) -> None:
@@ -105,20 +114,22 @@ def _train(
     base: Path,
     out: Path,
     settings: SftSettings,
+    rendering: Rendering | None,
 ) -> None:
     """Train with a bar; the first process alone shows it, reports, and says where the result is."""
-    from trainer.encode import load_base
+    from trainer.encode import load_base, rendering_of
     from trainer.progress import TrainingBar, is_first_process, open_tensorboard
     from trainer.sft import fine_tune
 
     first = is_first_process()
     loaded = load_base(base)
+    rendering = rendering or rendering_of(base, loaded.encoder)
     files = [*data, *([dev] if dev else []), base / "config.json", base / "tokenizer.json"]
-    run = _open_run(out, base, loaded, settings, files, writes=first)
+    run = _open_run(out, base, rendering, settings, files, writes=first)
     if first and settings.report_to == Reporter.tensorboard:
         open_tensorboard(run)
-    rows = _rows(data, loaded, settings.context)
-    held_out = _rows([dev], loaded, settings.context) if dev else None
+    rows = _rows(data, loaded, rendering, settings.context)
+    held_out = _rows([dev], loaded, rendering, settings.context) if dev else None
     with TrainingBar(console if first else Console(quiet=True)) as bar:
         resumed = fine_tune(
             run,
@@ -136,7 +147,7 @@ def _train(
 def _open_run(
     out: Path,
     base: Path,
-    loaded: Base,
+    rendering: Rendering,
     settings: SftSettings,
     files: Sequence[Path],
     *,
@@ -148,7 +159,7 @@ def _open_run(
     resolved = {
         "kind": "sft",
         "base": str(base.resolve()),
-        "rendering": "chat",
+        "rendering": rendering.value,
         "peak_rate": settings.peak_rate,
         **asdict(settings),
     }
@@ -161,9 +172,15 @@ def _open_run(
     )
 
 
-def _rows(paths: list[Path], base: Base, context: int) -> Rows:
+def _rows(paths: list[Path], base: Base, rendering: Rendering, context: int) -> Rows:
     from trainer.rows import encode_rows, read_transcripts
+    from trainer.turns import encode_turns, read_turns
+    from trainer.whole import encode_repaired, read_repaired
 
+    if rendering is Rendering.places:
+        return encode_turns(read_turns(paths), base.encoder, context)
+    if rendering is Rendering.direct:
+        return encode_repaired(read_repaired(paths), base.encoder, context)
     return encode_rows(read_transcripts(paths), base.encoder, context)
 
 

@@ -19,7 +19,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from editloop.commands import Command
 from editloop.engine.chat import ChatDialect
 from editloop.engine.controls import Controls, is_mark
+from editloop.model.backend import Chat
+from editloop.model.families import fill_of
 from editloop.transcript import Transcript
+from trainer.rendering import Rendering
 from trainer.run import RunError
 
 Row = tuple[list[int], list[bool]]
@@ -31,16 +34,27 @@ SHAPES = frozenset({"llama", "qwen2", "qwen3"})
 class Encoder:
     """How one base reads episodes. The ids are those of the same model in the engine.
 
-    ``end`` is the token that ends what the model writes.
+    ``end`` is the token that ends what the model writes; ``fill`` those before the prefix, the
+    suffix and the middle of a gap, None where the base has none.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
-        self._dialect = ChatDialect(_Vocabulary.of(tokenizer, name))
+        self.tokens = _Vocabulary.of(tokenizer, name)
+        self._dialect = ChatDialect(self.tokens)
         self.end = self._dialect.end
+        known = fill_of(self.tokens.controls.texts)
+        ids = known and [self.tokens.tokenize(text, special=True) for text in known.marks]
+        self.fill = (ids[0][0], ids[1][0], ids[2][0]) if ids else None
 
     def prefix(self, transcript: Transcript) -> list[int]:
         """Ids up to the next command."""
         return self._dialect.prefix(transcript)
+
+    def messages(self, conversation: Chat) -> list[int]:
+        """Ids of a conversation, up to the model's next turn."""
+        return self._dialect.messages(
+            [{"role": role, "content": text} for role, text in conversation.messages]
+        )
 
     def command(self, command: Command) -> list[int]:
         """Ids of a command, its end included."""
@@ -135,6 +149,16 @@ def load_base(folder: Path) -> Base:
     if not tokenizer.chat_template or tokenizer.eos_token_id is None:
         raise RunError(f"{folder} has no chat template: choose an instruct model")
     return Base(folder, tokenizer, Encoder(tokenizer, str(folder)))
+
+
+def rendering_of(folder: Path, encoder: Encoder) -> Rendering:
+    """That of the run which a base is the result of; of any other, places where it has fill-in
+    tokens."""
+    settings = folder.parent / "settings.json"
+    if settings.is_file():
+        told = json.loads(settings.read_text(encoding="utf-8")).get("rendering", "chat")
+        return Rendering(told)
+    return Rendering.places if encoder.fill else Rendering.chat
 
 
 def check_shape(folder: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from editloop.checks.plans import TestPlan, plan_tests
 from editloop.model.backend import Model, Sampling
 from editloop.model.infill import Place, begun, gap, head, written
+from editloop.model.turns import TOLD
 from editloop.tasks import Task, read_tasks
 from editloop.verdict import CheckResult
 from editloop.verify import Limits, TestCheck
@@ -21,10 +22,9 @@ from trainer.faulty import edit_distance
 from trainer.grading import Grader
 from trainer.pieces import parse, stable
 from trainer.stream import Rows, append
+from trainer.turns import Turn
 
 _LIMITS = Limits(cpu_seconds=0.5, wall_seconds=10.0)
-_SHOWN = 2
-"""Failing tests that are told before a gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +38,6 @@ class RepairSettings:
     max_tokens: int = 48
     batch: int = 8
     turns: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One edit: in ``source``, of which the tests said ``failed``, ``lines`` take a place."""
-
-    source: str
-    failed: tuple[str, ...]
-    place: Place
-    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +123,7 @@ class Repair:
         source, turns = self._task.buggy, list[Turn]()
         best = self._all.run(source, None).good
         while len(turns) < self._settings.turns:
-            failed = tuple(f.text for f in self._visible.run(source, None).findings[:_SHOWN])
+            failed = tuple(f.text for f in self._visible.run(source, None).findings[:TOLD])
             found = self._edit(source, failed, best)
             if found is None:
                 return None

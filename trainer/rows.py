@@ -62,13 +62,18 @@ def read_transcripts(paths: Sequence[Path]) -> Iterator[Transcript]:
 
 def encode_rows(transcripts: Iterable[Transcript], encoder: Encoder, max_tokens: int) -> Rows:
     """Encode; an episode longer than ``max_tokens`` is cut to its first whole turns, or dropped."""
+    rows = (row for one in transcripts for row in _fitting(one, encoder, max_tokens))
+    return as_rows(rows, max_tokens)
+
+
+def as_rows(rows: Iterable[Row], max_tokens: int) -> Rows:
+    """Rows of at most ``max_tokens`` in flat arrays; longer ones are dropped."""
     ids: list[NDArray[np.uint32]] = []
     written: list[NDArray[np.bool_]] = []
-    for transcript in transcripts:
-        for tokens, flags in _fitting(transcript, encoder, max_tokens):
-            if len(tokens) <= max_tokens:
-                ids.append(np.array(tokens, np.uint32))
-                written.append(np.array(flags, np.bool_))
+    for tokens, flags in rows:
+        if len(tokens) <= max_tokens:
+            ids.append(np.array(tokens, np.uint32))
+            written.append(np.array(flags, np.bool_))
     bounds = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
     flat = np.concatenate([np.zeros(0, np.uint32), *ids])
     small = not len(flat) or flat.max() <= np.iinfo(np.uint16).max

@@ -148,7 +148,8 @@ def save_result(model: Any, run: RunFolder, base: Base) -> Any:
     beside it."""
     if isinstance(model, PeftModel):
         with run.result("adapter") as folder:
-            model.save_pretrained(str(folder))
+            # GRPO keeps a copy beside it, as what to stay close to.
+            model.save_pretrained(str(folder), selected_adapters=["default"])
         model = model.merge_and_unload()
     with run.result() as folder:
         model.save_pretrained(folder)

@@ -48,6 +48,8 @@ class TaskResult:
     greedy: bool | None = None
     """Whether one greedy episode of the plain loop solves it; None where it was not measured."""
     greedy_hidden: bool | None = None
+    attempts: tuple[dict[str, Any], ...] = ()
+    """What each attempt came to (`bench.attempts.Attempt`); none where a search repaired."""
 
     @property
     def timed_out(self) -> bool:
@@ -68,7 +70,8 @@ def result_of(row: Any) -> TaskResult:
         raise ValueError("not a result: a JSON object with an id is expected")
     known = {field.name for field in fields(TaskResult)}
     values = {key: value for key, value in row.items() if key in known}
-    values["commands"] = tuple(values.get("commands", ()))
+    for key in ("commands", "attempts"):
+        values[key] = tuple(values.get(key, ()))
     return TaskResult(**values)
 
 

@@ -9,12 +9,13 @@ import ast
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from editloop.bench.results import TaskResult
+from editloop.bench.attempts import TEMPERATURE, WAYS, Attempt, Trial, Way
+from editloop.bench.results import BenchError, TaskResult
 from editloop.budget import Budget, Stop
 from editloop.checks.plans import TestPlan, plan_tests
 from editloop.checks.static import StaticChecker
@@ -34,7 +35,7 @@ from editloop.trust.weighing import SECONDS, compared, weigh
 from editloop.verdict import Verdict
 from editloop.verify import TestCheck, Verifier
 
-PolicyName = Literal["model", "prior", "uniform", "greedy"]
+PolicyName = Literal["model", "prior", "uniform", "greedy", "loop", "direct", "prose"]
 OVERRUN = 5.0
 """Seconds over the budget after which a verification or decode in progress is cancelled."""
 HIDDEN_CPU_SECONDS, HIDDEN_WALL_SECONDS = 5.0, 20.0
@@ -48,6 +49,7 @@ class BenchSettings:
     ``threads``: states that are verified, or read by the model, at once.
 
     ``candidates`` limits the verifications of a task too, so that the outcome hangs less on speed.
+    ``attempts``: at each task, by the policies that are ways of `attempts`; the budget is of each.
     """
 
     policy: PolicyName = "model"
@@ -56,6 +58,12 @@ class BenchSettings:
     model: str | None = None
     threads: int = 1
     candidates: int | None = None
+    attempts: int = 1
+
+    @property
+    def seconds(self) -> float:
+        """Of a task."""
+        return self.budget * self.attempts
 
     def row(self) -> dict[str, Any]:
         return asdict(self)
@@ -70,7 +78,8 @@ class _Attempt:
 
 
 class TaskRunner:
-    """Repairs tasks one after the other. Raises EngineError and SandboxError when it is made.
+    """Repairs tasks one after the other. Raises EngineError, SandboxError and BenchError when it is
+    made.
 
     ``policy`` replaces the one that the settings name, for tests.
     """
@@ -81,6 +90,9 @@ class TaskRunner:
         self.static = StaticChecker()
         self.chosen = Chosen(policy) if policy else _choose(settings)
         self.policy = self.chosen.policy
+        if settings.policy in WAYS and self.chosen.model is None:
+            self.close()
+            raise BenchError(f"{settings.policy} needs a model that is asked, not one for commands")
 
     def close(self) -> None:
         self.static.close()
@@ -99,6 +111,8 @@ class TaskRunner:
         verifier = self._verifier(task)
         hidden = _hidden_plan(task)
         seed = zlib.crc32(f"{self.settings.seed}:{task.id}".encode())
+        if self.settings.policy in WAYS:
+            return self._trials(task, state, verifier, hidden, self.settings.policy)
         if self.settings.policy == "greedy":
             attempt = self._episode(task, state, verifier)
         else:
@@ -112,6 +126,11 @@ class TaskRunner:
             plain = self._episode(task, state, verifier)
             passed = None if hidden is None else self._judge(plain.document, hidden, task)
             return replace(result, greedy=plain.result.solved, greedy_hidden=passed)
+        model = self.chosen.model
+        if self.settings.policy == "model" and model is not None and model.points:
+            _tell(on_part, result)
+            [once] = self._attempts(task, state, verifier, hidden, "loop", [0], temperature=0.0)
+            return replace(result, greedy=once.solved, greedy_hidden=once.hidden)
         if self.settings.policy == "greedy":
             result = replace(result, greedy=result.solved, greedy_hidden=result.solved_hidden)
         return result
@@ -217,6 +236,54 @@ class TaskRunner:
             candidates_total=verified[0] - 1,
         )
         return _Attempt(result, after if trace.solved else None)
+
+    def _trials(
+        self, task: Task, state: EditState, verifier: Verifier, hidden: TestPlan | None, way: Way
+    ) -> TaskResult:
+        """Attempts of one way; ``solved`` is what the first one did, the rest is over all."""
+        seeds = [self.settings.seed * 1000 + n for n in range(self.settings.attempts)]
+        found = self._attempts(task, state, verifier, hidden, way, seeds)
+        first = found[0]
+        return TaskResult(
+            id=task.id,
+            solved=first.solved,
+            solved_hidden=first.hidden,
+            seconds=round(sum(one.seconds for one in found), 3),
+            candidates=first.verified,
+            turns=first.turns,
+            diff=unified_diff(state.document, Snapshot.from_text(first.text), f"{task.id}.py")
+            if first.solved
+            else "",
+            reason="fixed" if first.solved else "not solved",
+            candidates_total=sum(one.verified for one in found),
+            attempts=tuple(one.row() for one in found),
+        )
+
+    def _attempts(
+        self,
+        task: Task,
+        state: EditState,
+        verifier: Verifier,
+        hidden: TestPlan | None,
+        way: Way,
+        seeds: Sequence[int],
+        temperature: float = TEMPERATURE,
+    ) -> list[Attempt]:
+        """One attempt a seed, each of at most the budget's seconds, judged by the hidden tests."""
+        model = self.chosen.model
+        assert model is not None
+        before, found = verifier.verify(state.text), []
+        for seed in seeds:
+            with _deadline(self.settings.budget) as cancel:
+                trial = Trial(
+                    model, state, before, verifier.verify, cancel, temperature=temperature
+                )
+                one = trial.run(way, seed)
+            if hidden is not None:
+                after = Snapshot.from_text(one.text) if one.solved else None
+                one = replace(one, hidden=self._judge(after, hidden, task))
+            found.append(one)
+        return found
 
     def _judge(self, document: Snapshot | None, plan: TestPlan, task: Task) -> bool:
         if document is None:

@@ -169,7 +169,7 @@ class WorkerPool:
         self._extend(worker)
 
     def _extend(self, worker: _Worker) -> None:
-        worker.deadline = time.monotonic() + self.settings.budget + self.grace
+        worker.deadline = time.monotonic() + self.settings.seconds + self.grace
 
     def _hear(self) -> list[TaskResult]:
         """What the workers say or fail to say within a moment."""
@@ -210,7 +210,7 @@ class WorkerPool:
             return []
         part = worker.part or TaskResult(worker.task.id)
         if timeout and worker.part is None:
-            part = replace(part, seconds=round(self.settings.budget + self.grace, 3))
+            part = replace(part, seconds=round(self.settings.seconds + self.grace, 3))
         return [_cut_short(part, worker.task, reason)]
 
     def _count_failure(self, reason: str, *, fatal: bool = False) -> None:

@@ -27,20 +27,30 @@ INTERRUPTED = 130
 
 
 class PolicyChoice(enum.StrEnum):
-    """What `bench` measures: search by the model, prior or uniform order, or the plain loop."""
+    """What `bench` measures: the search in the model's, the prior's or uniform order, the model's
+    plain loop (greedy); or a model alone: by turns (loop), whole programs (direct), or thoughts
+    first (prose)."""
 
     model = "model"
     prior = "prior"
     uniform = "uniform"
     greedy = "greedy"
+    loop = "loop"
+    direct = "direct"
+    prose = "prose"
 
 
 def bench(
     tasks: Annotated[Path, typer.Argument(help="Task file, one JSON object a line.")],
-    budget: Annotated[float, typer.Option(min=0.1, help="Seconds for each task.")] = 10.0,
+    budget: Annotated[
+        float, typer.Option(min=0.1, help="Seconds for each task, or each attempt at it.")
+    ] = 10.0,
     policy: Annotated[
         PolicyChoice | None, typer.Option(help="Who chooses; default: a named model, else prior.")
     ] = None,
+    attempts: Annotated[
+        int, typer.Option(min=1, help="At each task, for loop, direct and prose.")
+    ] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Processes, each with its own engine.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N tasks.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
@@ -68,13 +78,15 @@ def bench(
     told = summary or (_beside(out) if out else None)
     if told is not None:
         refuse_other_summary(told)
-    path = _model_path(model) if policy in (PolicyChoice.model, PolicyChoice.greedy) else None
+    alone = policy in (PolicyChoice.prior, PolicyChoice.uniform)
+    path = None if alone else _model_path(model)
     settings = BenchSettings(
         policy=policy.value,
         budget=budget,
         seed=seed,
         model=str(path) if path else None,
         threads=max(1, cores() // jobs),
+        attempts=attempts,
     )
     described = _describe(tasks, settings, jobs, path)
     console = Console(stderr=True)
@@ -162,6 +174,7 @@ def _describe(
         "policy": settings.policy,
         "budget": settings.budget,
         "seed": settings.seed,
+        "attempts": settings.attempts,
         "jobs": jobs,
         "threads": settings.threads,
         "model": model.name if model else None,

@@ -92,10 +92,10 @@ def probe_speed() -> Iterator[Finding]:
 def _try(path: Path) -> str:
     """Load a model in a process of its own and let it write. Raises ModelError."""
     from editloop.model.backend import Plain, Sampling
-    from editloop.model.child import ChildModel
+    from editloop.model.child import open_model
     from editloop.policy import Cancelled
 
-    model = ChildModel(path.absolute(), n_ctx=1024, measures=True)
+    model = open_model(path.absolute(), n_ctx=1024, measures=True)
     cancel = threading.Event()
     timer = threading.Timer(SECONDS, cancel.set)
     rate = f"less than {_STEPS[0] / SECONDS:.1g}"

@@ -43,11 +43,14 @@ def check_version(info: ModelInfo, version: int) -> None:
 
 
 def check_kind(info: ModelInfo) -> None:
-    """Raises NotAGguf unless it is a whole language model, NoChatTemplate unless it can be asked.
+    """Raises NotAGguf unless it is a whole language model or a LoRA that was trained here,
+    NoChatTemplate unless it can be asked.
 
     It can be asked when it has a chat template, or fills in the middle.
     """
     kind = info.metadata.get("general.type", "model")
+    if info.is_adapter and info.transcript_version is not None:
+        return
     if kind != "model":
         raise NotAGguf(f"{info.path} is no model but of kind {kind!s:.20}: choose the model's file")
     parts = info.metadata.get("split.count", 1)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import Cancelled, ContextTooSmall, EngineCrashed, NotEnoughMemory
-from .native import Abort, llama, recent_log
+from .native import Abort, llama, recent_log, set_adapter
 
 __all__ = ["Context", "Ints", "Logits", "NoRoom"]
 
@@ -43,9 +43,10 @@ class Context:
         n_threads: int,
         n_batch: int = 512,
         n_outputs: int = 64,
+        adapter: Any = None,
     ) -> None:
         self._native = llama()
-        self._model = model
+        self._model, self._adapter = model, adapter
         self._abort = Abort()
         self.n_batch, self.n_outputs, self.n_seq_max = n_batch, n_outputs, n_seq_max
         self.cells, self.n_threads = cells, n_threads
@@ -85,6 +86,8 @@ class Context:
                 "ask for a smaller n_ctx or choose a smaller model"
             )
         self._memory = self._native.llama_get_memory(self._ctx)
+        if self._adapter:
+            set_adapter(self._ctx, self._adapter)
         self._abort.install(self._ctx)
 
     def close(self) -> None:

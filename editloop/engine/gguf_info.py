@@ -41,12 +41,17 @@ class ModelInfo:
     quantization: str
     context_length: int
     transcript_version: int | None  # None: not trained by editloop (an instruct model)
-    rendering: str  # "chat"
+    rendering: str  # "chat": commands in a conversation, "places": places and texts
     base_model: str
     eval: dict[str, float | str]
     metadata: dict[str, Any]
     bulk: str  # the tensor type that holds most of the bytes, e.g. "Q5_0"
     fill_in: bool  # its vocabulary has tokens to fill in the middle
+
+    @property
+    def is_adapter(self) -> bool:
+        """Whether it is a LoRA, which works with its base alone."""
+        return self.metadata.get("general.type") == "adapter"
 
     def number(self, key: str, default: int = 0) -> int:
         """An architecture's integer, e.g. `number("block_count")`; arrays give their largest.

@@ -26,7 +26,7 @@ from .generate import Continuation
 from .generate import Generator as Continuing
 from .gguf_info import ModelInfo, read_info
 from .logprob import log_probabilities
-from .native import cpu_library, default_gpu_layers, llama, load_model
+from .native import cpu_library, default_gpu_layers, llama, load_adapter, load_model
 from .rank import RankSearch
 from .rows import Plan, RowPool
 from .sample import Sampler
@@ -40,11 +40,18 @@ _DEFAULT_CONTEXT = 8192  # of models trained for more: cache memory grows with i
 class Engine:
     """Make one with `Engine.load`. All methods may be called from any thread; one runs at a time.
 
-    `info` describes the file, `n_vocab` and `n_ctx` are in tokens.
+    `info` describes the file, `adapter` that of a LoRA on it, `n_vocab` and `n_ctx` are in tokens.
     """
 
-    def __init__(self, info: ModelInfo, model: object, context: Context, n_ctx: int) -> None:
-        self.info, self.n_ctx = info, n_ctx
+    def __init__(
+        self,
+        info: ModelInfo,
+        model: object,
+        context: Context,
+        n_ctx: int,
+        adapter: ModelInfo | None = None,
+    ) -> None:
+        self.info, self.n_ctx, self.adapter = info, n_ctx, adapter
         self._model, self._context = model, context
         self._vocab = Vocabulary(model, context.n_vocab)
         self._pool = RowPool(context)
@@ -58,6 +65,7 @@ class Engine:
         path: str | Path,
         *,
         transcript_version: int,
+        adapter: str | Path | None = None,
         n_ctx: int | None = None,
         n_gpu_layers: int | None = None,
         n_threads: int | None = None,
@@ -65,7 +73,7 @@ class Engine:
         free_memory: Callable[[], int | None] = host.free_memory,
         cpu_flags: Callable[[], frozenset[str] | None] = host.cpu_flags,
     ) -> Engine:
-        """Checks a GGUF and loads it.
+        """Checks a GGUF and loads it, with a LoRA beside it where `adapter` names one.
 
         `n_ctx`: longest prefix plus continuation, at most what the model was trained for (also
         the default, up to 8192). `n_gpu_layers` None: all when a GPU backend is compiled in.
@@ -76,7 +84,9 @@ class Engine:
         UnsupportedCpu, BackendMissing.
         """
         info = read_info(path)
-        check_version(info, transcript_version)
+        lora = read_info(adapter) if adapter is not None else None
+        for each in filter(None, (info, lora)):
+            check_version(each, transcript_version)
         trained = info.context_length or _DEFAULT_CONTEXT
         n_ctx = min(n_ctx or _DEFAULT_CONTEXT, trained)
         # beside the longest row there is room for other prefixes and for branches
@@ -93,8 +103,9 @@ class Engine:
             n_outputs=n_outputs,
             n_seq_max=max(4, min(n_seq_max, llama().llama_max_parallel_sequences())),
             n_threads=n_threads or host.default_threads(),
+            adapter=load_adapter(model, lora) if lora is not None else None,
         )
-        return cls(info, model, context, n_ctx)
+        return cls(info, model, context, n_ctx, lora)
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
         """Ids of a text, no begin token added; control tokens are parsed only if `special`."""

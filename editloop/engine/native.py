@@ -16,7 +16,16 @@ from typing import Any
 from .errors import BackendMissing, NotAGguf
 from .gguf_info import ModelInfo
 
-__all__ = ["Abort", "cpu_library", "default_gpu_layers", "llama", "load_model", "recent_log"]
+__all__ = [
+    "Abort",
+    "cpu_library",
+    "default_gpu_layers",
+    "llama",
+    "load_adapter",
+    "load_model",
+    "recent_log",
+    "set_adapter",
+]
 
 _LOCK = threading.Lock()
 _LOG: deque[str] = deque(maxlen=200)
@@ -103,6 +112,26 @@ def load_model(info: ModelInfo, n_gpu_layers: int) -> Any:
             "choose another model or update llama-cpp-python"
         )
     return model
+
+
+def load_adapter(model: Any, info: ModelInfo) -> Any:
+    """A llama_adapter_lora pointer; it is freed with its model. Raises NotAGguf where llama.cpp
+    refuses the file, as for another base."""
+    native = llama()
+    _LOG.clear()
+    adapter = native.llama_adapter_lora_init(model, str(info.path).encode())
+    if not adapter:
+        raise NotAGguf(
+            f"llama.cpp cannot load {info.path} with its base ({recent_log() or 'no reason given'})"
+        )
+    return adapter
+
+
+def set_adapter(context: Any, adapter: Any) -> None:
+    """Have a context compute with an adapter from now on."""
+    native = llama()
+    adapters, scales = (native.llama_adapter_lora_p_ctypes * 1)(adapter), (ctypes.c_float * 1)(1.0)
+    native.llama_set_adapters_lora(context, adapters, 1, scales)
 
 
 class Abort:

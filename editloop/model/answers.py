@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from editloop.engine import Engine, read_info
 from editloop.engine.chat import chat_template
 from editloop.engine.template import ChatTemplate
-from editloop.model.backend import Chat, Gap, ModelError, Prompt, Reply, Sampling
+from editloop.model.backend import Chat, Gap, ModelError, Plain, Prompt, Reply, Sampling
 from editloop.model.statement import is_statement
 from editloop.model.threads import known, set_fastest
 from editloop.model.wire import read_prompt, reply_row
@@ -20,17 +20,43 @@ from editloop.transcript import TRANSCRIPT_VERSION
 def load(
     path: str, adapter: str | None, n_ctx: int, threads: int | None, measures: bool = False
 ) -> Engine:
-    """The engine of a GGUF. ``threads`` None: as many as are known to be fastest; ``measures``:
-    as many as are found to be. Raises EngineError."""
+    """The engine of a GGUF, with a LoRA where one is named. ``threads`` None: as many as are known
+    to be fastest; ``measures``: as many as are found to be. Raises EngineError."""
     file = Path(path)
     if threads is None and not measures:
         threads = known(read_info(file))
     engine = Engine.load(
-        file, transcript_version=TRANSCRIPT_VERSION, n_ctx=n_ctx, n_threads=threads
+        file,
+        transcript_version=TRANSCRIPT_VERSION,
+        adapter=adapter,
+        n_ctx=n_ctx,
+        n_threads=threads,
     )
     if threads is None:
         set_fastest(engine)
     return engine
+
+
+class Tokens(Protocol):
+    """What the ids of a prompt need of an engine; training answers it from its own tokenizer."""
+
+    @property
+    def begin(self) -> list[int]: ...
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]: ...
+
+
+def gap_ids(tokens: Tokens, fill: tuple[int, int, int], gap: Gap) -> list[int]:
+    """Ids after which the model writes what belongs into a gap. ``fill``: the ids before the
+    prefix, the suffix and the middle."""
+    before, after, middle = fill
+    texts = tokens.tokenize(gap.before), tokens.tokenize(gap.after)
+    return [*tokens.begin, before, *texts[0], after, *texts[1], middle]
+
+
+def plain_ids(tokens: Tokens, prompt: Plain) -> list[int]:
+    """Ids of a text that the model goes on with."""
+    return [*tokens.begin, *tokens.tokenize(prompt.text)]
 
 
 class Answers:
@@ -47,6 +73,7 @@ class Answers:
             "fills": self._fill is not None,
             "n_ctx": self._engine.n_ctx,
             "parameters": self._engine.info.parameters,
+            "rendering": (self._engine.adapter or self._engine.info).rendering,
         }
 
     def answer(self, method: str, params: dict[str, Any], cancel: threading.Event) -> Any:
@@ -116,16 +143,8 @@ class Answers:
         if isinstance(prompt, Gap):
             if self._fill is None:
                 raise ModelError("this model has no fill-in tokens")
-            before, after, middle = self._fill
-            return [
-                *engine.begin,
-                before,
-                *engine.tokenize(prompt.before),
-                after,
-                *engine.tokenize(prompt.after),
-                middle,
-            ]
-        return [*engine.begin, *engine.tokenize(prompt.text)] or engine.tokenize("\n")
+            return gap_ids(engine, self._fill, prompt)
+        return plain_ids(engine, prompt) or engine.tokenize("\n")
 
     def _no_comment(self, ids: Sequence[int]) -> Sequence[int]:
         """What would begin a comment where nothing but blanks was written."""

@@ -107,6 +107,11 @@ class Model(Protocol):
         ...
 
     @property
+    def points(self) -> bool:
+        """Whether it was trained to name places and to fill them in (see `turns`)."""
+        ...
+
+    @property
     def judges(self) -> bool:
         """Whether `score` can be asked."""
         ...

@@ -22,7 +22,9 @@ from queue import SimpleQueue
 from typing import Any
 
 from editloop.model.backend import ModelError, ModelLost, Prompt, Reply, Sampling
+from editloop.model.turns import RENDERING
 from editloop.model.wire import prompt_row, read_reply
+from editloop.models import with_base
 from editloop.policy import Cancelled
 
 IDLE_SECONDS = 300.0
@@ -75,7 +77,7 @@ class ChildModel:
     ) -> None:
         """``threads`` None: as many as are known to be fastest here; ``measures``: as many as are
         found to be when it loads, to be known later. ``n_ctx`` in tokens."""
-        self.path, self.name = path, path.stem
+        self.path, self.name = path, (adapter or path).stem
         self._settings = {
             "path": str(path),
             "adapter": None if adapter is None else str(adapter),
@@ -117,6 +119,11 @@ class ChildModel:
     def heeds(self) -> bool:
         """Whether the model has a billion parameters; waits until it is loaded."""
         return bool(self._about()["parameters"] >= _HEEDING)
+
+    @property
+    def points(self) -> bool:
+        """What the file of the model, or of its adapter, says; waits until it is loaded."""
+        return bool(self._about()["rendering"] == RENDERING)
 
     @property
     def judges(self) -> bool:
@@ -308,3 +315,14 @@ class ChildModel:
         said = re.sub(r"^\S*/", "", words[0])[:200] if words else ""
         why = _SIGNALS.get(name, name or f"exit code {code}")
         return f"the model {self.name} ended: {why}{f' ({said})' if said else ''}"
+
+
+def open_model(
+    path: Path, *, n_ctx: int = 4096, threads: int | None = None, measures: bool = False
+) -> ChildModel:
+    """The model of a GGUF; of a LoRA's, its base with it. Options as of `ChildModel`.
+
+    Raises EngineError; ModelNotFound where the base is not here.
+    """
+    whole, adapter = with_base(path)
+    return ChildModel(whole, adapter=adapter, n_ctx=n_ctx, threads=threads, measures=measures)

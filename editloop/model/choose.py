@@ -9,7 +9,7 @@ from pathlib import Path
 from editloop.engine.gguf_info import read_info
 from editloop.engine.policy import load_policy
 from editloop.model.backend import Model
-from editloop.model.child import ChildModel
+from editloop.model.child import open_model
 from editloop.model.scripted import ScriptedModel
 from editloop.models import NO_MODEL, chosen_default, find_model
 from editloop.policy import Policy
@@ -59,8 +59,9 @@ def declines_model(name: str | None = None) -> bool:
 def choose(name: str | None = None, *, threads: int | None = None) -> Chosen:
     """By a model's name or path; None: the user's default, or moves alone where there is none.
 
-    A GGUF that was trained for this tool's commands orders moves; any other fills in. Nothing is
-    loaded yet but the former. Raises EngineError, and ModelError for a script that cannot be read.
+    A GGUF that was trained for this tool's commands orders moves; any other fills in, a LoRA with
+    its base. Nothing is loaded yet but the former. Raises EngineError, and ModelError for a script
+    that cannot be read.
     """
     script = os.environ.get(SCRIPT)
     if script:
@@ -68,6 +69,7 @@ def choose(name: str | None = None, *, threads: int | None = None) -> Chosen:
     path = chosen_path(name)
     if path is None:
         return Chosen(PriorPolicy(shipped()))
-    if read_info(path).transcript_version is not None:
+    info = read_info(path)
+    if info.transcript_version is not None and info.rendering == "chat":
         return Chosen(load_policy(path, threads=threads))
-    return Chosen(PriorPolicy(shipped()), ChildModel(path, threads=threads))
+    return Chosen(PriorPolicy(shipped()), open_model(path, threads=threads))

@@ -1,14 +1,16 @@
 """Facts about families of models that a server cannot tell: how each is asked to fill a gap.
 
-A GGUF names its own tokens; this is only for servers that complete raw text and name their model.
+A GGUF names its own tokens; this is for servers that complete raw text and name their model, and
+for vocabularies that are trained on.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
-__all__ = ["Fill", "billions", "family_fill", "spelled_control"]
+__all__ = ["Fill", "billions", "family_fill", "fill_of", "spelled_control"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,11 @@ class Fill:
     middle: str
     ends: tuple[str, ...]
     suffix_first: bool = False
+
+    @property
+    def marks(self) -> tuple[str, str, str]:
+        """What stands before the prefix, the suffix and the middle."""
+        return self.prefix, self.suffix, self.middle
 
     def prompt(self, before: str, after: str) -> str:
         """The text after which the model writes what belongs into the gap."""
@@ -61,6 +68,12 @@ def family_fill(name: str) -> Fill | None:
         if re.search(pattern, name, re.IGNORECASE):
             return fill
     return None
+
+
+def fill_of(controls: Collection[str]) -> Fill | None:
+    """How a vocabulary with these control tokens is asked to fill a gap; None where it cannot."""
+    fills = (fill for _, fill in _FAMILIES if not fill.suffix_first)
+    return next((fill for fill in fills if all(mark in controls for mark in fill.marks)), None)
 
 
 def billions(name: str) -> float | None:

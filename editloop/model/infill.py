@@ -39,22 +39,30 @@ class Place:
         return self.first == self.stop
 
 
-def gap(lines: Sequence[str], place: Place, failed: Sequence[str] | None = None) -> Gap:
+def gap(
+    lines: Sequence[str],
+    place: Place,
+    failed: Sequence[str] | None = None,
+    *,
+    bare: bool = False,
+) -> Gap:
     """The question for a place: `lines` without terminators, `failed` what the checks say.
 
     Before the gap stand comments on what failed and on what was there, unless `failed` is None.
+    `bare`: the gap begins with its line, not even the indentation is given.
     """
     old = lines[place.first : place.stop]
     near = [line for line in (*old, *lines[place.stop :]) if line.strip()]
     indent = near[0][: len(near[0]) - len(near[0].lstrip())] if near else ""
     notes: list[str] = []
     if failed is not None:
-        notes += [f"fixed: {_short(text)}" for text in failed]
+        notes += [f"fixed: {short(text)}" for text in failed]
         notes += [f"was: {line.strip()}" for line in old if line.strip()]
     before = _last(lines[: place.first], _BEFORE_CHARACTERS)
     after = _first(lines[place.stop :], _AFTER_CHARACTERS)
     comments = [f"{indent}# {note}" for note in notes]
-    return Gap(_text([*before, *comments]) + (place.head or indent), _text(after))
+    given = "" if bare else place.head or indent
+    return Gap(_text([*before, *comments]) + given, _text(after))
 
 
 def head(line: str) -> str:
@@ -93,7 +101,8 @@ def _text(lines: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """What a check says in one line, cut to what a small model reads of it."""
     line = " ".join(text.split())
     return line if len(line) <= _COMMENT_CHARACTERS else line[: _COMMENT_CHARACTERS - 1] + "…"
 

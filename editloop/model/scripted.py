@@ -2,7 +2,7 @@
 
 The file holds one object, every key optional::
 
-    {"name": "scripted", "fills": true, "heeds": true, "judges": true,
+    {"name": "scripted", "fills": true, "heeds": true, "judges": true, "points": false,
      "answers": [{"match": "return total", "replies": ["return total / n"]},
                  {"kind": "chat", "replies": ["```python\\n...\\n```"]},
                  {"match": "class", "fault": "lost", "seconds": 1.5}],
@@ -66,6 +66,7 @@ class ScriptedModel:
             self._fills = bool(script.get("fills", True))
             self._judges = bool(script.get("judges", True))
             self._heeds = bool(script.get("heeds", True))
+            self._points = bool(script.get("points", False))
             self._answers = [_answer(**entry) for entry in script.get("answers", ())]
             self._otherwise = _answer(script.get("otherwise", ("",)))
             self._scores = [
@@ -98,6 +99,11 @@ class ScriptedModel:
     def heeds(self) -> bool:
         """What the script says."""
         return self._heeds
+
+    @property
+    def points(self) -> bool:
+        """What the script says; not where it does not."""
+        return self._points
 
     @property
     def judges(self) -> bool:

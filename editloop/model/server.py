@@ -81,6 +81,11 @@ class ServerModel:
         return size is None or size >= 1
 
     @property
+    def points(self) -> bool:
+        """Never: a server does not say what its model was trained for."""
+        return False
+
+    @property
     def judges(self) -> bool:
         """Whether the server tells how likely a text is that it reads; asked once."""
         if self._judges is None:

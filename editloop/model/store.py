@@ -54,7 +54,7 @@ def add_model(
         raise StoreError(f"{name} is in the store already: choose another --name, or --replace it")
     info = read_info(path)
     _check(info)
-    if info.transcript_version is None:
+    if info.transcript_version is None or info.is_adapter:
         _try(path)
     with _replacing(target) as file:
         with path.open("rb") as original:
@@ -126,9 +126,9 @@ def _check(info: ModelInfo) -> None:
 def _try(path: Path) -> None:
     """Load a model once, in a process of its own. Raises StoreError where that fails."""
     from editloop.model.backend import ModelError
-    from editloop.model.child import ChildModel
+    from editloop.model.child import open_model
 
-    model = ChildModel(path.absolute(), n_ctx=512, measures=True)
+    model = open_model(path.absolute(), n_ctx=512, measures=True)
     try:
         _ = model.fills  # waits until it is loaded
     except ModelError as error:

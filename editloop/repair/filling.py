@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.commands import Command, Step
 from editloop.frontier import Node
-from editloop.model.backend import Model, ModelError, Sampling
+from editloop.model.backend import Gap, Model, ModelError, Sampling
 from editloop.model.infill import Place, begun, gap, stops, written
+from editloop.model.turns import NAMING_TOKENS, TOLD, ask_place, ask_text, read_place
 from editloop.moves import moves_in
 from editloop.moves.context import build
 from editloop.policy import Cancelled
@@ -47,7 +48,8 @@ SAMPLES, TEMPERATURE = 3, 0.8
 """Replies to a place where the greedy one failed, and how they are drawn. Chosen."""
 MOST_TOKENS = 56
 """Tokens of a reply; a line of code has 12 in the median. Chosen."""
-_FAILURES = 2
+NAMINGS = 8
+"""Answers to the question for a place: they share all that is read, and have four tokens each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +168,8 @@ class Filling:
     def _ask(self, node: Node, question: _Question) -> None:
         """Ask one question and hand its replies on, each as soon as all of them are there."""
         lines = [line.text for line in node.state.document.lines]
-        failed = question.failed if self._model.heeds else None
         self.place = f"line {question.places[0].first + 1}"
-        prompts = [gap(lines, place, failed) for place in question.places]
+        prompts = [self._gap(node, lines, place, question.failed) for place in question.places]
         began = time.monotonic()
         found = self._model.complete(prompts, question.sampling, _Either(self._stop, self))
         if question.sampling.n == 1:
@@ -183,16 +184,43 @@ class Filling:
                         seen.add(step)
                         self._arrived.put(Filled(node, step, reply.log_prob))
 
+    def _gap(self, node: Node, lines: Sequence[str], place: Place, failed: tuple[str, ...]) -> Gap:
+        if self._model.points:
+            return ask_text(lines, place, _told(node))
+        return gap(lines, place, failed if self._model.heeds else None)
+
+    def _named(self, node: Node, lines: Sequence[str]) -> list[Place]:
+        """Places that a model trained for it names, the likeliest first; a deletion is proposed at
+        once."""
+        if not self._model.points:
+            return []
+        view = node.state.view
+        asked = ask_place(lines, view, _told(node))
+        sampling = Sampling(NAMINGS, TEMPERATURE, NAMING_TOKENS, stop=("\n",))
+        [replies] = self._model.complete([asked], sampling, _Either(self._stop, self))
+        found: dict[Place, None] = {}
+        for reply in sorted(replies, key=lambda reply: -reply.log_prob):
+            named = read_place(reply.text, view)
+            if named is None:
+                continue
+            if named.verb != "delete":
+                found[named.place] = None
+            elif step := step_of(node.state, named.place, ()):
+                self._arrived.put(Filled(node, step, reply.log_prob))
+        return list(found)
+
     def _questions(self, node: Node) -> Iterator[_Question]:
         """Places in turn, first greedily, then by samples."""
         document = node.state.document
         lines = [line.text for line in document.lines]
+        named = self._named(node, lines)
         traces = self._trace(node.state.text)
         found = [f.line for f in node.verdict.findings if f.line is not None]
         scores = line_scores(lines, traces, found, likely_lines(node))
         failed = failures(node.verdict.findings, traces)
-        heads = not self._model.heeds
-        ordered = places(lines, scores, node.state.view, heads=heads)[:PLACES]
+        heads = not (self._model.points or self._model.heeds)
+        others = places(lines, scores, node.state.view, heads=heads)
+        ordered = list(dict.fromkeys([*named, *others]))[:PLACES]
         asked: deque[tuple[Place, ...]] = deque()
         rest = deque(ordered)
         # Two groups greedily, then one by samples, and so on: a second answer to a good place is
@@ -229,7 +257,7 @@ class Filling:
                 max_tokens=MOST_TOKENS,
                 stop=tuple(sorted(ends)),
                 seed=turn,
-                statement=True,
+                statement=not self._model.points,
             ),
             failed,
         )
@@ -275,7 +303,12 @@ def failures(findings: Sequence[Finding], traces: Sequence[SuiteTrace]) -> tuple
     failed = sorted((t for t in traces if not t.passed), key=lambda trace: not trace.frames)
     raised = [trace.error.partition("\n")[0] for trace in failed]
     told = raised or [finding.text for finding in findings]
-    return tuple(dict.fromkeys(told))[:_FAILURES]
+    return tuple(dict.fromkeys(told))[:TOLD]
+
+
+def _told(node: Node) -> list[str]:
+    """What the checks say, as a model that was trained here knows it from training."""
+    return [finding.text for finding in node.verdict.findings[:TOLD]]
 
 
 def likely_lines(node: Node) -> list[int]:

@@ -19,11 +19,13 @@ from editloop.cli.workflow.ledger import Ledger
 from editloop.cli.workflow.options import make_options
 from editloop.cli.workflow.plan import Plan
 from editloop.cli.workflow.step import Step
-from editloop.engine import read_info
-from export.testing import ModelSize, make_checkpoint, make_tokenizer
+from editloop.engine import ModelNotFound, read_info
+from editloop.model.choose import choose
+from export import write_gguf
+from export.testing import ModelSize, make_checkpoint, make_instruct, make_tokenizer
 from trainer.testing import make_base
 
-from .conftest import ROOT, Cli, environment
+from .conftest import HALF, ROOT, Cli, environment
 
 FUNCTIONS = Path(export.__file__).parent / "data" / "functions.py"
 
@@ -90,6 +92,44 @@ def test_killed_three_times_it_still_ends_right(home: Path) -> None:
     assert row["before"]["tasks"] == row["after"]["tasks"] == info.eval["tasks"] > 0
     again, repeated = run(home)
     assert (again, repeated) == (0, row)
+
+
+@pytest.mark.timeout(900)
+def test_a_gguf_gets_a_lora_that_repairs(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a code model's shape, killed twice: the store has an adapter, and `fix` uses it."""
+    folder = make_instruct(tmp_path / "small", ModelSize("qwen2", context=1024))
+    base = write_gguf(folder, tmp_path / "small.gguf")
+    changes = {"name": "tuned", "base": str(base), "work": str(tmp_path / "work")}
+    for step in ("unpack", "tool"):
+        code, row = run(home, stop_at=step, **changes)
+        assert (code, row["step"]) == (-signal.SIGKILL, step)
+    code, row = run(home, **changes)
+    assert code == 0, row
+    info = read_info(row["path"])
+    assert (info.is_adapter, info.rendering) == (True, "places")
+    assert info.metadata["editloop.base_model"] == str(base)
+    assert row["before"]["tasks"] == row["after"]["tasks"] == info.eval["tasks"] > 0
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    model = choose("tuned").model
+    assert model is not None
+    assert (model.name, model.points) == ("tuned", True)
+    model.close()
+    broken = tmp_path / "half.py"
+    broken.write_text(HALF)
+    words = ["fix", str(broken), "--model", "tuned", "--tests", "half(4) == 2", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "editloop", *words],
+        env=environment(home / "data"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    base.unlink()
+    with pytest.raises(ModelNotFound, match=r"tuned\.gguf is a LoRA, and its base is missing"):
+        choose("tuned")
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])

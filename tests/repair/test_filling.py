@@ -11,6 +11,7 @@ from editloop.budget import Budget
 from editloop.checks.plans import plan_asserts
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.commands import Command
+from editloop.model.backend import Gap, Plain
 from editloop.model.infill import Place
 from editloop.model.scripted import ScriptedModel
 from editloop.prior import PriorPolicy, shipped
@@ -52,6 +53,27 @@ def test_text_that_no_move_makes(pool: SandboxPool) -> None:
     assert best.state.text == INITIALS.replace(" parts\n", RIGHT)
     assert best.verdict.passed
     assert done.problem == ""
+
+
+def test_a_model_that_was_trained_for_it_names_the_places(pool: SandboxPool) -> None:
+    """A line too many is deleted by the name alone; then the named line is written anew, whole."""
+    text = INITIALS.replace("    return", "    parts = 0\n    return")
+    script = {
+        "points": True,
+        "answers": [
+            {"match": "3|    parts = 0", "replies": [" delete 3", " replace 9", "nonsense"]},
+            {"match": "# change:", "replies": [" replace 3"]},
+            {"match": "# was: return", "replies": ["    return" + RIGHT]},
+        ],
+    }
+    model = ScriptedModel(script)
+    done = _repair(text, model, pool)
+    assert done.status == "fixed"
+    assert done.result is not None
+    assert "".join(done.result.solutions[0].state.text) == INITIALS.replace(" parts\n", RIGHT)
+    plain, gaps = ([p for p in model.asked if isinstance(p, kind)] for kind in (Plain, Gap))
+    assert plain
+    assert all(asked.before.endswith("\n") for asked in gaps)
 
 
 def test_two_places_one_after_the_other(pool: SandboxPool) -> None:

@@ -64,7 +64,7 @@ class Written:
     """A Model that writes what it is told to, or what `text` makes of the function's name."""
 
     name = "written"
-    fills = judges = heeds = False
+    fills = judges = heeds = points = False
 
     def __init__(self, *texts: str, killed_at: int = 0) -> None:
         self.texts, self.asked, self.killed_at = texts, 0, killed_at

@@ -28,6 +28,7 @@ class Filler:
 
     name = "filler"
     fills = heeds = judges = True
+    points = False
 
     def __init__(self, fill: Callable[[str, str], str], killed_at: int = 0) -> None:
         self.fill, self.killed_at = fill, killed_at

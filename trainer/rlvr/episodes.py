@@ -20,6 +20,8 @@ from editloop.verdict import Verdict
 from trainer.rlvr.dialect import Dialect
 
 Stop = Literal["", "exit", "turns", "room"]
+Part = tuple[Sequence[int], Sequence[bool], Sequence[float]]
+"""A row for the loss: ids, which the model wrote, and the advantage of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,13 @@ class Episode:
         for turn in self.turns:
             flags[turn.start : turn.stop] = [True] * (turn.stop - turn.start)
         return flags
+
+    def parts(self, worths: Sequence[float]) -> list[Part]:
+        """The row for the loss; ``worths`` has the advantage of each turn."""
+        worth = [0.0] * len(self.ids)
+        for turn, value in zip(self.turns, worths, strict=True):
+            worth[turn.start : turn.stop] = [value] * (turn.stop - turn.start)
+        return [(self.ids, self.written, worth)]
 
 
 @dataclass(frozen=True, slots=True)

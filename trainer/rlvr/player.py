@@ -18,32 +18,36 @@ from editloop.tasks import Task
 from trainer.reward import RewardSettings, advantages, group_rewards, returns, standings
 from trainer.rlvr.adapter import Row, TurnTrainer
 from trainer.rlvr.curriculum import Curriculum
-from trainer.rlvr.dialect import Dialect
-from trainer.rlvr.episodes import Episode, Limits
+from trainer.rlvr.episodes import Episode
 from trainer.rlvr.generate import Writer
-from trainer.rlvr.judge import Judge
-from trainer.rlvr.rollouts import Played, play
+from trainer.rlvr.places import PlaceEpisode
+from trainer.rlvr.rollouts import Played
 
+PlayTasks = Callable[[Sequence[Task], int, Writer], Played]
+"""Plays so many episodes of each task."""
 OpenWriter = Callable[[TurnTrainer, torch.Generator], AbstractContextManager[Writer]]
 
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """``tasks`` by id; ``copies`` episodes make a group."""
+    """``tasks`` by id; ``copies`` episodes make a group, and each has at most ``parts`` rows.
+
+    ``empty`` fills what an episode lacks of them: TRL takes a fixed number.
+    """
 
     tasks: Mapping[str, Task]
     curriculum: Curriculum
-    judge: Judge
-    dialect: Dialect
+    play: PlayTasks
     open_writer: OpenWriter
     copies: int
-    limits: Limits
+    parts: int
+    empty: Row
     reward: RewardSettings
     seed: int
 
     def __call__(self, trainer: TurnTrainer, rows: int) -> tuple[list[Row], dict[str, float]]:
         started = time.perf_counter()
-        groups, left = divmod(rows, self.copies)
+        groups, left = divmod(rows, self.copies * self.parts)
         if left:
             raise AssertionError(f"{rows} rows are no whole groups of {self.copies}")
         rank, world = trainer.accelerator.process_index, trainer.accelerator.num_processes
@@ -53,7 +57,7 @@ class Player:
         seed = torch.Generator(trainer.args.device)
         seed.manual_seed((self.seed * 1_000_003 + step) * 1_009 + rank)
         with self.open_writer(trainer, seed) as writer:
-            played = play(tasks, self.copies, writer, self.judge, self.dialect, self.limits)
+            played = self.play(tasks, self.copies, writer)
         outcomes = [(g[0].task.id, sum(e.solved for e in g), len(g)) for g in played.groups]
         self.curriculum.learn(_gathered(outcomes))
         rewards = [group_rewards([e.turns for e in g], self.reward) for g in played.groups]
@@ -62,19 +66,19 @@ class Player:
             for group, scores in zip(played.groups, rewards, strict=True)
             for row in training_rows(group, scores)
         ]
+        made += [self.empty] * (rows - len(made))
         return made, measure(trainer, played, time.perf_counter() - started)
 
 
-def training_rows(group: Sequence[Episode], rewards: Sequence[Sequence[float]]) -> list[Row]:
+def training_rows(
+    group: Sequence[Episode | PlaceEpisode], rewards: Sequence[Sequence[float]]
+) -> list[Row]:
     """A group's episodes for the loss: each token the model wrote gets its turn's advantage."""
     made = []
     standing = [standings(episode.turns) for episode in group]
     worths = advantages([returns(scores) for scores in rewards], standing)
     for episode, scores, values in zip(group, rewards, worths, strict=True):
-        worth = [0.0] * len(episode.ids)
-        for turn, value in zip(episode.turns, values, strict=True):
-            worth[turn.start : turn.stop] = [value] * (turn.stop - turn.start)
-        made.append(Row(episode.ids, episode.written, worth, sum(scores)))
+        made += [Row(*part, sum(scores)) for part in episode.parts(values)]
     return made
 
 

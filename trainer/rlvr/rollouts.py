@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from editloop.state import MAX_VIEW_LINES, EditState
 from editloop.tasks import Task
@@ -21,18 +22,21 @@ from trainer.rlvr.episodes import Episode, Limits, Move, begin, settle, understa
 from trainer.rlvr.generate import Writer, Written
 from trainer.rlvr.judge import Judge
 
+if TYPE_CHECKING:
+    from trainer.rlvr.places import PlaceEpisode
+
 
 @dataclass(frozen=True, slots=True)
 class Played:
     """``groups[i]`` are the episodes of task i. Seconds: all of it, and those that were spent
     only waiting for verdicts; the rest is generation."""
 
-    groups: list[list[Episode]]
+    groups: Sequence[Sequence[Episode | PlaceEpisode]]
     seconds: float
     waiting: float
 
     @property
-    def episodes(self) -> list[Episode]:
+    def episodes(self) -> list[Episode | PlaceEpisode]:
         return [episode for group in self.groups for episode in group]
 
 

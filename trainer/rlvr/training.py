@@ -12,29 +12,32 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate.utils import broadcast  # type: ignore[import-untyped]  # it has no stubs
 from datasets import Dataset  # type: ignore[import-untyped]  # it has no stubs
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel
 from transformers import TrainerCallback
 from trl.trainer.grpo_config import GRPOConfig
 
 from editloop.sandbox.level import LevelReport
-from editloop.tasks import read_tasks
-from trainer.encode import load_base
+from editloop.tasks import Task, read_tasks
+from trainer.encode import Base, load_base, rendering_of
 from trainer.files import write_json
+from trainer.rendering import Rendering
 from trainer.reward import RewardSettings
-from trainer.rlvr.adapter import TurnTrainer, known_warnings
+from trainer.rlvr import places
+from trainer.rlvr.adapter import Row, TurnTrainer, known_warnings
 from trainer.rlvr.curriculum import Curriculum
 from trainer.rlvr.dialect import Dialect
 from trainer.rlvr.episodes import Limits
 from trainer.rlvr.generate import Sampling, TorchWriter, Writer
 from trainer.rlvr.judge import Judge, trusted_level
 from trainer.rlvr.player import OpenWriter, Player
-from trainer.rlvr.rollouts import fitting
+from trainer.rlvr.rollouts import Played, fitting, play
 from trainer.rlvr.vllm import VllmWriter
 from trainer.run import Budget, RunError, RunFolder
 from trainer.sft import load_model, save_result
@@ -93,26 +96,36 @@ def train_rlvr(
     sandbox: LevelReport | None = None,
     on_start: Callable[[RunFolder], None] = lambda folder: None,
     on_step: OnStep = lambda spent: None,
+    rendering: Rendering | None = None,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> RunFolder:
     """Train until the budget is spent; ``out/model`` is the result. Goes on from a checkpoint.
 
-    ``workers``: candidates verified at once in each process; ``sandbox``: by default what is
-    detected. Raises RunError, TaskError, and UntrustedSandbox where a verdict could be forged.
+    ``base_folder``: a model, or a LoRA on one, which is then trained on. ``workers``: candidates
+    verified at once in each process; ``sandbox``: by default what is detected; ``rendering``: by
+    default that of the run which made the base. Raises RunError, TaskError, and UntrustedSandbox
+    where a verdict could be forged.
     """
     trusted_level(sandbox)
-    base = load_base(base_folder)
-    dialect = Dialect(base)
-    tasks = fitting(list(read_tasks(task_file)), dialect, settings.limits)
+    adapter, whole = split_adapter(base_folder)
+    base = load_base(whole)
+    rendering = rendering or rendering_of(base_folder, base.encoder)
+    game = _game(rendering, base, settings)
+    tasks = game.fitting(list(read_tasks(task_file)))
     if len(tasks) < settings.groups:
         raise RunError(f"{task_file} has {len(tasks)} tasks that fit, a step needs more")
-    config = make_config(out, settings)
+    config = make_config(out, settings, game.parts)
     rank, world = config.process_index, config.world_size
     if settings.groups % world:
         raise RunError(f"{settings.groups} groups do not divide among {world} processes")
     folder = RunFolder(
         out,
-        {**asdict(settings), "reward": asdict(reward), "base": str(base_folder)},
+        {
+            **asdict(settings),
+            "reward": asdict(reward),
+            "base": str(base_folder),
+            "rendering": rendering.value,
+        },
         data=[task_file, base_folder],
         writes=rank == 0,
     )
@@ -126,16 +139,16 @@ def train_rlvr(
         player = Player(
             tasks={task.id: task for task in tasks},
             curriculum=curriculum,
-            judge=judge,
-            dialect=dialect,
-            open_writer=_writer(settings, dialect),
+            play=partial(game.play, judge),
+            open_writer=_writer(settings, game.end, game.pad),
             copies=settings.generations,
-            limits=settings.limits,
+            parts=game.parts,
+            empty=Row([game.pad] * 2, [False] * 2, [0.0] * 2, 0.0),
             reward=reward,
             seed=settings.seed,
         )
         trainer = TurnTrainer(
-            model=load_model(base_folder, full=not settings.rank),
+            model=_model(whole, adapter, settings),
             tokenizer=base.tokenizer,
             config=config,
             play=player,
@@ -145,7 +158,7 @@ def train_rlvr(
             # TRL draws rows from a dataset; tasks are drawn by the player, from its curriculum.
             rows=Dataset.from_dict({"prompt": ["episode"] * 1024 * settings.groups}),
             callbacks=[Keeper(settings, clock, on_step), *callbacks],
-            peft_config=_adapter(settings),
+            peft_config=None if adapter else _adapter(settings),
         )
         trainer.train(resume_from_checkpoint=str(found.path) if found else None)
     if trainer.is_world_process_zero():
@@ -153,21 +166,77 @@ def train_rlvr(
     return folder
 
 
-def make_config(out: Path, settings: RlvrSettings) -> GRPOConfig:
-    """TRL's settings of a run. A step of the optimizer uses a whole batch of rollouts."""
+@dataclass(frozen=True, slots=True)
+class _Game:
+    """How episodes are played in a rendering; ``parts``: rows of one, at most."""
+
+    fitting: Callable[[Sequence[Task]], list[Task]]
+    play: Callable[[Judge, Sequence[Task], int, Writer], Played]
+    end: int
+    pad: int
+    parts: int = 1
+
+
+def _game(rendering: Rendering, base: Base, settings: RlvrSettings) -> _Game:
+    limits = settings.limits
+    if rendering is Rendering.places:
+        asks = places.PlaceDialect(base)
+        return _Game(
+            lambda tasks: places.fitting(tasks, asks, limits),
+            lambda judge, tasks, n, writer: places.play(tasks, n, writer, judge, asks, limits),
+            asks.end,
+            asks.pad,
+            places.ROWS_A_TURN * settings.turns,
+        )
+    if rendering is Rendering.direct:
+        raise RunError("whole programs have no turns to practise: use --rendering places or chat")
+    dialect = Dialect(base)
+    return _Game(
+        lambda tasks: fitting(tasks, dialect, limits),
+        lambda judge, tasks, n, writer: play(tasks, n, writer, judge, dialect, limits),
+        dialect.end,
+        dialect.pad,
+    )
+
+
+def split_adapter(folder: Path) -> tuple[Path | None, Path]:
+    """(LoRA, its base) where a folder is one of peft's, else (None, the folder itself).
+
+    Raises RunError where the base is not here.
+    """
+    config = folder / "adapter_config.json"
+    if not config.is_file():
+        return None, folder
+    base = Path(str(json.loads(config.read_text())["base_model_name_or_path"]))
+    if not base.is_dir():
+        raise RunError(f"{folder} is a LoRA on {base}, which is no folder here")
+    return folder, base
+
+
+def _model(base: Path, adapter: Path | None, settings: RlvrSettings) -> Any:
+    model = load_model(base, full=adapter is None and not settings.rank)
+    if adapter is None:
+        return model
+    return PeftModel.from_pretrained(model, str(adapter), is_trainable=True)
+
+
+def make_config(out: Path, settings: RlvrSettings, parts: int = 1) -> GRPOConfig:
+    """TRL's settings of a run. A step of the optimizer uses a whole batch of rollouts, each of
+    which is ``parts`` rows."""
     cuda = torch.cuda.is_available()
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    rows = settings.groups * settings.generations // world
-    parts = max(1, -(-rows // settings.micro))
-    while rows % parts:
-        parts += 1
+    group = settings.generations * parts
+    rows = settings.groups * group // world
+    steps = max(1, -(-rows // settings.micro))
+    while rows % steps:
+        steps += 1
     return GRPOConfig(
         output_dir=str(out),
         max_steps=settings.steps or ENDLESS,
-        per_device_train_batch_size=rows // parts,
-        gradient_accumulation_steps=parts,
-        steps_per_generation=parts,
-        num_generations=settings.generations,
+        per_device_train_batch_size=rows // steps,
+        gradient_accumulation_steps=steps,
+        steps_per_generation=steps,
+        num_generations=group,
         num_iterations=settings.iterations,
         beta=settings.kl,
         epsilon=settings.clip,
@@ -225,8 +294,8 @@ class Keeper(TrainerCallback):
         self._on_step(spent)
 
 
-def _writer(settings: RlvrSettings, dialect: Dialect) -> OpenWriter:
-    sampling = Sampling(dialect.end, dialect.pad, settings.command, settings.temperature)
+def _writer(settings: RlvrSettings, end: int, pad: int) -> OpenWriter:
+    sampling = Sampling(end, pad, settings.command, settings.temperature)
 
     @contextmanager
     def own_model(trainer: TurnTrainer, generator: torch.Generator) -> Iterator[Writer]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from editloop.budget import cores
 from editloop.cli.workflow.ledger import listing_digest
 from editloop.cli.workflow.options import Options, source_files
-from editloop.cli.workflow.results import context_of, count_rows, score
+from editloop.cli.workflow.results import base_name, context_of, count_rows, score
 from editloop.cli.workflow.step import Command, Step, run, time
 
 LONG = 10.0
@@ -40,6 +39,8 @@ class Plan:
         self.taught_score = self.work / "taught.json"
         self.practised_score = self.work / "practised.json"
         self.result = self.work / f"{options.name}.gguf"
+        self.folder = options.base if options.base.is_dir() else self.work / "base"
+        """What is trained on."""
         self.long = options.minutes >= LONG
         roots = ((root, source_files(root)) for root in options.corpus)
         self._sources = "".join(listing_digest(root.parent, files) for root, files in roots)
@@ -118,10 +119,9 @@ class Plan:
 
     def _fine_tuning(self) -> list[Step]:
         """LoRA on the base."""
-        base = self.options.base
-        context = str(min(2048, context_of(base)))
-        folder = base if base.is_dir() else self.work / "base"
-        tune = run("train sft --epochs 1000 --batch 2 --accumulate 4", self.demos)
+        base, folder = self.options.base, self.folder
+        context = str(min(1024, context_of(base)))
+        tune = run("train sft --epochs 1000 --batch 1 --accumulate 4 --rank 16", self.demos)
         tune += run("--base", folder, "--context", context)
         return [
             *([] if base.is_dir() else [self._unpack(base, folder)]),
@@ -138,9 +138,9 @@ class Plan:
 
     def _practice(self) -> list[Step]:
         """Where the model solves something already: what is never solved teaches nothing."""
-        model = self.taught / "model"
+        model = self.taught / ("adapter" if self.adapts else "model")
         few = run("--groups 8" if self.long else "--groups 4 --generations 2")
-        few += run("--lora 32")
+        few += [] if self.adapts else run("--lora 32")
         practice = Step(
             "practice",
             "practising with the sandbox as the judge",
@@ -171,31 +171,47 @@ class Plan:
         return [self._score("before", title, self.before, base)]
 
     def _last(self) -> Step:
-        model, name = self.trained / "model", self.options.name
-        effort = "--limit 12" if self.long else "--limit 2"
-
-        def commands(_: float) -> Sequence[Command]:
-            about = (word for pair in self._about() for word in ("--meta", pair))
-            return [run(f"export {effort} --name", name, model, "-o", self.result, *about)]
-
+        about = [word for pair in self._about() for word in ("--meta", pair)]
+        model = self.trained / "model"
+        if self.adapts:
+            words = [*self._adapter(self.trained), "-o", self.result, *about]
+        else:
+            effort = run("export --limit", "12" if self.long else "2", "--name", self.options.name)
+            words = [*effort, model, "-o", self.result, *about]
         return Step(
             "export",
             "exporting and comparing",
             4,
-            commands,
+            lambda _: [words],
             inputs=(model, self.after),
             outputs=(self.result,),
         )
 
     def _draft(self, name: str, model: Path, draft: Path) -> Step:
+        words = run("export --no-parity", model, "-o", draft)
+        if self.adapts:
+            words = [*self._adapter(model.parent), "-o", draft, *self._base_meta()]
         return Step(
             name,
             "writing a first file",
             1,
-            lambda _: [run("export --no-parity", model, "-o", draft)],
+            lambda _: [words],
             inputs=(model,),
             outputs=(draft,),
         )
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the result is a LoRA beside the GGUF that it began with, not a model of its
+        own."""
+        return self.options.base.is_file()
+
+    def _adapter(self, trained: Path) -> Command:
+        words = run("export --adapter-only --name", self.options.name, self.folder)
+        return [*words, "--lora", trained / "adapter"]
+
+    def _base_meta(self) -> list[str]:
+        return ["--meta", f"editloop.base_model={base_name(self.options.base)}"]
 
     def _score(self, name: str, title: str, summary: Path, model: Path) -> Step:
         out = summary.with_suffix(".jsonl")
@@ -233,4 +249,4 @@ class Plan:
     def _about(self) -> list[str]:
         """KEY=VALUE for the file itself: what the model scored, and what it began as."""
         told = [f"editloop.eval.{key}={value}" for key, value in score(self.after).items()]
-        return [*told, f"editloop.base_model={self.options.base.name}"]
+        return [*told, f"editloop.base_model={base_name(self.options.base)}"]

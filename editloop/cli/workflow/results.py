@@ -32,3 +32,14 @@ def count_rows(path: Path) -> int:
         return 0
     with path.open("rb") as file:
         return sum(1 for _ in file)
+
+
+def base_name(base: Path) -> str:
+    """How an adapter's file names its base: as it is called in the store, or the path of a file
+    elsewhere; a folder by its name."""
+    from editloop.models import in_store, store_folder
+
+    if base.is_dir():
+        return base.name
+    store = store_folder()
+    return base.stem if in_store(base, store) and base.parent == store else str(base)

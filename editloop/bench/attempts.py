@@ -1,0 +1,150 @@
+"""Several independent attempts at a task by a model alone, without a search: the paper's pass@k.
+
+Three ways (Chain-of-Edits, arXiv 2507.05065, section 5): the loop of places and texts with live
+feedback, the whole program at once ("direct"), and the same after an explanation ("prose").
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from editloop.loop import MAX_TURNS
+from editloop.model.backend import Model, Prompt, Reply, Sampling
+from editloop.model.infill import Place, stops
+from editloop.model.turns import NAMING_TOKENS, TOLD
+from editloop.model.whole import ask_whole, read_whole
+from editloop.policy import Cancelled
+from editloop.repair.turns import answered, question
+from editloop.state import EditState
+from editloop.text import Snapshot
+from editloop.verdict import Verdict
+
+Way = Literal["loop", "direct", "prose"]
+WAYS: tuple[Way, ...] = ("loop", "direct", "prose")
+TEMPERATURE = 0.8
+TEXT_TOKENS = 96
+"""Of the text of a place."""
+ANSWER_TOKENS = {"direct": 400, "prose": 600}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt. ``closer``: it solves the task, or a state on the way fails less than the
+    beginning; ``malformed`` counts answers that meant nothing; ``text``: what it ended with."""
+
+    solved: bool
+    hidden: bool | None
+    tokens: int
+    seconds: float
+    verified: int
+    turns: int
+    malformed: int
+    closer: bool
+    text: str = ""
+
+    def row(self) -> dict[str, Any]:
+        """As JSON data, without the text."""
+        return {key: value for key, value in asdict(self).items() if key != "text"}
+
+
+class Trial:
+    """Attempts of one way at one task. ``verify`` judges a source, ``before`` is the verdict of
+    ``state``."""
+
+    def __init__(
+        self,
+        model: Model,
+        state: EditState,
+        before: Verdict,
+        verify: Callable[[str], Verdict],
+        cancel: threading.Event,
+        temperature: float = TEMPERATURE,
+    ) -> None:
+        self._model, self._state, self._before, self._verify = model, state, before, verify
+        self._cancel, self._temperature = cancel, temperature
+        self._tokens = self._verified = self._malformed = self._turns = 0
+        self._closer = False
+
+    def run(self, way: Way, seed: int) -> Attempt:
+        """One attempt; a trial has one. Raises ModelError. Out of time, it has failed."""
+        started = time.monotonic()
+        try:
+            end = self._loop(seed) if way == "loop" else self._answer(way, seed)
+        except Cancelled:
+            end = None
+        return Attempt(
+            solved=end is not None,
+            hidden=None,
+            tokens=self._tokens,
+            seconds=round(time.monotonic() - started, 3),
+            verified=self._verified,
+            turns=self._turns,
+            malformed=self._malformed,
+            closer=self._closer,
+            text=end or "",
+        )
+
+    def _loop(self, seed: int) -> str | None:
+        state, verdict = self._state, self._before
+        for turn in range(MAX_TURNS):
+            self._turns += 1
+            after = self._turn(state, verdict, seed * MAX_TURNS + turn)
+            if after is None:
+                self._malformed += 1
+            elif after is not state:
+                state, verdict = after, self._judge(after.text)
+                if verdict.passed:
+                    return state.text
+        return None
+
+    def _turn(self, state: EditState, verdict: Verdict, seed: int) -> EditState | None:
+        """The state after a turn; None where an answer meant nothing."""
+        place: Place | None = None
+        while True:
+            sampling = self._sampling(state, place, seed)
+            reply = self._ask(question(state, verdict.findings, place), sampling)
+            found = answered(state, place, reply.text) if reply.finished else None
+            if not isinstance(found, Place):
+                return found
+            place = found
+
+    def _sampling(self, state: EditState, place: Place | None, seed: int) -> Sampling:
+        if place is None:
+            return Sampling(1, self._temperature, NAMING_TOKENS, stop=("\n",), seed=seed)
+        ends = stops([line.text for line in state.document.lines], place)
+        statement = not self._model.points
+        return Sampling(1, self._temperature, TEXT_TOKENS, ends, seed, statement)
+
+    def _answer(self, way: Literal["direct", "prose"], seed: int) -> str | None:
+        failed = [finding.text for finding in self._before.findings[:TOLD]]
+        asked = ask_whole(self._state.text, failed, prose=way == "prose")
+        sampling = Sampling(1, self._temperature, ANSWER_TOKENS[way], seed=seed)
+        self._turns = 1
+        source = read_whole(self._ask(asked, sampling).text)
+        if source is None:
+            self._malformed = 1
+            return None
+        source = Snapshot.from_text(source).text
+        return source if self._judge(source).passed else None
+
+    def _ask(self, prompt: Prompt, sampling: Sampling) -> Reply:
+        [[reply]] = self._model.complete([prompt], sampling, self._cancel)
+        self._tokens += reply.tokens
+        return reply
+
+    def _judge(self, source: str) -> Verdict:
+        self._verified += 1
+        verdict = self._verify(source)
+        self._closer |= verdict.passed or verdict.progress > self._before.progress
+        return verdict
+
+
+def pass_at(k: int, solved: int, of: int) -> float:
+    """The chance that one of ``k`` attempts solves a task of which ``solved`` of ``of`` do, without
+    bias (Chen et al., arXiv 2107.03374, equation 1). ``k`` is at most ``of``."""
+    return 1.0 - math.comb(of - solved, k) / math.comb(of, k)

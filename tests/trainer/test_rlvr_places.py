@@ -1,0 +1,133 @@
+"""Reinforcement learning by places and texts: episodes, their rows, and a run that goes on with a
+LoRA."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from rlvr_samples import SETTINGS, make_tasks, write_tasks
+
+from editloop.cli import run as editloop
+from editloop.engine import read_info
+from export.testing import ModelSize, make_instruct
+from trainer.encode import Base, load_base
+from trainer.rendering import Rendering
+from trainer.reward import group_rewards
+from trainer.rlvr.episodes import Limits
+from trainer.rlvr.generate import Written
+from trainer.rlvr.judge import Judge
+from trainer.rlvr.places import PlaceDialect, fitting, play
+from trainer.rlvr.player import training_rows
+from trainer.rlvr.training import train_rlvr
+from trainer.run import RunError, read_metrics
+
+LIMITS = Limits(turns=3, tokens=512, command=20)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    torch.set_num_threads(1)
+    size = ModelSize("qwen2", context=1024)
+    return load_base(make_instruct(tmp_path_factory.mktemp("base"), size))
+
+
+class Playing:
+    """A Writer of fixed answers to whatever a row is asked, by the copy that asks."""
+
+    def __init__(self, base: Base, answers: Sequence[Sequence[str]]) -> None:
+        self._base, self._left = base, [list(row) for row in answers]
+        self.asked: list[str] = []
+
+    def start(self, prompts: Sequence[Sequence[int]], copies: int) -> Written:
+        going = [row for row in self._left if row]
+        assert (len(going), copies) == (len(prompts), 1)
+        encoder = self._base.encoder
+        for row, (prompt, answers) in enumerate(zip(prompts, going, strict=True)):
+            self.asked.append(self._base.tokenizer.decode(list(prompt)))
+            yield row, [*encoder.tokens.tokenize(answers.pop(0)), encoder.end]
+
+    def go_on(self, news: Mapping[int, Sequence[int]]) -> Written:
+        raise NotImplementedError("each question begins anew")
+
+
+def test_answers_are_rows_and_turns_are_rewarded(base: Base) -> None:
+    """Named and filled in rightly; nonsense, then a deletion, then a wrong line; all at once."""
+    task, _ = make_tasks()[0]
+    answers = [
+        [" replace 2\n", "    return a + b\n"],
+        ["line 2", " delete 2\n", " insert 2\n", "    return a * b\n"],
+    ]
+    writer = Playing(base, answers)
+    with Judge(1) as judge:
+        played = play([task], 2, writer, judge, PlaceDialect(base), LIMITS)
+    [[right, wrong]] = played.groups
+    assert (right.solved, right.stop, len(right.turns)) == (True, "exit", 1)
+    assert (wrong.solved, wrong.stop) == (False, "turns")
+    assert [turn.malformed for turn in wrong.turns] == [True, False, False]
+    assert [turn.edited for turn in wrong.turns] == [False, True, True]
+    assert writer.asked[0].endswith("# change:")
+    assert writer.asked[2].endswith("    # was: return a - b\n<|fim_suffix|><|fim_middle|>")
+    rewards = group_rewards([right.turns, wrong.turns])
+    assert rewards == [[1.0], [-0.5, 0.0, -0.5]]
+    rows = training_rows([right, wrong], rewards)
+    assert len(rows) == 6
+    decode = base.tokenizer.decode
+    for row, text in zip(rows, (text for texts in answers for text in texts), strict=True):
+        told = [token for token, flag in zip(row.ids, row.written, strict=True) if flag]
+        assert decode(told) == text + decode([base.encoder.end])
+        assert all((worth != 0) <= flag for worth, flag in zip(row.worth, row.written, strict=True))
+    assert rows[0].worth[-1] > 0 > rows[2].worth[-1]
+    assert sum(right.written) == sum(sum(row.written) for row in rows[:2])
+
+
+def test_what_does_not_fit_is_not_played(base: Base) -> None:
+    tasks = [task for task, _ in make_tasks()]
+    dialect = PlaceDialect(base)
+    assert fitting(tasks, dialect, LIMITS) == tasks
+    assert not fitting(tasks, dialect, replace(LIMITS, tokens=42))
+    with Judge(1) as judge:
+        short, answers = replace(LIMITS, tokens=30), [["nonsense"]]
+        [[episode]] = play(tasks[:1], 1, Playing(base, answers), judge, dialect, short).groups
+    assert (episode.stop, len(episode.turns)) == ("room", 1)
+
+
+def write_repairs(path: Path) -> Path:
+    """The right edit of each task, as `train repairs` would write it."""
+    with path.open("w") as file:
+        for task, command in make_tasks():
+            line = task.buggy.split("\n")[1].replace(command.source, command.text)
+            turn = {"source": task.buggy, "failed": [], "first": 1, "stop": 2, "lines": [line]}
+            file.write(json.dumps({"v": 1, "id": task.id, "turns": [turn]}) + "\n")
+    return path
+
+
+def test_a_run_goes_on_with_a_lora(base: Base, tmp_path: Path) -> None:
+    """Half taught, then two steps of practice: what comes out is one LoRA on the same base."""
+    repairs, tasks = write_repairs(tmp_path / "repairs.jsonl"), write_tasks(tmp_path / "t.jsonl")
+    taught = tmp_path / "taught"
+    words = ["--steps", "12", "--batch", "1", "--context", "512", "--rate", "0.01", "--rank", "4"]
+    words += ["--threads", "1", "--report-to", "none", "-o", str(taught)]
+    assert editloop(["train", "sft", str(repairs), "--base", str(base.folder), *words]) == 0
+    settings = replace(SETTINGS, groups=2, generations=2, turns=2, kl=0.01)
+    run = train_rlvr(taught / "adapter", tasks, tmp_path / "run", settings, workers=1)
+    rows = read_metrics(run.path)
+    assert [row["step"] for row in rows] == [1, 2]
+    for row in rows:
+        assert row["episodes"] == 4
+        assert row["written_tokens"] > 0
+        assert abs(row["kl"]) < 0.1
+    assert json.loads((run.path / "settings.json").read_text())["rendering"] == "places"
+    assert not (run.path / "adapter" / "ref").exists()
+    train_rlvr(taught / "adapter", tasks, run.path, replace(settings, steps=3), workers=1)
+    assert [row["step"] for row in read_metrics(run.path)] == [1, 2, 3]
+    with pytest.raises(RunError, match="have no turns to practise"):
+        train_rlvr(base.folder, tasks, tmp_path / "d", settings, rendering=Rendering.direct)
+    out = tmp_path / "mine.gguf"
+    words = ["--adapter-only", "--lora", str(run.path / "adapter"), "-o", str(out)]
+    assert editloop(["export", str(base.folder), *words]) == 0
+    assert read_info(out).rendering == "places"
