@@ -99,7 +99,7 @@ class Outcome:
         return unified_diff(self.document, solution.state.document, self.name)
 
     def of_fixes(self, left: Sequence[int]) -> Outcome:
-        """With those of the compared fixes alone, by their numbers, as far as they are shown."""
+        """The outcome with some of the compared fixes alone, by their numbers."""
         by_text = {one.state.text: one for one in self.repair.passing}
         texts = compared(self.repair)
         kept = tuple(by_text[texts[number]] for number in left)

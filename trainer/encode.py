@@ -152,8 +152,8 @@ def load_base(folder: Path) -> Base:
 
 
 def rendering_of(folder: Path, encoder: Encoder) -> Rendering:
-    """That of the run which a base is the result of; of any other, places where it has fill-in
-    tokens."""
+    """The rendering of the run which a base is the result of; of any other base, places where it
+    has fill-in tokens."""
     settings = folder.parent / "settings.json"
     if settings.is_file():
         told = json.loads(settings.read_text(encoding="utf-8")).get("rendering", "chat")

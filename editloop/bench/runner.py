@@ -62,7 +62,7 @@ class BenchSettings:
 
     @property
     def seconds(self) -> float:
-        """Of a task."""
+        """Seconds that a task may take, all attempts at it together."""
         return self.budget * self.attempts
 
     def row(self) -> dict[str, Any]:

@@ -71,7 +71,10 @@ class TypeCheck:
     before: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def calibrated(self, aim: Aim, cancel: threading.Event | None = None) -> TypeCheck:
-        """With what the checker says of the original. Raises Cancelled, LanguageServerError."""
+        """This check, told what the checker says of the original.
+
+        Raises Cancelled, LanguageServerError.
+        """
         found = self.server.check(self.original, cancel)
         self.asked = tuple(d for d in found if aim.wants(d))
         self.before = Counter(map(_key, found))
@@ -79,7 +82,7 @@ class TypeCheck:
 
     @property
     def line(self) -> int | None:
-        """Of the first finding that was asked about."""
+        """Line (0-based) of the first finding that was asked about, None where there is none."""
         return min((d.line for d in self.asked), default=None)
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:

@@ -50,7 +50,7 @@ class ModelInfo:
 
     @property
     def is_adapter(self) -> bool:
-        """Whether it is a LoRA, which works with its base alone."""
+        """Whether the file is a LoRA, which works with its base alone."""
         return self.metadata.get("general.type") == "adapter"
 
     def number(self, key: str, default: int = 0) -> int:

@@ -11,7 +11,6 @@ from itertools import chain, count, takewhile
 from pathlib import Path
 
 from editloop.commands import EXIT, Command, occurs_once, render
-from editloop.models import with_base
 from editloop.policy import Proposal
 from editloop.prior import Prior, shipped
 from editloop.state import MAX_VIEW_LINES
@@ -193,14 +192,17 @@ class ModelPolicy:
 
 
 def load_policy(
-    path: Path, *, threads: int | None = None, gpu_layers: int | None = None
+    path: Path,
+    *,
+    adapter: Path | None = None,
+    threads: int | None = None,
+    gpu_layers: int | None = None,
 ) -> ModelPolicy:
-    """The policy of an instruct GGUF, or of a LoRA on one. Raises EngineError.
+    """The policy of an instruct GGUF, with a LoRA where one is named. Raises EngineError.
 
     ``threads`` (None: those that the machine has to spare) share each product of a large model.
     """
     threads = threads or default_threads()
-    path, adapter = with_base(path)
     small = path.stat().st_size <= SMALL
     engine = Engine.load(
         path,

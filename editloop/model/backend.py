@@ -108,7 +108,7 @@ class Model(Protocol):
 
     @property
     def points(self) -> bool:
-        """Whether it was trained to name places and to fill them in (see `turns`)."""
+        """Whether the model was trained to name places and to fill them in (see `turns`)."""
         ...
 
     @property

@@ -11,7 +11,7 @@ from editloop.engine.policy import load_policy
 from editloop.model.backend import Model
 from editloop.model.child import open_model
 from editloop.model.scripted import ScriptedModel
-from editloop.models import NO_MODEL, chosen_default, find_model
+from editloop.models import NO_MODEL, chosen_default, find_model, with_base
 from editloop.policy import Policy
 from editloop.prior import PriorPolicy, shipped
 
@@ -71,5 +71,6 @@ def choose(name: str | None = None, *, threads: int | None = None) -> Chosen:
         return Chosen(PriorPolicy(shipped()))
     info = read_info(path)
     if info.transcript_version is not None and info.rendering == "chat":
-        return Chosen(load_policy(path, threads=threads))
+        whole, adapter = with_base(path)
+        return Chosen(load_policy(whole, adapter=adapter, threads=threads))
     return Chosen(PriorPolicy(shipped()), open_model(path, threads=threads))

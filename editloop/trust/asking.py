@@ -33,7 +33,7 @@ def next_question(found: Sequence[Difference], left: Sequence[int]) -> Question 
 def after_answer(
     found: Sequence[Difference], left: Sequence[int], call: str, answer: str
 ) -> tuple[int, ...]:
-    """Of the fixes ``left`` those that an answer to ``call`` allows: an option's text, or NEITHER.
+    """The fixes of ``left`` that an answer to ``call`` allows: an option's text, or NEITHER.
 
     What did not answer in time is not ruled out by an option, but stands behind those that agree.
     """

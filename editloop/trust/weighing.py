@@ -69,8 +69,8 @@ class Weighed:
         return len({n for mine, one in pairs for n, text in one if text not in ("", mine)})
 
     def share(self, examples: int) -> str:
-        """Of fixes that satisfy as many examples and compare likewise, how many were right; ""
-        where that was not counted."""
+        """How many of a hundred fixes were right that satisfy as many examples and compare
+        likewise; "" where that was not counted."""
         return share(group_of(examples, self.fixes - 1, self.differing)) if self.calls else ""
 
     @property

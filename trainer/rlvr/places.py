@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from editloop.model.answers import gap_ids, plain_ids
 from editloop.model.backend import Plain
@@ -20,76 +20,14 @@ from editloop.tasks import Task
 from editloop.text import Snapshot
 from editloop.verdict import Verdict
 from trainer.encode import Base
-from trainer.rlvr.episodes import Limits, Part, Stop
+from trainer.rlvr.episodes import Limits, Stop
 from trainer.rlvr.generate import Writer
 from trainer.rlvr.judge import Judge
+from trainer.rlvr.placed import Answer, PlaceEpisode, PlaceTurn
 from trainer.rlvr.rollouts import Played, first_verdicts
 from trainer.run import RunError
 
 ROWS_A_TURN = 2
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceTurn:
-    """One turn, as rewards see it; it is the last one (``is_exit``) where the checks pass."""
-
-    verdict: Verdict
-    malformed: bool
-    edited: bool
-
-    @property
-    def is_exit(self) -> bool:
-        return self.verdict.passed
-
-    @property
-    def error(self) -> str | None:
-        """Why nothing was edited; an answer is understood or not, no edit is impossible."""
-        return "neither a place nor a text" if self.malformed else None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A row: what was asked up to ``start``, then what the model wrote in a turn."""
-
-    ids: tuple[int, ...]
-    start: int
-    turn: int
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceEpisode:
-    """``place`` was named and is to be filled in; ``stop`` is empty while it goes on."""
-
-    task: Task
-    state: EditState
-    verdict: Verdict
-    place: Place | None = None
-    answers: tuple[Answer, ...] = ()
-    turns: tuple[PlaceTurn, ...] = ()
-    stop: Stop = ""
-
-    @property
-    def solved(self) -> bool:
-        """Whether the last state passes every check."""
-        return self.verdict.passed
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        """Of all rows."""
-        return tuple(token for answer in self.answers for token in answer.ids)
-
-    @property
-    def written(self) -> list[bool]:
-        """Which tokens of them the model wrote."""
-        return [at >= one.start for one in self.answers for at in range(len(one.ids))]
-
-    def parts(self, worths: Sequence[float]) -> list[Part]:
-        """The rows for the loss; ``worths`` has the advantage of each turn."""
-        made: list[Part] = []
-        for one in self.answers:
-            flags = [at >= one.start for at in range(len(one.ids))]
-            made.append((one.ids, flags, [worths[one.turn] * flag for flag in flags]))
-        return made
 
 
 class PlaceDialect:

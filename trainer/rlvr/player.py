@@ -20,7 +20,7 @@ from trainer.rlvr.adapter import Row, TurnTrainer
 from trainer.rlvr.curriculum import Curriculum
 from trainer.rlvr.episodes import Episode
 from trainer.rlvr.generate import Writer
-from trainer.rlvr.places import PlaceEpisode
+from trainer.rlvr.placed import PlaceEpisode
 from trainer.rlvr.rollouts import Played
 
 PlayTasks = Callable[[Sequence[Task], int, Writer], Played]

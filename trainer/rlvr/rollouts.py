@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from editloop.state import MAX_VIEW_LINES, EditState
 from editloop.tasks import Task
@@ -21,9 +20,7 @@ from trainer.rlvr.dialect import Dialect
 from trainer.rlvr.episodes import Episode, Limits, Move, begin, settle, understand
 from trainer.rlvr.generate import Writer, Written
 from trainer.rlvr.judge import Judge
-
-if TYPE_CHECKING:
-    from trainer.rlvr.places import PlaceEpisode
+from trainer.rlvr.placed import PlaceEpisode
 
 
 @dataclass(frozen=True, slots=True)
