@@ -4,15 +4,15 @@ Run: python benchmarks/attempts.py TASKS.jsonl --out FOLDER --attempts 8 \
          loop=loop:MODEL tuned=loop:ADAPTER direct=direct:MODEL prose=prose:MODEL
 
 A column is NAME=WAY:MODEL; each is a run of `editloop bench --policy WAY`, whose lines are in
-FOLDER/NAME.jsonl: killed at any moment, the same command goes on. Intervals of pass@k are by
-bootstrap over tasks, p is McNemar's exact test of first attempts against the first column. Tokens
-are those that the model wrote. `closer`: attempts that solve, or on the way fail less than before.
+FOLDER/NAME.jsonl: killed at any moment, the same command goes on. Intervals of pass@k are Wilson's
+over tasks, which are too wide for a share of several attempts; p is McNemar's exact test of first
+attempts against the first column. Tokens are those that the model wrote. `closer`: attempts that
+solve, or on the way fail less than before.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,10 +25,9 @@ from rich.table import Table
 
 from editloop.bench.attempts import WAYS, pass_at
 from editloop.bench.results import TaskResult, read_results
-from editloop.bench.summary import alone
+from editloop.bench.summary import alone, wilson
 
 KS = (1, 2, 4, 8)
-RESAMPLED = 2000
 
 Run = Sequence[TaskResult]
 
@@ -50,9 +49,7 @@ def rows(runs: Sequence[Run]) -> Iterator[tuple[str, ...]]:
 
 def _share(run: Run, key: str, k: int) -> str:
     each = [pass_at(k, sum(bool(a[key]) for a in r.attempts), len(r.attempts)) for r in run]
-    draw = random.Random(0)
-    means = sorted(sum(draw.choices(each, k=len(each))) / len(each) for _ in range(RESAMPLED))
-    low, high = means[RESAMPLED // 40], means[-RESAMPLED // 40]
+    low, high = wilson(sum(each), len(each))
     return f"{sum(each) / len(each):.1%} ({low:.0%} to {high:.0%})"
 
 

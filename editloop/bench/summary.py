@@ -99,7 +99,7 @@ def _spread_text(spread: dict[str, float | None], unit: str) -> str:
     return f"median {spread['median']:g}{unit}, p90 {spread['p90']:g}{unit}"
 
 
-def wilson(hits: int, of: int) -> tuple[float, float]:
+def wilson(hits: float, of: int) -> tuple[float, float]:
     """Wilson's 95% interval of a share."""
     share = hits / of
     middle = (share + _Z**2 / (2 * of)) / (1 + _Z**2 / of)

@@ -132,7 +132,7 @@ def test_pass_at_k() -> None:
 
     runs = [[result("a", True, False)], [result("a", False, False)]]
     found = {name: cells for name, *cells in rows(runs)}
-    assert found["pass@1, visible"] == ["50.0% (50% to 50%)", "0.0% (0% to 0%)"]
+    assert found["pass@1, visible"] == ["50.0% (5% to 95%)", "0.0% (0% to 79%)"]
     assert found["pass@2, hidden too"][0].startswith("100.0%")
     assert found["first attempt: the first alone, this alone, p"] == ["", "1, 0, 1"]
     assert found["tokens a solved attempt"] == ["20", "-"]
