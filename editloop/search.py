@@ -26,7 +26,7 @@ from editloop.solutions import Progress, SearchResult, Solution, in_order
 from editloop.state import EditState, apply
 from editloop.steps import obvious, ordered, promising, resorts, steps
 from editloop.transcript import Observation, Transcript, observe
-from editloop.verdict import NO_CODE, Verdict
+from editloop.verdict import CODELESS, Verdict
 
 HEAD_START = 3.0
 """Seconds in which moves alone are tried; the model loads and reads meanwhile. Chosen."""
@@ -74,7 +74,7 @@ def search(
 
 def _items(verdict: Verdict) -> int:
     """Tests and examples that were run."""
-    return sum(check.total for check in verdict.checks if check.name not in NO_CODE)
+    return sum(check.total for check in verdict.checks if check.name not in CODELESS)
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ CheckName = (
     | CheckerName
 )
 TYPE_CHECKERS: Final = frozenset(get_args(CheckerName))
-NO_CODE: Final = frozenset({"syntax", "static", "traceback", *TYPE_CHECKERS})
+CODELESS: Final = frozenset({"syntax", "static", "traceback", *TYPE_CHECKERS})
 """Checks that run no code of the candidate's."""
 
 
@@ -44,7 +44,8 @@ class CheckResult:
     @property
     def summary(self) -> str:
         """The line for a person, such as ``tests 2/3``, or ``tests 3/3 (1 self-judged)``."""
-        weak = f" ({len(self.weak)} self-judged)" if self.weak else ""
+        judged = self.weak and self.name in ("doctests", "tests")
+        weak = f" ({len(self.weak)} self-judged)" if judged else ""
         return f"{self.name} {self.good}/{self.total}{weak}"
 
 

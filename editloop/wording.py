@@ -10,7 +10,7 @@ from itertools import groupby
 
 from editloop.repair import Repair
 from editloop.trust.strength import NO_CODE, doubt
-from editloop.verdict import TYPE_CHECKERS, CheckResult, Verdict
+from editloop.verdict import CODELESS, TYPE_CHECKERS, CheckResult, Verdict
 
 _SAID = {
     "command": ("the command holds", "the command fails"),
@@ -153,7 +153,7 @@ def _to_run(asked: Asked) -> str:
 
 def _running(verdict: Verdict) -> Iterator[CheckResult]:
     """The checks that ran code; those of one name as one."""
-    ran = [check for check in verdict.checks if check.name not in NO_CODE]
+    ran = [check for check in verdict.checks if check.name not in CODELESS]
     for name, same in groupby(ran, key=lambda check: check.name):
         group = list(same)
         yield CheckResult(name, sum(c.good for c in group), sum(c.total for c in group))

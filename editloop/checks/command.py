@@ -24,7 +24,7 @@ from editloop.sandbox.command import CommandRunner
 from editloop.sandbox.commandjob import Job, Run
 from editloop.text import Snapshot
 from editloop.transcript import Finding
-from editloop.verdict import CheckResult
+from editloop.verdict import CheckName, CheckResult
 
 _HEADROOM, _LEAST_CPU, _MOST_CPU = 4.0, 2.0, 30.0
 """CPU of a candidate: so many times what the original takes, within these seconds. Chosen: a test
@@ -35,6 +35,11 @@ _ENDLESS_CPU = 2.0
 """Where the program does not end: seconds that a fix of it gets."""
 _UNSEEN = re.compile(r"^(Exception in thread|Exception ignored in|Task exception was never)", re.M)
 _CAP = 200
+_NOT_COMPARED: dict[CheckName, str] = {
+    "command": "nothing says what it should print",
+    "import": "that it can be imported says little",
+}
+"""Why a pass is weak where nothing but the end of the program is known to be right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,9 @@ class CommandCheck:
             return CheckResult(self.name, total, total, hides=(words, *self._hides(source)))
         if outcome.passed:
             kept = self.before is not None and self.before.passed
-            return CheckResult(self.name, total, total, hides=self._hides(source), kept=kept)
+            weak = (_NOT_COMPARED[self.name],) if self.expect is None else ()
+            hides = self._hides(source)
+            return CheckResult(self.name, total, total, weak=weak, hides=hides, kept=kept)
         finding = Finding(f"{self.command.text} -> {outcome.failure}", outcome.line)
         return CheckResult(self.name, int(outcome.ended_well), total, (finding,))
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from editloop.verdict import CheckResult, Verdict
+from editloop.verdict import CODELESS, TYPE_CHECKERS, CheckResult, Verdict
 
 NO_CODE = "no code was run"
 NOT_REPRODUCED = "the traceback was not reproduced"
 PASSED_BEFORE = "what was run passed before too"
-
-_STATIC = ("syntax", "static")
 
 
 def doubt(before: Verdict, after: Verdict) -> str:
     """Why a fix with the verdict ``after`` is only possible, in words; "" where it was verified.
 
     Verified is what makes a check that runs code hold that did not hold before, by answers that are
-    compared outside of the candidate's process, and not by hiding the failure.
+    compared outside of the candidate's process, and not by hiding the failure; or what rids a type
+    checker of what was asked about.
     """
     if after.hides:
         return f"it {after.hides[0]}"
     if any(check.name == "traceback" for check in after.checks):
         return NOT_REPRODUCED
-    ran = [check for check in after.checks if check.name not in _STATIC and check.total]
+    without = CODELESS - TYPE_CHECKERS  # what a checker says is gone, it says itself
+    ran = [check for check in after.checks if check.name not in without and check.total]
     if not ran:
         return NO_CODE
     failed = {check.name for check in before.checks if not check.passed}
@@ -32,5 +32,5 @@ def doubt(before: Verdict, after: Verdict) -> str:
 
 
 def _is_sure(check: CheckResult) -> bool:
-    """Whether an item of it was not left to the candidate's own objects to decide."""
+    """Whether one of its items was compared with what is right, outside of the candidate."""
     return len(check.weak) < check.total

@@ -71,7 +71,8 @@ def names(folder: Path) -> set[str]:
 
 def test_a_failing_command_is_fixed_and_leaves_nothing_behind(shop: Path) -> None:
     found = row(shop, "shop.py", "--run", "python shop.py rows.json")
-    assert found["status"] == "fixed", found
+    # Nothing says what it should print.
+    assert found["status"] == "possible fix", found
     assert found["verified_by"][-1] == "command 1/1"
     assert '+    print("total", total(rows))' in found["diff"]
     assert found["weak"] == []
@@ -146,7 +147,7 @@ def test_a_program_without_an_end_is_stopped(tmp_path: Path) -> None:
     (tmp_path / "count.py").write_text("n = 3\nwhile n > 0:\n    n += 1\nprint(n)\n")
     found = row(tmp_path, "count.py", "--run", "python count.py", "--budget", 60)
     assert "python count.py -> no answer in time" in found["before"]
-    assert found["status"] == "fixed"
+    assert found["status"] == "possible fix"
 
 
 def test_a_fix_that_only_hides_the_failure_is_called_so(tmp_path: Path) -> None:

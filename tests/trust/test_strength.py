@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from editloop.checks.plans import plan_asserts
-from editloop.sandbox import SandboxPool
+from editloop.sandbox import open_pool
 from editloop.trust.strength import NO_CODE, NOT_REPRODUCED, PASSED_BEFORE, doubt
 from editloop.verdict import CheckName, CheckResult, Verdict
 from editloop.verify import TestCheck
@@ -49,7 +49,7 @@ def test_weak_evidence_leaves_a_doubt(before: Verdict, after: Verdict, words: st
 
 def test_what_passed_before_is_no_evidence_for_a_fix() -> None:
     source = "def f(x):\n    return x\n\n\ndef g(x):\n    return nothing\n"
-    with SandboxPool(1) as pool:
+    with open_pool(1) as pool:
         kept = TestCheck("tests", plan_asserts(["f(1) == 1"]), pool).calibrated(source)
         failed = TestCheck("tests", plan_asserts(["g(1) == 1"]), pool).calibrated(source)
         results = [check.run(source.replace("nothing", "x"), None) for check in (kept, failed)]

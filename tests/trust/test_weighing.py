@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from editloop.budget import Stop
-from editloop.sandbox import SandboxPool
+from editloop.sandbox import SandboxPool, open_pool
 from editloop.trust.asking import NEITHER, after_answer, as_doctest, next_question
 from editloop.trust.weighing import Change, Difference, Weighed, weigh
 
@@ -17,7 +17,7 @@ TESTS = ["median([3, 1, 2]) == 2"]
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[SandboxPool]:
-    with SandboxPool(1) as made:
+    with open_pool(1) as made:
         yield made
 
 
