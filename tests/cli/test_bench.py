@@ -17,7 +17,8 @@ from .conftest import HALF, Cli, environment, task, write_rows
 
 KEYS = (
     *("id", "solved", "solved_hidden", "seconds", "candidates", "turns", "commands", "diff"),
-    *("reason", "edit_size", "candidates_total", "greedy", "greedy_hidden"),
+    *("reason", "edit_size", "candidates_total", "examples", "others", "calls", "differing"),
+    *("greedy", "greedy_hidden", "attempts"),
 )
 
 
@@ -63,7 +64,7 @@ def test_uniform_order_from_a_clean_start(cli: Cli, tmp_path: Path) -> None:
     assert (summary["errors"], summary["timeouts"]) == (3, 1)
     assert summary["pass_at_1"] is None
     assert summary["nothing_wrong"] == 1
-    assert summary["sandbox"][0] in "ABC"
+    assert summary["sandbox"][0] in "AB"
     assert "solved, hidden tests" in done.stdout
 
 
