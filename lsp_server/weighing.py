@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from editloop.trust.weighing import SECONDS
+from editloop.trust import WEIGHING_SECONDS
 from lsp_server.wire import WeighJob
 from lsp_server.workers import WorkerDied, WorkerError
 
@@ -26,7 +26,7 @@ async def weigh_fixes(server: EditloopServer, result: FixResult) -> None:
         return
     text = result.text
     path = str(text.path) if text.path else None
-    job = WeighJob(text.text, list(result.compared), result.level, path, SECONDS)
+    job = WeighJob(text.text, list(result.compared), result.level, path, WEIGHING_SECONDS)
     try:
         row = await server.fixer.request("weigh", job)
     except (WorkerDied, WorkerError) as error:

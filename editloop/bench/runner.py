@@ -31,7 +31,8 @@ from editloop.sandbox import open_pool
 from editloop.state import MAX_VIEW_LINES, EditState
 from editloop.tasks import Task
 from editloop.text import Snapshot
-from editloop.trust.weighing import SECONDS, compared, weigh
+from editloop.trust import WEIGHING_SECONDS
+from editloop.trust.weighing import compared, weigh
 from editloop.verdict import Verdict
 from editloop.verify import TestCheck, Verifier
 
@@ -188,7 +189,7 @@ class TaskRunner:
     def _weighed(self, task: Task, repair: Repair, result: TaskResult) -> TaskResult:
         """With how the fixes compare, on calls like those of the visible tests."""
         sources = [task.prelude + text for text in compared(repair)]
-        until = Stop(None, time.monotonic() + SECONDS)
+        until = Stop(None, time.monotonic() + WEIGHING_SECONDS)
         tests = [visible_tests(task)]
         found = weigh(task.prelude + task.buggy, sources, tests, self.pool, until)
         return replace(

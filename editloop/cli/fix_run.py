@@ -29,8 +29,9 @@ from editloop.sandbox import Level, SandboxPool, detect_level
 from editloop.solutions import Progress
 from editloop.suites import find_suites, suite_check
 from editloop.text import Snapshot, TextError
+from editloop.trust import WEIGHING_SECONDS
 from editloop.trust.inputs import read_tests
-from editloop.trust.weighing import SECONDS, compared, weigh
+from editloop.trust.weighing import compared, weigh
 from editloop.verify import Check
 from editloop.wording import Asked, without_model
 
@@ -149,7 +150,7 @@ def run_fix(
         if pool is None or outcome.best is None:
             return outcome
         tests = [*expressions, *map(read_tests, suites)]
-        until = Stop(request.stop(cancel), time.monotonic() + SECONDS)
+        until = Stop(request.stop(cancel), time.monotonic() + WEIGHING_SECONDS)
         weighed = weigh(document.text, compared(done), tests, pool, until)
         return replace(outcome, weighed=weighed)
 

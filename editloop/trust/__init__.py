@@ -3,3 +3,6 @@ differs from other fixes that satisfy the same evidence, and what else it change
 
 Finds no fixes and changes none; whatever it runs, runs in the sandbox.
 """
+
+WEIGHING_SECONDS = 1.0
+"""Seconds for comparing fixes once the first is known; chosen: a person hardly notices."""

@@ -13,8 +13,6 @@ from editloop.trust.answers import Answer, ask
 from editloop.trust.inputs import inputs
 from editloop.trust.share import group_of, share
 
-SECONDS = 1.0
-"""For all of it, after the first fix is known; chosen, as long as a person hardly notices."""
 MOST_FIXES = 8
 _MOST_CHANGES = 3
 
