@@ -33,7 +33,7 @@ REMOTE = "http://editloop.invalid:8080"
 
 @pytest.fixture
 def model() -> Iterator[ModelServer]:
-    with serving(reply=f" {JOINED}\n") as server:
+    with serving(reply=f"return {JOINED}\n") as server:
         yield server
 
 
