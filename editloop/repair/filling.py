@@ -144,8 +144,9 @@ class Filling:
         except Cancelled:
             pass
         except ModelError as error:
-            self.problem = str(error)
-            log.warning("the model proposes nothing more: %s", error)
+            if not self._ended:  # else the search was over, and closed the model
+                self.problem = str(error)
+                log.warning("the model proposes nothing more: %s", error)
         except Exception as error:
             # The search goes on without proposals, whatever went wrong beside it.
             log.exception("asking the model failed")
