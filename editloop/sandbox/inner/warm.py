@@ -31,6 +31,8 @@ from editloop.sandbox.inner.recorder import Recorder
 CAP = 4 << 20
 """Bytes that one fork may tell."""
 _SUBREAPER = 36
+_SETTLED = 0.05
+"""Seconds, as `supervise.SETTLED`, which cannot be imported where this runs."""
 
 
 class Server:
@@ -139,6 +141,7 @@ class Server:
         if self.config["own_processes"]:  # the namespace is the suite's
             with contextlib.suppress(OSError):  # there is nothing, or but the supervisor
                 os.kill(-1, signal.SIGKILL)
+                time.sleep(_SETTLED)  # or the supervisor counts them with the next fork's
             self._reap(0)
         else:
             left = not self._reap(os.WNOHANG)
