@@ -116,7 +116,7 @@ class Server:
             "dirty": not self._emptied(self.config["slot"]),
         }
 
-    status = gone = 0
+    status = gone = reaped = 0
     cpu = 0.0
 
     def _over(self, pid: int, seconds: float) -> bool:
@@ -141,8 +141,10 @@ class Server:
         if self.config["own_processes"]:  # the namespace is the suite's
             with contextlib.suppress(OSError):  # there is nothing, or but the supervisor
                 os.kill(-1, signal.SIGKILL)
-                time.sleep(_SETTLED)  # or the supervisor counts them with the next fork's
+            before = self.reaped
             self._reap(0)
+            if self.reaped > before:
+                time.sleep(_SETTLED)  # or the supervisor counts them with the next fork's
         else:
             left = not self._reap(os.WNOHANG)
         return left
@@ -153,6 +155,7 @@ class Server:
             try:
                 if os.waitpid(-1, options)[0] == 0:
                     return False
+                self.reaped += 1
             except ChildProcessError:
                 return True
 
