@@ -42,18 +42,18 @@ def without_model(problem: str) -> str:
     return f"without the model from then on: {problem}"
 
 
-def satisfied(verdict: Verdict, doubt: str = "") -> str:
-    """What a fix satisfies, and the doubt that is left: ``2 examples pass``, ``no findings; no code
-    was run``, ``the command holds; it removes a statement``."""
+def satisfied(verdict: Verdict, left: str = "") -> str:
+    """What a fix satisfies, and the doubt that is ``left``: ``2 examples pass``, ``no findings; no
+    code was run``, ``the command holds; it removes a statement``."""
     told = _satisfied(verdict)
-    return told if doubt in ("", NO_CODE) else f"{told}; {doubt}"
+    return told if left in ("", NO_CODE) else f"{told}; {left}"
 
 
 def _satisfied(verdict: Verdict) -> str:
     asked = [_of_checker(check) for check in verdict.checks if check.name in TYPE_CHECKERS]
     ran = [_counted(check) for check in _running(verdict)]
     if asked and not ran:
-        return f"{_listed(asked)}; no code was run"
+        return f"{_listed(asked)}; {NO_CODE}"
     if asked or ran:
         return _listed([*asked, *ran])
     if any(check.name == "static" for check in verdict.checks):

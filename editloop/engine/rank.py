@@ -21,7 +21,7 @@ from .trie import Node, build, edge
 __all__ = ["RankSearch"]
 
 # Decoding a node before its turn pays when its turn is likely to come: within this many nats of
-# the best one. Measured in benchmarks/engine.py; wider margins decode nodes nobody asks for.
+# the best one. Measured by an earlier benchmark; wider margins decode nodes nobody asks for.
 _MARGIN = 1.0
 
 

@@ -67,13 +67,13 @@ class Weighed:
         return len({n for mine, one in pairs for n, text in one if text not in ("", mine)})
 
     def share(self, examples: int) -> str:
-        """How many of a hundred fixes were right that satisfy as many examples and compare
-        likewise; "" where that was not counted."""
+        """How many of the fixes were right, of those counted that satisfy as many examples and
+        compare likewise, in words; "" where too few were counted."""
         return share(group_of(examples, self.fixes - 1, self.differing)) if self.calls else ""
 
     @property
     def words(self) -> str:
-        """``2 other fixes satisfy it too, 1 of them differs``, "" where nothing is known."""
+        """How other fixes compare: ``2 other fixes satisfy it too, 1 of them differs``."""
         others = self.fixes - 1
         if not others:
             return "no other fix was found that satisfies it"

@@ -32,7 +32,7 @@ CAP = 4 << 20
 """Bytes that one fork may tell."""
 _SUBREAPER = 36
 _SETTLED = 0.05
-"""Seconds, as `supervise.SETTLED`, which cannot be imported where this runs."""
+"""Seconds, as `supervise.SETTLED`; that module is not among those that come along in here."""
 
 
 class Server:
