@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from editloop.model.backend import Gap
 
 _BEFORE_CHARACTERS = 1600
-"""Characters before a gap that are shown: about 450 tokens, which places of one text share."""
+"""Characters before a gap that are shown, at most: about 450 tokens."""
+_BEFORE_STEP = 800
+"""What is shown begins at a multiple of these characters, so that places near one another share
+what is read: a beginning that moved with the place would be read anew for each."""
 _AFTER_CHARACTERS = 200
 """Characters after a gap that are shown. They are read anew for each place, which takes most of the
 time; with 600 the 1.5B filled 18 of 25 given places rightly, with 200 16 (docs/results.md)."""
@@ -58,7 +61,7 @@ def gap(
     if failed is not None:
         notes += [f"fixed: {short(text)}" for text in failed]
         notes += [f"was: {line.strip()}" for line in old if line.strip()]
-    before = _last(lines[: place.first], _BEFORE_CHARACTERS)
+    before = _last(lines[: place.first])
     after = _first(lines[place.stop :], _AFTER_CHARACTERS)
     comments = [f"{indent}# {note}" for note in notes]
     given = "" if bare else place.head or indent
@@ -107,14 +110,14 @@ def short(text: str) -> str:
     return line if len(line) <= _COMMENT_CHARACTERS else line[: _COMMENT_CHARACTERS - 1] + "…"
 
 
-def _last(lines: Sequence[str], characters: int) -> list[str]:
-    kept: list[str] = []
-    for line in reversed(lines):
-        characters -= len(line) + 1
-        if characters < 0:
-            break
-        kept.append(line)
-    return kept[::-1]
+def _last(lines: Sequence[str]) -> Sequence[str]:
+    over = sum(len(line) + 1 for line in lines) - _BEFORE_CHARACTERS
+    skipped = -(-over // _BEFORE_STEP) * _BEFORE_STEP
+    for at, line in enumerate(lines):
+        if skipped <= 0:
+            return lines[at:]
+        skipped -= len(line) + 1
+    return ()
 
 
 def _first(lines: Sequence[str], characters: int) -> list[str]:

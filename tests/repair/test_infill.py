@@ -83,6 +83,12 @@ def test_long_files_are_cut_at_lines() -> None:
     assert len(question.after) < 1000
 
 
+def test_places_near_one_another_share_what_is_before() -> None:
+    lines = [f"value_{n:03} = {n:03}" for n in range(300)]
+    begins = [gap(lines, Place(n, n)).before.split("\n")[0] for n in range(200, 240)]
+    assert len(set(begins)) == 2
+
+
 def test_a_reply_ends_where_it_rejoins() -> None:
     assert stops(LINES, Place(1, 2)) == ("\n    for value in values:\n",)
     assert stops(LINES, Place(6, 7)) == ()
