@@ -22,8 +22,8 @@ from editloop.checks.static import StaticChecker
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.frontier import Node
 from editloop.model.infill import Place
-from editloop.repair.filling import likely_lines
 from editloop.repair.places import PlaceWeights, line_scores, places
+from editloop.repair.questions import likely_lines
 from editloop.sandbox import Level, detect_level
 from editloop.state import EditState
 from editloop.suites import suite_check

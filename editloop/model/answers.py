@@ -13,6 +13,7 @@ from editloop.engine.template import ChatTemplate
 from editloop.model.backend import Chat, Gap, ModelError, Plain, Prompt, Reply, Sampling
 from editloop.model.statement import is_statement
 from editloop.model.threads import known, set_fastest
+from editloop.model.whole import joint
 from editloop.model.wire import read_prompt, reply_row
 from editloop.transcript import TRANSCRIPT_VERSION
 
@@ -80,8 +81,10 @@ class Answers:
         """The answer to one question. Raises ModelError, EngineError, Cancelled."""
         if method == "complete":
             prompts = [read_prompt(row) for row in params["prompts"]]
-            sampling = params["sampling"] | {"stop": tuple(params["sampling"]["stop"])}
-            return self.complete(prompts, Sampling(**sampling), cancel)
+            told = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in params["sampling"].items()
+            }
+            return self.complete(prompts, Sampling(**told), cancel)
         if method == "score":
             return self.score(params["context"], params["texts"], cancel)
         raise ModelError(f"no such question: {method}")
@@ -162,6 +165,8 @@ class Answers:
                 return True
             if sampling.statement and is_statement(self._engine.detokenize(ids)):
                 return True
+            if sampling.rewrites and self._rejoins(ids, sampling.rewrites):
+                return True
             if not stops:
                 return False
             # A stop text may begin in an earlier token; a token has a byte at least, mostly.
@@ -169,6 +174,11 @@ class Answers:
             return any(text in tail for text in stops)
 
         return ended
+
+    def _rejoins(self, ids: Sequence[int], old: Sequence[str]) -> bool:
+        text = self._engine.detokenize(ids)
+        lines = text.decode("utf-8", "replace").split("\n")
+        return text.endswith(b"\n") and joint(lines[:-1], old) is not None
 
     def _text(self, ids: Sequence[int], stop: tuple[str, ...]) -> str:
         if ids and ids[-1] in self._engine.ends:

@@ -65,6 +65,9 @@ class Sampling:
     statement: bool = False
     """A reply is one statement of Python: it ends with its first line that leaves no bracket open
     and no block without a body. No comment comes before it."""
+    rewrites: tuple[str, ...] = ()
+    """Lines of which a reply is another version: it may end where it has changed something and then
+    repeats two of them (see `whole.joint`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from editloop.model.backend import Chat, Gap, Plain, Prompt, Reply
+from editloop.model.backend import Chat, Gap, Plain, Prompt, Reply, Sampling
 
 _KINDS = {"gap": Gap, "chat": Chat, "plain": Plain}
 
@@ -24,6 +24,11 @@ def read_prompt(row: dict[str, Any]) -> Prompt:
         fields["messages"] = tuple((role, text) for role, text in fields["messages"])
     prompt: Prompt = _KINDS[row["kind"]](**fields)
     return prompt
+
+
+def read_sampling(row: dict[str, Any]) -> Sampling:
+    """The sampling whose fields are given as JSON data."""
+    return Sampling(**row | {key: tuple(row[key]) for key in ("stop", "rewrites")})
 
 
 def reply_row(reply: Reply) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from editloop.commands import CommandError, Step
 from editloop.model.backend import Gap, Plain
 from editloop.model.infill import Place, written
 from editloop.model.turns import TOLD, ask_place, ask_text, read_place
-from editloop.repair.filling import step_of
+from editloop.repair.replies import step_of
 from editloop.state import EditState, apply
 from editloop.transcript import Finding
 

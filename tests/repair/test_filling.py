@@ -16,7 +16,8 @@ from editloop.model.infill import Place
 from editloop.model.scripted import ScriptedModel
 from editloop.prior import PriorPolicy, shipped
 from editloop.repair import Repair, repair
-from editloop.repair.filling import failures, step_of
+from editloop.repair.questions import failures
+from editloop.repair.replies import step_of
 from editloop.sandbox import SandboxPool, open_pool
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
@@ -85,6 +86,22 @@ def test_two_places_one_after_the_other(pool: SandboxPool) -> None:
     script = {"answers": answers, "otherwise": ["pass"], "heeds": False}
     done = _repair(broken, ScriptedModel(script), pool)
     assert done.status == "fixed"
+
+
+@pytest.mark.parametrize("fills", [True, False])
+def test_a_function_is_written_anew_where_no_gap_helps(pool: SandboxPool, fills: bool) -> None:
+    """At once by a model that fills no gaps."""
+    whole = INITIALS.replace(" parts\n", RIGHT)
+    script = {
+        "fills": fills,
+        "answers": [{"kind": "chat", "replies": [f"# the initials\n{whole}```"]}],
+        "otherwise": ["pass"],
+    }
+    model = ScriptedModel(script)
+    done = _repair(INITIALS, model, pool, 60)
+    assert done.result is not None
+    assert whole in [found.state.text for found in done.result.solutions]
+    assert fills == any(isinstance(asked, Gap) for asked in model.asked)
 
 
 @pytest.mark.parametrize("fault", ["lost", "error"])

@@ -1,0 +1,64 @@
+"""What a model's reply does to a state: a place filled in, or lines written anew, as commands."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+
+from editloop.commands import Command, Step
+from editloop.model.backend import Gap, Prompt
+from editloop.model.infill import Place, begun, written
+from editloop.model.whole import read_part
+from editloop.state import EditState
+
+
+def steps_of(state: EditState, place: Place, prompt: Prompt, text: str) -> Iterator[Step]:
+    """The steps that a reply to a question about a place can mean."""
+    if isinstance(prompt, Gap):
+        found = (step_of(state, place, lines) for lines in written(begun(prompt), text))
+        yield from filter(None, found)
+    else:
+        old = [line.text for line in state.document.lines[place.first : place.stop]]
+        yield from rewritten(state, place, read_part(text, old))
+
+
+def step_of(state: EditState, place: Place, text: Sequence[str]) -> Step | None:
+    """The commands that put ``text`` (lines) in a place; None where they would change nothing or
+    the place is not in the window."""
+    old = [line.text for line in state.document.lines[place.first : place.stop]]
+    numbers = [state.number_of(i) for i in range(place.first, place.stop)]
+    if place.inserts:
+        first = state.number_of(place.first)
+        if first is None and place.first - 1 in state.view:
+            first = len([i for i in state.view if i < place.first]) + 1
+    else:
+        first = numbers[0] if numbers else None
+    if first is None or None in numbers:
+        return None
+    commands: list[Command] = []
+    kept = min(len(old), len(text))
+    for at in range(kept):
+        if text[at] != old[at]:
+            commands.append(Command("REPL", first + at, text[at]))
+    commands += [Command("DELL", first + kept) for _ in old[kept:]]
+    commands += [Command("ADDL", first + at, text[at]) for at in range(kept, len(text))]
+    return tuple(commands) or None
+
+
+def rewritten(state: EditState, place: Place, text: Sequence[str]) -> Iterator[Step]:
+    """The steps that make ``text`` of the lines of a place: all changes at once, and of several
+    each alone, as a model that writes much anew rarely has only the right in mind. What would
+    change lines outside of the window is left out."""
+    old = [line.text for line in state.document.lines[place.first : place.stop]]
+    matcher = difflib.SequenceMatcher(None, old, text, autojunk=False)
+    hunks = [
+        (Place(place.first + a, place.first + b), text[c:d])
+        for tag, a, b, c, d in matcher.get_opcodes()
+        if tag != "equal"
+    ]
+    # From below, so that the numbers of the lines above stay as they are.
+    steps = [step for one in reversed(hunks) if (step := step_of(state, *one))]
+    if steps:
+        yield tuple(command for step in steps for command in step)
+    if len(steps) > 1:
+        yield from steps
