@@ -86,7 +86,7 @@ class Answers:
             }
             return self.complete(prompts, Sampling(**told), cancel)
         if method == "score":
-            return self.score(params["context"], params["texts"], cancel)
+            return self.score(read_prompt(params["context"]), params["texts"], cancel)
         raise ModelError(f"no such question: {method}")
 
     def complete(
@@ -114,13 +114,11 @@ class Answers:
         ]
 
     def score(
-        self, context: str, texts: Sequence[str], cancel: threading.Event
+        self, context: Prompt, texts: Sequence[str], cancel: threading.Event
     ) -> list[tuple[float, ...]]:
         """Log-probability in nats of each line of each text, read after ``context``."""
         engine = self._engine
-        prefix = [*engine.begin, *engine.tokenize(context)]
-        if not prefix:  # something has to come before the first token
-            prefix = engine.tokenize("\n")
+        prefix = self._ids(context)
         return [
             self._line_scores(text, ids, engine.token_scores(prefix, ids, cancel=cancel))
             for text in texts

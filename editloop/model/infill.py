@@ -84,9 +84,14 @@ def begun(question: Gap) -> str:
 
 
 def stops(lines: Sequence[str], place: Place) -> tuple[str, ...]:
-    """Texts that end a reply: it has reached what stands behind the gap."""
+    """Texts that end a reply: it has reached what stands behind the gap, or begins a comment behind
+    its code where the old lines had none."""
     following = next((line for line in lines[place.stop :] if len(line.strip()) > 3), None)
-    return () if following is None else (f"\n{following}\n",)
+    commented = any("#" in line for line in lines[place.first : place.stop])
+    return (
+        *(() if following is None else (f"\n{following}\n",)),
+        *(() if commented else ("  #",)),
+    )
 
 
 def written(begun: str, text: str) -> list[tuple[str, ...]]:

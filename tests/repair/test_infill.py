@@ -90,8 +90,13 @@ def test_places_near_one_another_share_what_is_before() -> None:
 
 
 def test_a_reply_ends_where_it_rejoins() -> None:
-    assert stops(LINES, Place(1, 2)) == ("\n    for value in values:\n",)
-    assert stops(LINES, Place(6, 7)) == ()
+    assert "\n    for value in values:\n" in stops(LINES, Place(1, 2))
+    assert not any(text.startswith("\n") for text in stops(LINES, Place(6, 7)))
+
+
+def test_a_reply_ends_at_a_comment_where_there_was_none() -> None:
+    assert "  #" in stops(LINES, Place(1, 2))
+    assert "  #" not in stops([*LINES[:1], "    total = 0  # cents", *LINES[2:]], Place(1, 2))
 
 
 def test_a_reply_can_mean_one_line_or_all() -> None:
