@@ -13,14 +13,16 @@ from dataclasses import dataclass
 
 from editloop.model.backend import Gap
 
-_BEFORE_CHARACTERS = 1600
-"""Characters before a gap that are shown, at most: about 450 tokens."""
-_BEFORE_STEP = 800
+_BEFORE_CHARACTERS = 1000
+"""Characters before a gap that are shown, at most: about 280 tokens, whose reading takes half of the
+time to the first answer. The 1.5B fills as many given places rightly with 800 as with 1600, fewer
+with the definition around the place alone (docs/results.md)."""
+_BEFORE_STEP = 500
 """What is shown begins at a multiple of these characters, so that places near one another share
 what is read: a beginning that moved with the place would be read anew for each."""
-_AFTER_CHARACTERS = 200
-"""Characters after a gap that are shown. They are read anew for each place, which takes most of the
-time; with 600 the 1.5B filled 18 of 25 given places rightly, with 200 16 (docs/results.md)."""
+_AFTER_CHARACTERS = 120
+"""Characters after a gap that are shown. They are read anew for each place, which takes most of its
+time; more help little (docs/results.md)."""
 _COMMENT_CHARACTERS = 160
 _HEAD = re.compile(
     r"\s*(?:(?:return|if|elif|while|raise|yield|assert|with|except|for\s.*?\sin)\b"
