@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from editloop.model.backend import Gap
 
 _BEFORE_CHARACTERS = 1000
-"""Characters before a gap that are shown, at most: about 280 tokens, whose reading takes half of the
-time to the first answer. The 1.5B fills as many given places rightly with 800 as with 1600, fewer
-with the definition around the place alone (docs/results.md)."""
+"""Characters before a gap that are shown, at most: about 280 tokens, whose reading takes half of
+the time to the first answer. The 1.5B fills as many given places rightly with 800 as with 1600,
+fewer with the definition around the place alone (docs/results.md)."""
 _BEFORE_STEP = 500
 """What is shown begins at a multiple of these characters, so that places near one another share
 what is read: a beginning that moved with the place would be read anew for each."""

@@ -56,8 +56,8 @@ def ask_part(lines: Sequence[str], failed: Sequence[str]) -> Chat:
 def read_part(text: str, lines: Sequence[str]) -> tuple[str, ...]:
     """What an answer to `ask_part` puts in the place of `lines`, with their indentation.
 
-    Comments that were not there are left out. Of an answer with more than one definition it is the one of the same name; what an answer leaves
-    out behind two lines that it repeats stays.
+    Comments that were not there are left out. Of an answer with more than one definition it is the
+    one of the same name; what an answer leaves out behind two lines that it repeats stays.
     """
     code = text.partition("```")[0].rstrip().split("\n")
     old = unindented(lines)
