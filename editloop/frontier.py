@@ -41,13 +41,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A step from a node, and those that come after it; ``rank`` counts its better siblings."""
+    """A step from a node, and those that come after it; ``rank`` counts its better siblings,
+    ``written`` is what a model wrote."""
 
     node: Node
     step: Step
     log_prob: float
     rest: Iterator[tuple[Step, float]]
     rank: int = 0
+    written: bool = False
 
 
 Entry = tuple[float, Node | Edge]
@@ -66,12 +68,20 @@ class Proposed(Protocol):
     @property
     def log_prob(self) -> float: ...
 
+    @property
+    def written(self) -> bool:
+        """Whether a model wrote it."""
+        ...
+
 
 class Proposer(Protocol):
     """What proposes steps of its own beside a search: a model that fills in, mostly."""
 
     place: str
     """What it is asking about, in words for a person."""
+
+    asked: int
+    """Places that it has asked about; a group of answers to one counts once."""
 
     @property
     def busy(self) -> bool:

@@ -22,7 +22,7 @@ from editloop.loop import Verify, summary
 from editloop.moves.context import is_syntax_finding
 from editloop.ordering import RAISES, Weights, gain, normalized, step_value
 from editloop.policy import Cancelled, Policy
-from editloop.solutions import Progress, SearchResult, Solution, in_order
+from editloop.solutions import Progress, SearchResult, Solution, foremost
 from editloop.state import EditState, apply
 from editloop.steps import obvious, ordered, promising, resorts, steps
 from editloop.transcript import Observation, Transcript, observe
@@ -30,13 +30,19 @@ from editloop.verdict import CODELESS, Verdict
 
 HEAD_START = 3.0
 """Seconds in which moves alone are tried; the model loads and reads meanwhile. Chosen."""
-LINGER = 4.0
-"""Seconds that the search goes on after a fix which few tests confirm, for others to choose from;
-where a model can say which of them a person would have written."""
+LINGER, LINGER_MOST = 4.0, 20.0
+"""Seconds that the search goes on after a fix which few tests confirm, for others to choose from
+where a model can say which of them a person would have written: the least, and the most where the
+model is still to be heard. Chosen."""
+JUDGING = 0.15
+"""Share of a budget that is left for the model to say which of the fixes it finds likeliest."""
+HEARD = 8
+"""Places that a model has written something for when it counts as heard: among eight the right one
+is in two of three cases (`benchmarks/pointing.py`)."""
 POLISH_SECONDS = 5.0
 """The longest that the search goes on after a fix that more tests confirm; chosen: who has waited
 for a model does not wait half as long again."""
-FEW = 3
+FEW = 5
 """Tests and examples that say little, at most. Chosen."""
 MOVES_SHARE = 0.2
 """Seconds for moves for each second that the model needed. Chosen."""
@@ -68,7 +74,7 @@ def search(
         state, policy, verify, budget, seed, cancel, weights, polish, on_progress, filling
     )
     reason = run.start(first_verdict) or run.go()
-    best = in_order(state, run.solutions)[:alternatives]
+    best = foremost(state, run.solutions, alternatives)
     return SearchResult(best, run.candidates, run.turns, run.seconds, reason)
 
 
@@ -102,6 +108,8 @@ class _Search:
     """The first fix has several commands and was not yet tried with fewer."""
     last_candidate: int | None = None
     last_second: float = math.inf
+    hears_until: float = 0.0
+    """The second until which the model is to be heard, as few tests confirm the first fix."""
     moves_until: float = HEAD_START
     """Seconds until which moves are tried though the model is at work."""
     asked_at: float = 0.0
@@ -166,7 +174,7 @@ class _Search:
         for one in arrived:
             if self._stop() is not None:
                 return True
-            self._try(Edge(one.node, one.step, one.log_prob, iter(())))
+            self._try(Edge(one.node, one.step, one.log_prob, iter(()), written=one.written))
         if arrived:
             asked, self.asked_at = began - self.asked_at, self.seconds
             self.moves_until = max(self.moves_until, self.seconds + MOVES_SHARE * asked)
@@ -196,13 +204,20 @@ class _Search:
         if self.cancel is not None and self.cancel.is_set():
             return "cancelled"
         polished = self.last_candidate is not None and self.candidates >= self.last_candidate
-        if polished or self.seconds >= self.last_second:
+        if polished or (self.seconds >= self.last_second and not self._unheard()):
             return "fixed"
         if self.budget.seconds is not None and self.seconds >= self.budget.seconds:
             return "fixed" if self.solutions else "out of time"
         if self.budget.candidates is not None and self.candidates >= self.budget.candidates:
             return "fixed" if self.solutions else "out of candidates"
         return None
+
+    def _unheard(self) -> bool:
+        """Whether the model still has to say what it would have written."""
+        filling = self.filling
+        if filling is None or self.seconds >= self.hears_until:
+            return False
+        return filling.busy and filling.asked < HEARD
 
     def _expanded(self, node: Node) -> list[Entry]:
         """The best step of a node, in the order of the policy; and the node again, for what waits.
@@ -293,7 +308,7 @@ class _Search:
             self.best = verdict
         commands = (*parent.commands, *step)
         if verdict.passed:
-            self._solve(after, commands, verdict, log_prob)
+            self._solve(after, commands, verdict, log_prob, edge.written)
         elif depth < self.budget.turns:
             base = parent.base + self._value(parent, edge, verdict)
             state, transcript = parent.state, parent.transcript
@@ -325,9 +340,16 @@ class _Search:
         value -= weights.crash * any(RAISES.search(f.text) for f in verdict.findings)
         return value
 
-    def _solve(self, after: EditState, commands: Step, verdict: Verdict, log_prob: float) -> None:
+    def _solve(
+        self,
+        after: EditState,
+        commands: Step,
+        verdict: Verdict,
+        log_prob: float,
+        written: bool = False,
+    ) -> None:
         size = edit_size(self.state.document, after.document)
-        found = Solution(after, commands, verdict, log_prob, size, self.candidates)
+        found = Solution(after, commands, verdict, log_prob, size, self.candidates, written=written)
         self.solutions.append(found)
         if verdict.hides:
             return  # it may only hide the failure: something better is still looked for
@@ -335,12 +357,18 @@ class _Search:
             self.shrinking = len(commands) > 1 and log_prob < 0
             extra = max(10, math.ceil(self.polish * self.candidates)) if self.polish > 0 else 0
             lingers = self.filling is not None and log_prob < 0 and _items(verdict) <= FEW
-            if not lingers:
+            if lingers:
+                self.hears_until = self.seconds + LINGER_MOST
+            else:
                 self.last_candidate = self.candidates + extra
             if self.budget.seconds is not None:
                 least = LINGER if lingers else 0.25
                 more = min(self.polish * self.seconds, POLISH_SECONDS)
                 self.last_second = self.seconds + max(more, least)
+                if self.filling is not None:
+                    until = self.budget.seconds * (1 - JUDGING)
+                    self.last_second = min(self.last_second, until)
+                    self.hears_until = min(self.hears_until, until)
 
     def _shrink(self, solution: Solution) -> None:
         """Look for a command that the fix does not need; what it leaves is a smaller fix."""
@@ -358,5 +386,5 @@ class _Search:
             self.candidates += 1
             verdict = self.verify(after)
             if verdict.passed:
-                self._solve(after, commands, verdict, solution.log_prob)
+                self._solve(after, commands, verdict, solution.log_prob, solution.written)
                 return

@@ -36,6 +36,8 @@ class Solution:
     candidates: int
     gain: float | None = None
     """How much likelier a model finds the text with the fix, in nats; None where none was asked."""
+    written: bool = False
+    """Whether a model wrote its last step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +68,11 @@ def in_order(state: EditState, solutions: Iterable[Solution]) -> tuple[Solution,
         return weak, True, size, edit_characters(state.document, found.state.document)
 
     return tuple(sorted(solutions, key=appeal))
+
+
+def foremost(state: EditState, solutions: Iterable[Solution], number: int) -> tuple[Solution, ...]:
+    """The first ``number`` in order, and as many of what a model wrote: where moves find many, its
+    own, which are longer, would not be among them."""
+    ordered = in_order(state, solutions)
+    written = [found for found in ordered[number:] if found.written]
+    return (*ordered[:number], *written[:number])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -21,7 +21,7 @@ from editloop.policy import Policy
 from editloop.repair.filling import Filling
 from editloop.repair.judging import judged
 from editloop.search import search
-from editloop.solutions import Progress, SearchResult, Solution, in_order
+from editloop.solutions import Progress, SearchResult, Solution, foremost
 from editloop.state import EditState
 from editloop.verdict import Verdict
 from editloop.verify import Verifier
@@ -102,7 +102,14 @@ def repair(
     if model is not None:
         filling = Filling(model, until, lambda source: verifier.traces(source, until))
         workers -= 1  # it has one for itself, and needs more
-    others = _Others(range(1, workers) if budget.candidates is None else (), errand, found)
+
+    def told(solutions: Sequence[Solution]) -> None:
+        if filling is None:
+            found.set()
+        else:
+            filling.pass_on(solutions)
+
+    others = _Others(range(1, workers) if budget.candidates is None else (), errand, told)
 
     def progressed(progress: Progress) -> None:
         if progress.solutions:
@@ -141,12 +148,16 @@ def repair(
 
 
 class _Others:
-    """Searches in other processes, each with its ``errand``; one with a fix sets ``found``."""
+    """Searches in other processes, each with its ``errand``; ``told`` hears of the fixes that one
+    found."""
 
     def __init__(
-        self, numbers: Iterable[int], errand: Callable[[int], Errand], found: threading.Event
+        self,
+        numbers: Iterable[int],
+        errand: Callable[[int], Errand],
+        told: Callable[[Sequence[Solution]], None],
     ) -> None:
-        self._errand, self._found, self._enough = errand, found, threading.Event()
+        self._errand, self._told, self._enough = errand, told, threading.Event()
         self._companions = {number: companion(number) for number in numbers}
         self._results: list[SearchResult] = []
         self._threads = [
@@ -162,8 +173,9 @@ class _Others:
         result = self._companions[number].search(self._errand(number), self._enough)
         if result is not None:
             self._results.append(result)
-            if any(not found.verdict.hides for found in result.solutions):
-                self._found.set()
+            good = [found for found in result.solutions if not found.verdict.hides]
+            if good:
+                self._told(good)
 
     def dismiss(self) -> None:
         """Tell the other searches to end."""
@@ -196,7 +208,7 @@ def _merged(state: EditState, results: list[SearchResult], alternatives: int) ->
         for result in reversed(results)
         for fix in result.solutions
     }
-    best = in_order(state, fixes.values())[:alternatives]
+    best = foremost(state, fixes.values(), alternatives)
     return SearchResult(
         best,
         candidates=total,

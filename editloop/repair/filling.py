@@ -14,7 +14,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from editloop.checks.suitetrace import SuiteTrace
@@ -26,6 +26,7 @@ from editloop.model.turns import NAMING_TOKENS, ask_place, read_place
 from editloop.policy import Cancelled
 from editloop.repair.questions import TEMPERATURE, Question, questions, told
 from editloop.repair.replies import step_of, steps_of
+from editloop.solutions import Solution
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +43,13 @@ NAMINGS = 8
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A step that a model proposes for a node of the search; ``log_prob`` of its text, in nats."""
+    """A step that is proposed for a node of the search; ``log_prob`` of its text, in nats;
+    ``written``: by the model."""
 
     node: Node
     step: Step
     log_prob: float
+    written: bool = True
 
 
 class Filling:
@@ -70,6 +73,8 @@ class Filling:
         self.problem = ""
         self.place = ""
         """What it is asking about, in words for a person."""
+        self.asked = 0
+        self._root: Node | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -82,6 +87,7 @@ class Filling:
     def consider(self, node: Node) -> None:
         """Ask about a state; of several the one that came furthest is asked about first."""
         with self._wanted:
+            self._root = self._root or node
             rank, share = node.verdict.progress
             job = (
                 -(rank + share) + 0.05 * node.depth,
@@ -91,6 +97,12 @@ class Filling:
             )
             heapq.heappush(self._jobs, job)
             self._wanted.notify()
+
+    def pass_on(self, solutions: Iterable[Solution]) -> None:
+        """Fixes that were found elsewhere, as proposals for the first state that it was told of."""
+        for found in solutions:
+            if self._root is not None:
+                self._arrived.put(Filled(self._root, found.commands, found.log_prob, written=False))
 
     def arrived(self, seconds: float) -> list[Filled]:
         """What was proposed since the last call; waits for the first for at most ``seconds``."""
@@ -152,6 +164,7 @@ class Filling:
         began = time.monotonic()
         found = self._model.complete(question.prompts, question.sampling, _Either(self._stop, self))
         if question.sampling.n == 1:
+            self.asked += len(question.places)
             self._pace = (time.monotonic() - began) / len(question.prompts)
         log.debug("%s: %s", question.places, [[r.text for r in replies] for replies in found])
         seen = set()

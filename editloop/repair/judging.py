@@ -8,6 +8,7 @@ entropies: arXiv 2210.14179).
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -33,14 +34,18 @@ def judged(
     if len(solutions) < 2 or not model.judges:
         return tuple(solutions), ""
     known = []
+    # What it wrote is first, as time may end: the others have their order already.
+    waiting = deque(sorted(solutions, key=lambda solution: not solution.written))
+    judge = _Judge(model, stop)
     try:
-        for solution in solutions:
-            known.append(replace(solution, gain=gain(model, state, solution.state, stop)))
+        while waiting:
+            known.append(replace(waiting[0], gain=judge.gain(state, waiting[0].state)))
+            waiting.popleft()
     except Cancelled:
         pass
     except ModelError as error:
         return tuple(solutions), str(error)
-    rest = solutions[len(known) :]
+    rest = [solution for solution in solutions if solution in waiting]
     return (*sorted(known, key=_cost), *rest), ""
 
 
@@ -52,15 +57,27 @@ def _cost(solution: Solution) -> tuple[bool, bool, float]:
     return bool(solution.verdict.hides), solution.log_prob != 0, weighed
 
 
-def gain(model: Model, before: EditState, after: EditState, stop: threading.Event) -> float:
-    """How much likelier the text is with the edit, in nats. Raises ModelError, Cancelled."""
-    old, new = before.document.lines, after.document.lines
-    head, tail = common_ends(old, new)
-    behind = min(tail, _BEHIND)
-    context = _text(old[:head])[-_CONTEXT_CHARACTERS:]
-    texts = [_text(lines[head : len(lines) - tail + behind]) for lines in (old, new)]
-    was, now = model.score(context, texts, stop)
-    return sum(now) - sum(was)
+class _Judge:
+    """Asks about each text once: fixes of one place are weighed against the same old lines."""
+
+    def __init__(self, model: Model, stop: threading.Event) -> None:
+        self._model, self._stop = model, stop
+        self._known: dict[tuple[str, str], float] = {}
+
+    def gain(self, before: EditState, after: EditState) -> float:
+        """How much likelier the text is with the edit, in nats. Raises ModelError, Cancelled."""
+        old, new = before.document.lines, after.document.lines
+        head, tail = common_ends(old, new)
+        behind = min(tail, _BEHIND)
+        context = _text(old[:head])[-_CONTEXT_CHARACTERS:]
+        was, now = (_text(lines[head : len(lines) - tail + behind]) for lines in (old, new))
+        return self._score(context, now) - self._score(context, was)
+
+    def _score(self, context: str, text: str) -> float:
+        if (context, text) not in self._known:
+            [found] = self._model.score(context, [text], self._stop)
+            self._known[context, text] = sum(found)
+        return self._known[context, text]
 
 
 def _text(lines: Sequence[Line]) -> str:

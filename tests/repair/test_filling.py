@@ -206,3 +206,22 @@ def test_what_went_wrong_is_told_without_the_names_of_tests() -> None:
         SuiteTrace("test_m.py::test_four", True),
     )
     assert failures(found, traces) == ("KeyError: 'a'", "AssertionError: assert 1 == 2")
+
+
+def test_after_a_fix_that_few_tests_confirm_the_model_is_heard(pool: SandboxPool) -> None:
+    """A move makes a fix at once; what the model writes seconds later is likelier, and offered
+    first."""
+    text = "def wide(a, b):\n    return a > 10\n"
+    likelier = "def wide(a, b):\n    return a > 10 or b > 10\n"
+    answers = [{"match": "    return", "replies": [" a > 10 or b > 10\n"], "seconds": 7}]
+    scores = [{"match": "or b > 10", "score": -1.0}, {"match": "return", "score": -60.0}]
+    script = {"answers": answers, "otherwise": ["pass"], "scores": scores, "heeds": False}
+    check = TestCheck("tests", plan_asserts(["wide(5, 20)", "not wide(5, 5)"]), pool)
+    verifier = Verifier(text, checks=[check.calibrated(text)])
+    state = EditState.open(Snapshot.from_text(text))
+    policy = PriorPolicy(shipped())
+    model = ScriptedModel(script)
+    done = repair(state, policy, verifier, budget=Budget(60.0), model=model)
+    assert done.result is not None
+    assert done.result.solutions[0].state.text == likelier
+    assert len(done.result.solutions) > 1
