@@ -34,7 +34,8 @@ def not_fixed(why: str, candidates: int = 41, view: tuple[int, ...] = tuple(rang
 def fixed(after: Verdict) -> Repair:
     state = EditState.open(Snapshot.from_text("x = 1\n"))
     solution = Solution(state, (), after, 0.0, 1, 1)
-    return Repair("fixed", verdict(), SearchResult((solution,), 1, 1, 0.1, "fixed"), (0,))
+    before = verdict(CheckResult("static", 0, 1))
+    return Repair("fixed", before, SearchResult((solution,), 1, 1, 0.1, "fixed"), (0,))
 
 
 @pytest.mark.parametrize(
