@@ -21,9 +21,8 @@ from editloop.model.backend import Model
 from editloop.policy import Policy
 from editloop.region import MAX_LINES, narrowed, opener, window
 from editloop.repair import Repair, repair
-from editloop.repair.suspecting import suspicions
 from editloop.sandbox import SandboxPool
-from editloop.solutions import Progress, SearchResult, Solution
+from editloop.solutions import Progress, SearchResult
 from editloop.state import EditState
 from editloop.suites import SuiteCheck, suspect_line
 from editloop.text import Snapshot
@@ -57,8 +56,6 @@ class Request:
     """The code of a hint of ruff on ``line`` that has to be gone, such as F841."""
     started: float = field(default_factory=time.monotonic)
     """The moment of ``time.monotonic`` from which on the budget runs."""
-    suspects: bool = False
-    """Where nothing fails, say what the model alone would have written otherwise."""
 
     def stop(self, cancel: threading.Event | None) -> Stop:
         """Set when ``cancel`` is, and from the end of the budget on."""
@@ -167,14 +164,13 @@ def _fix(
 
     def attempt(checks: Sequence[Check], budget: Budget) -> Repair:
         verifier = verifying(checks=checks)
-        state = EditState.open(document, _without_docstrings(document, view, line))
         before = verifier.verify(document.text, stop)
         if before.passed:
-            return _suspected(request, state, verifier, before, tools.model, stop)
+            return Repair("nothing wrong", before, None)
         if stop.is_set():
             return replace(_given_up(request, cancel), before=_certain(before))
         return repair(
-            state,
+            EditState.open(document, _without_docstrings(document, view, line)),
             loaded(),
             verifier,
             budget=budget,
@@ -197,26 +193,6 @@ def _fix(
     if done.status == "fixed" or stop.is_set():
         return done
     return attempt(checks, replace(left.half(), seconds=stop.left, turns=1))
-
-
-def _suspected(
-    request: Request,
-    state: EditState,
-    verifier: Verifier,
-    before: Verdict,
-    model: Model | None,
-    stop: Stop,
-) -> Repair:
-    """Where every check passes: what the model suspects, if that was asked for."""
-    found: tuple[Solution, ...] = ()
-    problem = ""
-    if request.suspects and model is not None:
-        found, problem = suspicions(model, state, lambda s: verifier.verify(s.text, stop), stop)
-    if not found:
-        return Repair("nothing wrong", before, None, problem=problem)
-    seconds = time.monotonic() - request.started
-    result = SearchResult(found[: request.alternatives], len(found), 1, seconds, "suspected")
-    return Repair("fixed", before, result, problem=problem, passing=found)
 
 
 def _line_to_fix(request: Request, tools: Tools, suites: Sequence[Check], stop: Stop) -> int | None:

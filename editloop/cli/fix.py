@@ -107,7 +107,6 @@ def fix(
         started=started,
         wanted=_wanted(run, stdin, expect, exit_code, traceback),
         checker=checker or "",
-        suspects=not write,  # what nothing speaks for is shown, never written
     )
     cancel = threading.Event()
     told = not (diff or as_json)

@@ -57,8 +57,6 @@ class Options:
     wanted: Wanted
     checker: str = ""
     """A type checker whose findings have to be gone, "" for none."""
-    suspects: bool = False
-    """Where nothing fails, whether to say what a model would have written otherwise."""
 
 
 def run_fix(
@@ -119,7 +117,6 @@ def run_fix(
             options.alternatives,
             options.seed,
             started=options.started,
-            suspects=options.suspects,
         )
         notes += evidence.notes
         if suites:

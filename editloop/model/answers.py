@@ -86,7 +86,7 @@ class Answers:
             }
             return self.complete(prompts, Sampling(**told), cancel)
         if method == "score":
-            return self.score(read_prompt(params["context"]), params["texts"], cancel)
+            return self.score(params["context"], params["texts"], cancel)
         raise ModelError(f"no such question: {method}")
 
     def complete(
@@ -114,11 +114,11 @@ class Answers:
         ]
 
     def score(
-        self, context: Prompt, texts: Sequence[str], cancel: threading.Event
+        self, context: str, texts: Sequence[str], cancel: threading.Event
     ) -> list[tuple[float, ...]]:
         """Log-probability in nats of each line of each text, read after ``context``."""
         engine = self._engine
-        prefix = self._ids(context)
+        prefix = self._ids(Plain(context))
         return [
             self._line_scores(text, ids, engine.token_scores(prefix, ids, cancel=cancel))
             for text in texts

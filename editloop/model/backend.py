@@ -129,13 +129,9 @@ class Model(Protocol):
         ...
 
     def score(
-        self,
-        context: str | Gap,
-        texts: Sequence[str],
-        cancel: threading.Event | None = None,
+        self, context: str, texts: Sequence[str], cancel: threading.Event | None = None
     ) -> list[tuple[float, ...]]:
-        """Log-probability in nats of each line of each text, read after `context`, or as what
-        fills a gap.
+        """Log-probability in nats of each line of each text, read after `context`.
 
         A line's terminator belongs to it, so the sum is that of the whole text.
         """

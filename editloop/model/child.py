@@ -21,7 +21,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from editloop.model.backend import Gap, ModelError, ModelLost, Plain, Prompt, Reply, Sampling
+from editloop.model.backend import ModelError, ModelLost, Prompt, Reply, Sampling
 from editloop.model.turns import RENDERING
 from editloop.model.wire import prompt_row, read_reply
 from editloop.models import with_base
@@ -141,13 +141,9 @@ class ChildModel:
         return [[read_reply(row) for row in replies] for replies in rows]
 
     def score(
-        self,
-        context: str | Gap,
-        texts: Sequence[str],
-        cancel: threading.Event | None = None,
+        self, context: str, texts: Sequence[str], cancel: threading.Event | None = None
     ) -> list[tuple[float, ...]]:
-        prompt = Plain(context) if isinstance(context, str) else context
-        rows = self._ask("score", {"context": prompt_row(prompt), "texts": list(texts)}, cancel)
+        rows = self._ask("score", {"context": context, "texts": list(texts)}, cancel)
         return [tuple(row) for row in rows]
 
     def close(self) -> None:

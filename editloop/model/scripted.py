@@ -129,7 +129,7 @@ class ScriptedModel:
         return [_replies(answer, sampling) for answer in chosen]
 
     def score(
-        self, context: str | Gap, texts: Sequence[str], cancel: threading.Event | None = None
+        self, context: str, texts: Sequence[str], cancel: threading.Event | None = None
     ) -> list[tuple[float, ...]]:
         self._check(cancel)
         return [tuple(map(self._line_score, _lines(text))) for text in texts]

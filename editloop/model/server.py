@@ -109,13 +109,8 @@ class ServerModel:
         return self._drawn(prompts, sampling, cancel)
 
     def score(
-        self,
-        context: str | Gap,
-        texts: Sequence[str],
-        cancel: threading.Event | None = None,
+        self, context: str, texts: Sequence[str], cancel: threading.Event | None = None
     ) -> list[tuple[float, ...]]:
-        if not isinstance(context, str):
-            raise ModelError("how likely the text of a gap is, no server tells")
         self._model(cancel)
         self._refuse_controls(*(context + text for text in texts))
         answers = self._ask([completions.echo(context + text) for text in texts], cancel)

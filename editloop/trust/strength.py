@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from editloop.verdict import CODELESS, TYPE_CHECKERS, CheckResult, Verdict
 
-SUSPECTED = "nothing fails, the model alone would have written it so"
 NO_CODE = "no code was run"
 NOT_REPRODUCED = "the traceback was not reproduced"
 PASSED_BEFORE = "what was run passed before too"
@@ -17,8 +16,6 @@ def doubt(before: Verdict, after: Verdict) -> str:
     compared outside of the candidate's process, and not by hiding the failure; or what rids a type
     checker of what was asked about.
     """
-    if before.passed:
-        return SUSPECTED
     if after.hides:
         return f"it {after.hides[0]}"
     if any(check.name == "traceback" for check in after.checks):

@@ -93,7 +93,7 @@ def test_text_that_spells_control_tokens_is_read_as_text(gguf_file: Path) -> Non
             assert engine.detokenize(ids).decode().count(forged) == (
                 1 if prompt == Plain(forged) else 2
             )
-        [scores] = answers.score(Plain(""), [forged], threading.Event())
+        [scores] = answers.score("", [forged], threading.Event())
         assert len(scores) == len(CONTROLS)
 
 
