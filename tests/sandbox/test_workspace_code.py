@@ -51,8 +51,8 @@ def environment(root: Path, start_up: str) -> Path:
     return root / ".venv" / "bin" / "python"
 
 
-def start(root: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "editloop", "fix", "area.py", "--budget", "2", *more]
+def start(root: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "editloop", *arguments]
     return subprocess.Popen(
         command,
         cwd=root,
@@ -77,7 +77,7 @@ def test_nothing_of_it_runs_outside(project: Path, kind: str) -> None:
             program.symlink_to(paths.interpreter())
         else:
             shutil.copy(paths.interpreter(), program)
-    process = start(project)
+    process = start(project, "fix", "area.py", "--budget", "2")
     _, errors = process.communicate(timeout=300)
     assert process.returncode in (0, 1), errors
     assert "Traceback" not in errors
@@ -91,12 +91,9 @@ def test_processes_of_its_own_import_nothing_of_the_folder(project: Path) -> Non
         (project / f"{name}.py").write_text(harm(canary))
     task = {"id": "a", "buggy": MODULE, "tests": SUITE, "test_names": ["test_area"]}
     (project / "tasks.jsonl").write_text(json.dumps(task) + "\n")
-    command = [sys.executable, "-m", "editloop", "bench", "tasks.jsonl", "--budget", "1"]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(
-        command, cwd=project, capture_output=True, text=True, env=env, timeout=200
-    )
-    assert done.returncode == 0, done.stderr
+    process = start(project, "bench", "tasks.jsonl", "--budget", "1")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
     assert not canary.exists()
 
 
@@ -128,7 +125,7 @@ def test_an_interpreter_that_sleeps_ends_with_the_command(project: Path, kind: s
         program.chmod(0o755)
     else:
         shutil.copy(paths.interpreter(), program)
-    process = start(project, "--budget", "600")
+    process = start(project, "fix", "area.py", "--budget", "600")
     time.sleep(8)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
