@@ -216,7 +216,7 @@ while True:
     ],
 )
 def test_a_fork_that_does_not_come_back(process: WarmSuite, source: str, end: str | None) -> None:
-    run = process.run(source, Limits(4.0, 6.0))
+    run = process.run(source, LIMITS if end == "exit" else Limits(4.0, 6.0))
     assert end is None or run.end == end, run
     assert judge(run, ("test_mod.py::test_one",)).status != "pass"
     assert process.alive
