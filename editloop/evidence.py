@@ -77,7 +77,7 @@ def gathered(
         if given:
             check = _itself(place, path, level)
         elif not tested:
-            check = _import(path, document, level)
+            check = _import(path, document, level, cancel)
     try:
         yield _evidence(wanted, place, check, document, cancel)
     finally:
@@ -135,9 +135,11 @@ def _itself(place: traceback.Place | None, path: Path, level: Level) -> CommandC
     return CommandCheck("command", command, path.resolve(), level, error=place.error)
 
 
-def _import(path: Path, document: Snapshot, level: Level) -> CommandCheck | None:
+def _import(
+    path: Path, document: Snapshot, level: Level, cancel: threading.Event
+) -> CommandCheck | None:
     """Importing the file; of one that does not parse nobody knows what it should do."""
-    if check_syntax(document.text) is not None:
+    if check_syntax(document.text) is not None or cancel.is_set():
         return None
     try:
         command = import_command(path)

@@ -39,7 +39,7 @@ def base_folder(name: str) -> Path:
 
 def _make(path: Path, folder: Path) -> None:
     # A process of its own: the exporter is no part of the trainer, and the memory comes back.
-    words = [sys.executable, "-m", "editloop", "train", "base", str(path), "-o", str(folder)]
+    words = [sys.executable, "-P", "-m", "editloop", "train", "base", str(path), "-o", str(folder)]
     done = subprocess.run(words, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         told = done.stderr.strip().splitlines() or ["it was killed"]

@@ -208,6 +208,8 @@ def _imports(source: Path) -> Iterator[str]:
         text = source.read_text("utf-8", "replace")
     except OSError:
         return
+    if not _IMPORT.search(text):  # a large file takes a second to parse
+        return
     try:
         body = parse_quietly(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -17,6 +17,7 @@ from pathlib import Path
 from editloop.checks.diagnostic import ERROR_RULES, HINT_RULES, RUFF_ERRORS, Diagnostic
 from editloop.checks.langserver import Greeting, LanguageServer, LanguageServerError
 from editloop.checks.uses import check_uses
+from editloop.sandbox.paths import on_path
 from editloop.stdlib import exports
 
 ANSWER_SECONDS = 30.0
@@ -47,7 +48,7 @@ class StaticCheckError(RuntimeError):
 def find_ruff() -> str:
     """The ruff beside this interpreter, else the one on the path. Raises StaticCheckError."""
     beside = shutil.which("ruff", path=str(Path(sys.executable).parent))
-    found = beside or shutil.which("ruff")
+    found = beside or on_path("ruff")
     if found is None:
         raise StaticCheckError("ruff is not installed: pip install ruff")
     return found

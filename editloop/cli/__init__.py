@@ -6,6 +6,7 @@ Importing it loads typer alone; a subcommand's module is imported when the subco
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -131,7 +132,10 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def main() -> NoReturn:
-    """The entry point ``editloop``."""
+    """The entry point ``editloop``. No process that it starts imports from the current folder,
+    which may be a stranger's; that holds for those, too, that `multiprocessing` starts by itself.
+    """
+    os.environ["PYTHONSAFEPATH"] = "1"
     raise SystemExit(run())
 
 
@@ -166,7 +170,5 @@ def explain(error: BaseException) -> tuple[str, int] | None:
 
 def _mute_stdout() -> None:
     """Nobody reads any more: keep the interpreter's last flush from complaining."""
-    import os
-
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())

@@ -9,11 +9,15 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 import typer
 
 from editloop.cli.doctor_model import probe_model, probe_speed, probe_store
 from editloop.cli.findings import BROKEN, MISSING, OK, Finding
+
+if TYPE_CHECKING:
+    from editloop.sandbox.level import LevelReport
 
 _OLDEST = (3, 11)
 _PACKAGES = ("llama-cpp-python", "tree-sitter", "tree-sitter-python", "ruff", "pygls", "lsprotocol")
@@ -127,20 +131,23 @@ def probe_parser() -> Iterator[Finding]:
 def probe_sandbox() -> Iterator[Finding]:
     from editloop.sandbox import detect_level
 
-    report = detect_level()
+    yield sandbox_finding(detect_level())
+
+
+def sandbox_finding(report: LevelReport) -> Finding:
+    """The level, and what it leaves open."""
     level = report.level
     text = f"level {level.name}, {level.value}"
     if level.value not in report.reason:
         text += f": {report.reason}"
     if level.name == "A":
-        yield Finding(OK, "sandbox", text)
-    elif level.name == "B":
+        return Finding(OK, "sandbox", text)
+    if level.name == "B":
         told = "a candidate can find out which files exist, not what is in them"
         advice = "for level A install bubblewrap and allow namespaces"
-        yield Finding(OK, "sandbox", f"{text}; {told}; {advice}")
-    else:
-        advice = "without level A, B or C no tests are run; on Linux install bubblewrap"
-        yield Finding(MISSING, "sandbox", f"{text}; {advice}")
+        return Finding(OK, "sandbox", f"{text}; {told}; {advice}")
+    advice = "without level A or B no code is run; on Linux install bubblewrap"
+    return Finding(MISSING, "sandbox", f"{text}; {advice}")
 
 
 def probe_extras() -> Iterator[Finding]:

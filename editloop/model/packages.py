@@ -17,6 +17,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from editloop.sandbox.paths import on_path
+
 from .catalogue import PackageParts
 from .partial import Partial, SourceFailed
 
@@ -45,7 +47,7 @@ def pip_command() -> list[str]:
     """How pip is run here: this interpreter's, else one that uv fetches. Raises SourceFailed."""
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-P", "-m", "pip"]  # -P: not what lies in the current folder
-    uv = shutil.which("uv")
+    uv = on_path("uv")
     if uv:
         return [uv, "tool", "run", "pip"]
     raise SourceFailed("neither pip nor uv is installed here")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from editloop.text import split_lines
+
 
 def is_statement(text: bytes) -> bool:
     """Whether a text holds a whole statement and the end of its last line."""
@@ -15,10 +17,10 @@ def is_statement(text: bytes) -> bool:
 def first_statement(text: str) -> str:
     """The text up to the end of its first statement, without comments before it."""
     taken = ""
-    for line in text.splitlines(keepends=True):
-        if not taken.strip() and line.lstrip().startswith("#"):
+    for line in split_lines(text):
+        if not taken.strip() and line.text.lstrip().startswith("#"):
             continue
-        taken += line
+        taken += line.text + line.end
         if is_statement(taken.encode()):
             break
     return taken

@@ -8,9 +8,10 @@ is started with a clean one and `--as-pid-1`; `--dev` leaves a writable shared-m
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import PurePosixPath
+
+from editloop.sandbox.paths import on_path
 
 CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL")
 """What a zygote of root keeps, to give each child another identity and to kill it."""
@@ -18,7 +19,7 @@ CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL")
 
 def program() -> str | None:
     """bubblewrap's path, None where it is not installed."""
-    return shutil.which("bwrap", path=os.environ.get("PATH", "") + ":/usr/bin:/usr/local/bin")
+    return on_path("bwrap", "/usr/bin", "/usr/local/bin")
 
 
 def isolation(as_root: bool) -> list[str]:

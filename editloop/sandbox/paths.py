@@ -7,6 +7,7 @@ Nothing else of the home: an interpreter that lives there is shown without what 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import sysconfig
 from collections.abc import Iterable
@@ -31,6 +32,14 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 def interpreter() -> str:
     """The real interpreter behind a virtual environment."""
     return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def on_path(program: str, *more: str) -> str | None:
+    """A program of the folders of PATH, and of ``more``. Entries that are relative or empty stand
+    for the current folder, which may be a stranger's: they do not count.
+    """
+    folders = [*os.environ.get("PATH", "").split(os.pathsep), *more]
+    return shutil.which(program, path=os.pathsep.join(filter(os.path.isabs, folders)))
 
 
 def _library_folders() -> list[str]:

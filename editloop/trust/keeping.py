@@ -28,7 +28,7 @@ def with_example(source: str, call: str, answer: str) -> str | None:
     if node is None or "\\" in example or any(quote in example for quote in _QUOTES):
         return None
     lines = [(line.text, line.end or "\n") for line in split_lines(source)]
-    kept = _added(node, [text for text, _ in lines], example.splitlines())
+    kept = _added(node, [text for text, _ in lines], _texts(example))
     if kept is None:
         return None
     at, old, new = kept
@@ -40,6 +40,10 @@ def with_example(source: str, call: str, answer: str) -> str | None:
     except _ERRORS:
         return None
     return made
+
+
+def _texts(example: str) -> list[str]:
+    return [line.text for line in split_lines(example)]
 
 
 def _added(

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from editloop import models
-from editloop.cli.doctor import BROKEN, Finding, _safely
+from editloop.cli.doctor import BROKEN, MISSING, OK, Finding, _safely, sandbox_finding
+from editloop.sandbox.level import Level, LevelReport
 
 from .conftest import Cli, environment
 
@@ -64,3 +65,11 @@ def test_a_probe_that_fails_is_a_line() -> None:
         raise RuntimeError("it\nbroke")
 
     assert list(_safely(probe_nothing)) == [Finding(BROKEN, "nothing", "it broke")]  # type: ignore[arg-type]
+
+
+def test_what_a_level_leaves_open_is_said() -> None:
+    told = {level: sandbox_finding(LevelReport(level, "it was tried")) for level in Level}
+    assert [finding.mark for finding in told.values()] == [OK, OK, MISSING]
+    assert "which files exist" not in told[Level.A].text
+    assert "which files exist" in told[Level.B].text
+    assert "no code is run" in told[Level.F].text

@@ -21,6 +21,8 @@ from editloop.sandbox import Level, SandboxPool
 
 NUMBERS = (0, 7, 19, 999, 10**20 + 5, 123456789)
 CPU, WALL = 0.4, 0.9
+HONEST_CPU, HONEST_WALL = 5.0, 20.0
+"""Seconds that no honest program needs, however busy the machine is."""
 
 
 def make_plan(kind: str) -> TestPlan:
@@ -77,9 +79,11 @@ def leftovers(before: set[int]) -> list[int]:
     return sorted(rest)
 
 
-def judge(pool: SandboxPool, source: str, plan: TestPlan) -> str:
+def judge(
+    pool: SandboxPool, source: str, plan: TestPlan, cpu: float = CPU, wall: float = WALL
+) -> str:
     """pass, timeout or notpass."""
-    outcomes = run_plan(pool, source, plan, cpu_seconds=CPU, wall_seconds=WALL)
+    outcomes = run_plan(pool, source, plan, cpu_seconds=cpu, wall_seconds=wall)
     if all(outcome.status == "pass" for outcome in outcomes):
         return "pass"
     return "timeout" if any(outcome.status == "timeout" for outcome in outcomes) else "notpass"
@@ -107,7 +111,7 @@ def main(folder: Path, level: Level, kind: str) -> None:
         unix.listen(50)
         with SandboxPool(1, level) as pool:
             honest = "def solve(n): return sum(map(int, str(n)))"
-            assert judge(pool, honest, plan) == "pass"
+            assert judge(pool, honest, plan, HONEST_CPU, HONEST_WALL) == "pass"
             own, clean = descendants(os.getpid()), fingerprint(canary)
             paths = sorted(folder.glob("[0-9][0-9]_*.py"))
             for path in [*paths, *(p for p in paths if p.name.startswith("42_"))]:
@@ -116,13 +120,15 @@ def main(folder: Path, level: Level, kind: str) -> None:
                     .replace("@CANARY@", name)
                     .replace("@HOME@", os.path.expanduser("~"))
                 )
-                verdict = judge(pool, source, plan)
+                expect = source.split("\n")[0].removeprefix("# expect: ")
+                limits = (HONEST_CPU, HONEST_WALL) if expect == "pass" else (CPU, WALL)
+                verdict = judge(pool, source, plan, *limits)
                 report[f"{path.stem}{'_again' if path.stem in report else ''}"] = {
-                    "expect": source.split("\n")[0].removeprefix("# expect: "),
+                    "expect": expect,
                     "verdict": verdict,
                     "harmed": fingerprint(canary) != clean,
                     "left": leftovers(own),
-                    "honest": judge(pool, honest, plan),
+                    "honest": judge(pool, honest, plan, HONEST_CPU, HONEST_WALL),
                 }
     print(json.dumps({"uid": os.getuid(), "report": report}))
 

@@ -41,7 +41,7 @@ def run(level: str, kind: str, ordinary: bool) -> dict[str, dict[str, object]]:
         pytest.skip("not root")
     program = [python, str(Path(__file__).with_name("hostile_run.py")), str(HOSTILE), level, kind]
     done = subprocess.run(
-        program, env=env, cwd="/", capture_output=True, text=True, timeout=100, **user
+        program, env=env, cwd="/", capture_output=True, text=True, timeout=280, **user
     )
     assert done.returncode == 0, done.stderr[-2000:]
     told = json.loads(done.stdout)

@@ -4,6 +4,7 @@ stand in for others, conftest, start-up files.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from editloop.sandbox import paths
+from editloop.checks.static import StaticCheckError, find_ruff
+from editloop.sandbox import bwrap, paths
 
 MODULE = "def area(width, height):\n    return width + height\n"
 SUITE = "from area import area\n\n\ndef test_area():\n    assert area(2, 3) == 6\n"
@@ -49,8 +51,8 @@ def environment(root: Path, start_up: str) -> Path:
     return root / ".venv" / "bin" / "python"
 
 
-def start(root: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "editloop", "fix", "area.py", "--budget", "2", *more]
+def start(root: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "editloop", *arguments]
     return subprocess.Popen(
         command,
         cwd=root,
@@ -75,11 +77,43 @@ def test_nothing_of_it_runs_outside(project: Path, kind: str) -> None:
             program.symlink_to(paths.interpreter())
         else:
             shutil.copy(paths.interpreter(), program)
-    process = start(project)
+    process = start(project, "fix", "area.py", "--budget", "2")
     _, errors = process.communicate(timeout=300)
     assert process.returncode in (0, 1), errors
     assert "Traceback" not in errors
     assert not canary.exists()
+
+
+def test_processes_of_its_own_import_nothing_of_the_folder(project: Path) -> None:
+    """Those that ``multiprocessing`` starts know no -P."""
+    canary = project.parent / "ran"
+    for name in (*SHADOWS, "multiprocessing", "pickle", "signal", "tempfile"):
+        (project / f"{name}.py").write_text(harm(canary))
+    task = {"id": "a", "buggy": MODULE, "tests": SUITE, "test_names": ["test_area"]}
+    (project / "tasks.jsonl").write_text(json.dumps(task) + "\n")
+    process = start(project, "bench", "tasks.jsonl", "--budget", "1")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("entry", ["", ".", "bin"])
+def test_no_program_is_taken_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str
+) -> None:
+    folder = tmp_path / entry
+    folder.mkdir(exist_ok=True)
+    for name in ("ruff", "bwrap", "uv", "tool"):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    monkeypatch.setenv("PATH", f"{entry}:/nowhere")
+    assert paths.on_path("tool") is None
+    assert paths.on_path("tool", str(folder)) == str(folder / "tool")
+    assert bwrap.program() in (None, "/usr/bin/bwrap", "/usr/local/bin/bwrap")
+    with pytest.raises(StaticCheckError, match="not installed"):
+        find_ruff()
 
 
 @pytest.mark.parametrize("kind", ["script", "binary"])
@@ -91,7 +125,7 @@ def test_an_interpreter_that_sleeps_ends_with_the_command(project: Path, kind: s
         program.chmod(0o755)
     else:
         shutil.copy(paths.interpreter(), program)
-    process = start(project, "--budget", "600")
+    process = start(project, "fix", "area.py", "--budget", "600")
     time.sleep(8)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)

@@ -35,3 +35,8 @@ def test_what_a_docstring_cannot_hold_is_refused() -> None:
     assert with_example(source, "f('\\\\n')", "1") is None
     assert with_example(source, "f(1)", '\'"""\'') is None
     assert with_example(source, "3 + 4", "7") is None
+
+
+def test_only_pythons_own_line_ends_part_an_example() -> None:
+    kept = with_example("def f(x):\n    return x\n", "f('a\u2028b')", "1")
+    assert kept == EXAMPLE.join(("def f(x):\n", "    return x\n")).replace("f(0)", "f('a\u2028b')")

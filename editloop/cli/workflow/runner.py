@@ -99,9 +99,8 @@ class _Child:
         self._log.write(f"\n$ editloop {' '.join(words)}\n".encode())
         self._log.flush()
         start = self._log.tell()
-        safe = ["-P"] if sys.flags.safe_path else []  # nothing is imported from the working folder
         process = subprocess.Popen(
-            [sys.executable, *safe, "-m", "editloop.cli.workflow.child", *words],
+            [sys.executable, "-P", "-m", "editloop.cli.workflow.child", *words],
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,

@@ -55,6 +55,8 @@ class Server:
                 self.names = request["settle"]
                 self.late = request["late"]
                 return None
+            # What the other side has ended since is counted until it is reaped.
+            self._reap(os.WNOHANG)
             inlet, outlet = os.pipe()
             pid = os.fork()
             if pid == 0:
