@@ -28,6 +28,12 @@ class Job:
     token: int | str | None = None
     """Of its work-done progress."""
     progress: dict[str, Any] = field(default_factory=dict)
+    on_change: Callable[[], None] = lambda: None
+
+    def tell(self, progress: dict[str, Any]) -> None:
+        """Keep how far it is, for whoever looks at the queue."""
+        self.progress = progress
+        self.on_change()
 
     def cancel(self, reason: str) -> None:
         if self.task is not None and not self.task.done() and not self.reason:
@@ -40,7 +46,7 @@ class JobCancelled(Exception):
 
 
 class Jobs:
-    """Used from the event loop alone. ``on_change`` is called when a job starts or ends."""
+    """Used from the event loop alone. ``on_change`` hears that a job starts, gets on or ends."""
 
     def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
         self._jobs: dict[str, Job] = {}
@@ -76,6 +82,12 @@ class Jobs:
         async with self._turn:
             yield
 
+    def cancel_progress(self, token: int | str) -> None:
+        """Cancel the job whose progress has this token."""
+        for job in self.running:
+            if job.token == token:
+                job.cancel("cancelled")
+
     def cancel(self, uri: str | None, reason: str = "cancelled") -> int:
         """Cancel the job of a document, or all; how many there were."""
         jobs = [job for job in self._jobs.values() if uri is None or job.uri == uri]
@@ -95,14 +107,14 @@ class Jobs:
             await asyncio.wait(tasks, timeout=seconds)
 
     def _start(self, uri: str, key: Key, work: Callable[[Job], Coroutine[Any, Any, T]]) -> Job:
-        job = self._jobs[uri] = Job(uri, key)
+        job = self._jobs[uri] = Job(uri, key, on_change=self._on_change)
         job.task = asyncio.create_task(work(job))
         job.task.add_done_callback(lambda _: self._ended(job))
         self._on_change()
         return job
 
     def _ended(self, job: Job) -> None:
-        """Also for a job that was cancelled before its first step."""
+        """Forget a job; one that was cancelled before its first step is here too."""
         if self._jobs.get(job.uri) is job:
             del self._jobs[job.uri]
         self._on_change()

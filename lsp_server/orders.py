@@ -1,18 +1,47 @@
-"""What a worker is told to fix: a target, with a document's text and settings, as a job."""
+"""What a worker is told to fix: a target, with a document's text, its settings, and what the person
+has agreed to, as a job.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from editloop.checks.checkers import checker_of
+from editloop.models import NO_MODEL
 from lsp_server.cells import NOTE, as_python
-from lsp_server.documents import Text
+from lsp_server.configuration import Configuration
+from lsp_server.consent import Consent
+from lsp_server.documents import Documents
 from lsp_server.settings import Settings
 from lsp_server.targets import Target
+from lsp_server.text import Text
+from lsp_server.trust import Trust
 from lsp_server.wire import FixJob
 
 TEST_CODES = ("doctest", "pytest")
 """Codes of our own diagnostics that tell of failing tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Asks for settings and for consent where that is needed."""
+
+    documents: Documents
+    configuration: Configuration
+    trust: Trust
+    consent: Consent
+
+    async def job(self, target: Target, text: Text) -> tuple[FixJob, str, str]:
+        """(job, what is not checked and why, why a model's server gets nothing), "" for neither."""
+        settings = await self.configuration.of(text.uri)
+        level, why = await self.trust.level(text.uri, settings)
+        failing = self.documents.failing_lines(text.uri)
+        job = fix_job(target, text, failing, settings, level)
+        refusal = await self.consent.refusal(job.server)
+        if refusal:
+            job = replace(job, server="", model=NO_MODEL)
+        return job, NOTE if text.cell else why, refusal
 
 
 def fix_job(
@@ -56,8 +85,3 @@ def fix_job(
         traceback=target.traceback,
         run=target.command,
     )
-
-
-def note(text: Text, why_no_code: str) -> str:
-    """What was not checked, "" where nothing was left out."""
-    return NOTE if text.cell else why_no_code

@@ -48,6 +48,21 @@ class Target:
         stop = last + (1 if end or last == first else 0)
         return first, max(stop, first + 1)
 
+    @property
+    def title(self) -> str:
+        """The title of its code action."""
+        match self.kind:
+            case "diagnostic":
+                return f"Fix: {shorten(self.message)} (editloop)"
+            case "all":
+                return "Fix all verified (editloop)"
+            case "tests":
+                return "Fix until the tests pass (editloop)"
+            case "run":
+                return "Fix the error of the last run (editloop)"
+            case _:
+                return f"Fix this code: {self.kind} (editloop)"
+
     def data(self) -> dict[str, Any]:
         """JSON data; ``parse`` is the inverse."""
         line, character, end_line, end_character = self.place
@@ -99,6 +114,11 @@ def parse(data: object) -> Target:
 
 def first_line(text: str) -> str:
     return text.strip().partition("\n")[0].strip()
+
+
+def shorten(text: str, length: int = 100) -> str:
+    """A text cut to ``length`` characters, for a menu, which shows one line."""
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 
 def place_of(place: types.Range) -> Place:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from lsp_server.questions import Questions, Said
 from lsp_server.settings import Settings
-from lsp_server.workers import WorkerError
-
-if TYPE_CHECKING:
-    from lsp_server.server import EditloopServer
+from lsp_server.workers import WorkerError, WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +29,20 @@ NO_ANSWER = (
 class Trust:
     """Remembers the person's answer for each workspace folder, until the server ends."""
 
-    def __init__(self, server: EditloopServer) -> None:
-        self._server = server
+    def __init__(
+        self,
+        questions: Questions,
+        checker: WorkerProcess,
+        folders: Callable[[], Iterable[str]],
+        on_tested: Callable[[dict[str, str]], None],
+    ) -> None:
+        """``folders``: those of the workspace. ``on_tested`` hears the sandbox's self-test."""
         self.trusted: bool | None = None
-        self._questions = Questions(server)
+        self._questions = questions
+        self._checker = checker
+        self._folders = folders
+        self._on_tested = on_tested
         self._level: asyncio.Task[dict[str, str]] | None = None
-        self.sandbox: dict[str, str] = {}
-        """The worker's report on its self-test; empty before it ran."""
-
-    def describe(self, level: str) -> str:
-        """A level for a report."""
-        known = self.sandbox.get("level") == level
-        return f"level {level}, {self.sandbox['text']}" if known else "no code was run"
 
     async def level(self, uri: str, settings: Settings) -> tuple[str | None, str]:
         """(level, "") where code may be run, else (None, why not)."""
@@ -52,7 +51,7 @@ class Trust:
         if settings.run_code == "never":
             return None, NEVER
         if settings.run_code == "ask":
-            answer = await self._agreed(self._server.folder_of(uri))
+            answer = await self._agreed(folder_of(uri, self._folders()))
             if answer != "yes":
                 return None, REFUSED if answer == "no" else NO_ANSWER
             return await self.level(uri, replace(settings, run_code="always"))  # trust may be gone
@@ -60,15 +59,13 @@ class Trust:
 
     async def _detected(self) -> tuple[str | None, str]:
         if self._level is None:
-            self._level = asyncio.create_task(self._server.checker.request("sandbox"))
+            self._level = asyncio.create_task(self._checker.request("sandbox"))
         try:
             report = await asyncio.shield(self._level)
         except WorkerError as error:
             self._level = None
             return None, f"no code was run: {error}"
-        if report != self.sandbox:
-            self.sandbox = report
-            self._server.status.changed()
+        self._on_tested(report)
         if report["level"] == "F":
             return None, f"no code was run: {report['reason']}"
         return report["level"], ""
@@ -77,3 +74,10 @@ class Trust:
         """The answer for a folder."""
         place = folder.rstrip("/").rpartition("/")[2] or "this workspace"
         return await self._questions.ask(folder, _QUESTION.format(place=place), AGREE, REFUSE)
+
+
+def folder_of(uri: str, folders: Iterable[str]) -> str:
+    """Of workspace folders the one that a document or a folder is in, "" outside of all."""
+    inside = f"{uri.rstrip('/')}/"
+    around = [f for f in folders if inside.startswith(f"{f.rstrip('/')}/")]
+    return max(around, key=len, default="")

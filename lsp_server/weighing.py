@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from editloop.trust import WEIGHING_SECONDS
+from lsp_server.documents import Documents
+from lsp_server.edits import FixResult
+from lsp_server.protocol import Protocol
 from lsp_server.wire import WeighJob
-from lsp_server.workers import WorkerDied, WorkerError
-
-if TYPE_CHECKING:
-    from lsp_server.fixing import FixResult
-    from lsp_server.server import EditloopServer
+from lsp_server.workers import WorkerError, WorkerProcess
 
 log = logging.getLogger(__name__)
 
 
-async def weigh_fixes(server: EditloopServer, result: FixResult) -> None:
+async def weigh_fixes(
+    result: FixResult, fixer: WorkerProcess, documents: Documents, protocol: Protocol
+) -> None:
     """Put into the document's results how the fixes compare; where some differ, say it once.
 
     A search that begins meanwhile goes first: what is not known then stays unknown.
@@ -28,19 +28,19 @@ async def weigh_fixes(server: EditloopServer, result: FixResult) -> None:
     path = str(text.path) if text.path else None
     job = WeighJob(text.text, list(result.compared), result.level, path, WEIGHING_SECONDS)
     try:
-        row = await server.fixer.request("weigh", job)
-    except (WorkerDied, WorkerError) as error:
+        row = await fixer.request("weigh", job)
+    except WorkerError as error:
         log.info("how the fixes compare is not known: %s", error)
         return
     assert isinstance(row, dict)
     known = replace(result, report=replace(result.report, trust=row))
-    document = server.documents.get(text.uri)
+    document = documents.get(text.uri)
     if document is None or document.last is not result:
         return
     document.last = known
-    server.last = known if server.last is result else server.last
+    documents.last = known if documents.last is result else documents.last
     if document.results.get(result.target.key) is result:
         document.results[result.target.key] = known
     question = known.report.question
-    if question is not None and not server.client.status:  # a client that knows of us asks itself
-        server.show(f"{text.name}: {question['line']}")
+    if question is not None and not protocol.client.status:  # a client that knows of us asks itself
+        protocol.show(f"{text.name}: {question['line']}")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server.features import make_server
+from lsp_server.server import EditloopServer
 
 from .conftest import Place, Script
 from .editor import ROOT, Editor, Json, ServerError, command, server_env, span
@@ -244,8 +244,7 @@ async def test_a_session_with_no_capabilities_at_all(
 
 
 async def test_nothing_is_kept_of_a_notification(place: Place) -> None:
-    server = make_server()
-    server.start(asyncio.get_running_loop())
+    server = EditloopServer()
     server.protocol.set_writer(io.BytesIO())
 
     def receive(method: str, params: Json, **more: object) -> None:
