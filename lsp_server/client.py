@@ -12,16 +12,16 @@ from pygls.capabilities import ServerCapabilitiesBuilder, get_capability
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Named by what the server may do."""
+    """What a client can do, named by what the server may do then."""
 
     encoding: str = "utf-16"
-    """Of positions: "utf-8", "utf-16" or "utf-32", whichever the client lists first."""
+    """Units of positions: "utf-8", "utf-16" or "utf-32", whichever the client lists first."""
     resolves_edits: bool = False
     action_literals: bool = False
     document_changes: bool = False
     annotations: bool = False
     pulls_diagnostics: bool = False
-    """It asks for diagnostics, and asks again when it is told to."""
+    """Whether the client asks for diagnostics, and asks again when it is told to."""
     progress: bool = False
     configuration: bool = False
     registers_configuration: bool = False

@@ -20,7 +20,7 @@ from lsp_server.jobs import Jobs
 from lsp_server.lastrun import locate
 from lsp_server.protocol import Protocol
 from lsp_server.reports import markdown
-from lsp_server.targets import TargetError, parse
+from lsp_server.targets import parse
 from lsp_server.text import Text
 from lsp_server.wire import KeepJob
 from lsp_server.workers import WorkerProcess
@@ -31,7 +31,7 @@ Token = types.ProgressToken | None
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """``checker`` writes examples."""
+    """Handlers of the commands; ``checker`` is the process that writes examples."""
 
     protocol: Protocol
     documents: Documents
@@ -40,11 +40,7 @@ class Commands:
     checker: WorkerProcess
 
     async def fix(self, argument: Argument, token: Token) -> dict[str, Any]:
-        try:
-            target = parse(argument)
-        except TargetError as error:
-            raise JsonRpcInvalidParams(str(error)) from error
-        result = await self.fixing.find(target, token)
+        result = await self.fixing.find(parse(argument), token)
         row = self._row(result)
         if argument.get("apply", True) is not False:
             if result.fixes:
@@ -129,7 +125,7 @@ class Commands:
         return row
 
     async def _apply(self, result: FixResult, index: int) -> dict[str, Any]:
-        """Have the client apply a fix; the keys that this changes in the answer."""
+        """Have the client apply a fix; the keys that this changes in the command's answer."""
         try:
             edit = self._edit(result, index)
         except Stale as stale:

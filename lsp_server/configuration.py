@@ -14,7 +14,7 @@ _SECONDS = 2.0
 
 
 class Configuration:
-    """Asks the client once a document; ``changed`` makes it ask again."""
+    """Asks the client for each document's settings once, and again after ``changed``."""
 
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
@@ -55,7 +55,7 @@ class Configuration:
         return read(self._pushed if got is None else got, self._complain)
 
     def _complain(self, text: str) -> None:
-        """Once for each wrong value until the settings change."""
+        """Tell the person of a wrong value, once until the settings change."""
         if text not in self._told:
             self._told.add(text)
             self._protocol.show(text, types.MessageType.Warning)

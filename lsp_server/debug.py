@@ -23,7 +23,7 @@ _PACKAGES = ("pygls", "lsprotocol", "llama-cpp-python", "ruff")
 
 @dataclass(frozen=True, slots=True)
 class DebugInformation:
-    """All that is looked at."""
+    """The parts of a server that are looked at where something goes wrong."""
 
     protocol: Protocol
     documents: Documents

@@ -61,19 +61,18 @@ class Documents:
         document = self._open.get(uri)
         return [d.range.start.line for d in document.tests] if document else []
 
-    def open(self, text: Text) -> Document:
-        document = self._open[text.uri] = Document(text)
-        return document
+    def open(self, text: Text) -> None:
+        self._open[text.uri] = Document(text)
 
-    def change(self, text: Text) -> Document:
-        """The document with another text; fixes that were verified for the old one are dropped."""
-        document = self._open.get(text.uri)
-        if document is None:
-            return self.open(text)
+    def change(self, text: Text) -> None:
+        """Another text of an open document; fixes that were verified for the old one are dropped.
+
+        Raises KeyError for a document that is not open.
+        """
+        document = self._open[text.uri]
         document.tests = _moved(document.tests, document.text, text)
         document.text = text
         document.results = {}
-        return document
 
     def close(self, uri: str) -> None:
         self._open.pop(uri, None)

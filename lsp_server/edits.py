@@ -17,7 +17,7 @@ from lsp_server.targets import Target
 from lsp_server.text import Text, shift
 
 Hunk = Mapping[str, Any]
-"""``{"start", "end": {"line", "character"}, "new_text"}`` in code points."""
+"""A change of a text: ``{"start", "end": {"line", "character"}, "new_text"}`` in code points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class FixResult:
     compared: tuple[str, ...] = ()
     """Texts after the first of the fixes, as far as they can be compared."""
     level: str = ""
-    """Of the sandbox in which code may be run, "" where none may."""
+    """Level of the sandbox in which code may be run, "" where none may."""
 
     def edit(self, now: Text | None, client: Client, index: int = 0) -> types.WorkspaceEdit:
         """The edit of a fix for the document's present text, None where it is closed.
@@ -55,8 +55,7 @@ class FixResult:
         lines = 0 if now is self.text else shift(self.text.lines, now.lines, *fix.region)
         if lines is None:
             raise Stale(self.text, "the document changed meanwhile where the fix is")
-        moved = now, lines
-        return workspace_edit(self.text, fix.hunks, client, label=fix.label, moved=moved)
+        return workspace_edit(self.text, fix.hunks, client, label=fix.label, moved=(now, lines))
 
 
 class Stale(Exception):

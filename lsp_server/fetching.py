@@ -44,7 +44,8 @@ class Models:
         return await self.checker.request("catalogue")
 
     async def get_model(self, argument: Argument, token: Token) -> dict[str, Any]:
-        """``{"name", "got", "default", "reason"}``; without a name: of what suits the machine.
+        """Fetch a model, without a name what suits the machine; how that ended:
+        ``{"name", "got", "default", "reason"}``.
 
         ``default``: whether fixes use it now, unless a setting names another one.
         """
@@ -73,8 +74,10 @@ class Models:
 
 
 async def _fetch(name: str, progress: WorkDone) -> dict[str, Any]:
-    """In a process of its own, so that a cancel ends it whatever it waits for. Raises WorkerError;
-    what was fetched is kept then."""
+    """Fetch in a process of its own, so that a cancel ends it whatever it waits for.
+
+    Raises WorkerError; what was fetched is kept then.
+    """
     progress.begin(f"Getting {name} (editloop)")
 
     def show(now: dict[str, Any]) -> None:

@@ -110,7 +110,7 @@ class Fixing:
             words = f"{where}turn {now['turn']}, {now['candidates']} candidates, {now['best']}"
             progress.report(words, 100 * (time.monotonic() - started) / order.budget, **now)
 
-        async with self.jobs.turn():
+        async with self.jobs.turn:
             started = time.monotonic()
             row = await self.fixer.request("fix", order, show)
         assert isinstance(row, Mapping)

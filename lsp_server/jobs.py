@@ -6,8 +6,7 @@ A job asks for its ``turn`` before each step, so a job of many steps lets others
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -26,7 +25,7 @@ class Job:
     waiters: int = 0
     reason: str = ""
     token: int | str | None = None
-    """Of its work-done progress."""
+    """Token of the job's work-done progress."""
     progress: dict[str, Any] = field(default_factory=dict)
     on_change: Callable[[], None] = lambda: None
 
@@ -50,7 +49,7 @@ class Jobs:
 
     def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
         self._jobs: dict[str, Job] = {}
-        self._turn = asyncio.Lock()  # wakes its waiters in order of arrival
+        self.turn = asyncio.Lock()  # wakes its waiters in order of arrival
         self._on_change = on_change
 
     @property
@@ -76,11 +75,6 @@ class Jobs:
             raise
         finally:
             job.waiters -= 1
-
-    @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        async with self._turn:
-            yield
 
     def cancel_progress(self, token: int | str) -> None:
         """Cancel the job whose progress has this token."""

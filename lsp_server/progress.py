@@ -17,7 +17,7 @@ _INTERVAL = 0.1
 
 
 class WorkDone:
-    """``begin``, any number of ``report`` and one ``end``; silent where the client wants none."""
+    """A job for a client: ``begin``, any ``report``, one ``end``; silent where it wants none."""
 
     def __init__(self, protocol: Protocol, job: Job, token: types.ProgressToken | None) -> None:
         self._protocol = protocol

@@ -18,16 +18,14 @@ from lsp_server.consent import Consent
 from lsp_server.debug import DebugInformation
 from lsp_server.diagnostics import Diagnostics
 from lsp_server.documents import Documents
+from lsp_server.features import Menu, Session, Syncing
 from lsp_server.fetching import Models
 from lsp_server.fixing import Fixing
 from lsp_server.jobs import Jobs
-from lsp_server.menu import Menu
 from lsp_server.orders import Orders
 from lsp_server.protocol import Protocol
 from lsp_server.questions import Questions
-from lsp_server.session import Session
 from lsp_server.status import ServerStatus
-from lsp_server.syncing import Syncing
 from lsp_server.tasks import Tasks
 from lsp_server.trainrun import Trainings
 from lsp_server.trust import Trust
@@ -35,13 +33,11 @@ from lsp_server.workers import WorkerProcess
 
 _PATIENCE = 2.0
 """Seconds that a cancelled check has to stop: others may be waiting in the same process."""
-
-
 Handler = Callable[..., Any]
 
 
 class EditloopServer(LanguageServer):
-    """Everything here runs on the event loop."""
+    """The server of one client; everything here runs on the event loop."""
 
     protocol: Protocol
 

@@ -39,18 +39,16 @@ class ServerStatus:
 
     def tested(self, sandbox: dict[str, str]) -> None:
         """Take the report of the sandbox's self-test."""
-        if sandbox != self.sandbox:
-            self.sandbox = sandbox
-            self.changed()
+        self.sandbox = sandbox
+        self.changed()
 
     def heard(self, event: dict[str, Any]) -> None:
         """The worker's word on its model, or that the worker and with it the model is gone."""
         if event["event"] == "ended":
             self.model_state, self.model_text = "not loaded", ""
-            self.changed()
-            return
-        self.model, self.model_state = event["model"], event["state"]
-        self.model_text = event["text"]
+        else:
+            self.model, self.model_state = event["model"], event["state"]
+            self.model_text = event["text"]
         self.changed()
 
     def now(self) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
 
 Place = tuple[int, int, int, int]
 """Start line and character, end line and character, in the client's units."""
 Kind = Literal["diagnostic", "selection", "function", "file", "all", "tests", "run"]
 
 
-class TargetError(ValueError):
+class TargetError(JsonRpcInvalidParams):
     """The data names no target; the message says what is wrong with it."""
 
 
@@ -26,7 +27,7 @@ class Target:
     version: int | None = None
     place: Place = (0, 0, 0, 0)
     message: str = ""
-    """Of the diagnostic, its first line."""
+    """First line of the diagnostic's message."""
     code: str = ""
     source: str = ""
     """Who reported the diagnostic."""
@@ -37,7 +38,7 @@ class Target:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for the same wish at the same version."""
+        """What is equal for the same wish at the same version."""
         told = self.message, self.source, self.traceback, self.command
         return (self.uri, self.version, self.kind, self.place, *told)
 
@@ -81,7 +82,7 @@ class Target:
 
 
 def parse(data: object) -> Target:
-    """Raises TargetError."""
+    """The target of JSON data. Raises TargetError."""
     if not isinstance(data, Mapping):
         raise TargetError("what to fix has to be an object")
     uri, kind, version = data.get("uri"), data.get("kind", "file"), data.get("version")

@@ -45,6 +45,11 @@ class Text:
         path = to_fs_path(self.uri)
         return Path(path) if path and "\0" not in path else None
 
+    @property
+    def file(self) -> str | None:
+        """The path as text, for a worker."""
+        return str(self.path) if self.path else None
+
 
 def changed(
     text: Text,
@@ -90,7 +95,7 @@ def _parts(uri: str) -> SplitResult:
 
 
 def _places(lines: Sequence[Line], block: tuple[Line, ...]) -> list[int]:
-    """Where the block begins."""
+    """Each index at which the block of lines begins."""
     size = len(block)
     starts = range(len(lines) - size + 1) if size else ()
     return [n for n in starts if lines[n] == block[0] and tuple(lines[n : n + size]) == block]

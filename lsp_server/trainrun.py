@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcInvalidParams
 
 from lsp_server.configuration import Configuration
 from lsp_server.jobs import Job, JobCancelled, Jobs
@@ -37,7 +36,7 @@ class Trainings:
             argv = train_argv(argument)
         except TrainingError as error:
             self.protocol.show(f"editloop: {error}", types.MessageType.Error)
-            raise JsonRpcInvalidParams(str(error)) from error
+            raise
         uri = Path(argument["folder"]).resolve().as_uri()
         level, why = await self.trust.level(uri, await self.configuration.of(uri))
         if level is None:

@@ -56,7 +56,7 @@ class ThreadWriter:
         self._queue.put(data)
 
     def close(self) -> None:
-        """Write what is left, for at most a few seconds."""
+        """Write what is queued, for at most a few seconds."""
         self._queue.put(None)
         self._thread.join(_FLUSH_SECONDS)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from lsp_server.questions import Questions, Said
 from lsp_server.settings import Settings
@@ -26,23 +26,18 @@ NO_ANSWER = (
 )
 
 
+@dataclass(slots=True)
 class Trust:
     """Remembers the person's answer for each workspace folder, until the server ends."""
 
-    def __init__(
-        self,
-        questions: Questions,
-        checker: WorkerProcess,
-        folders: Callable[[], Iterable[str]],
-        on_tested: Callable[[dict[str, str]], None],
-    ) -> None:
-        """``folders``: those of the workspace. ``on_tested`` hears the sandbox's self-test."""
-        self.trusted: bool | None = None
-        self._questions = questions
-        self._checker = checker
-        self._folders = folders
-        self._on_tested = on_tested
-        self._level: asyncio.Task[dict[str, str]] | None = None
+    questions: Questions
+    checker: WorkerProcess
+    folders: Callable[[], Iterable[str]]
+    """The workspace's folders as they are now, as uris."""
+    on_tested: Callable[[dict[str, str]], None]
+    """Hears the report of the sandbox's self-test."""
+    trusted: bool | None = None
+    _level: asyncio.Task[dict[str, str]] | None = None
 
     async def level(self, uri: str, settings: Settings) -> tuple[str | None, str]:
         """(level, "") where code may be run, else (None, why not)."""
@@ -51,7 +46,7 @@ class Trust:
         if settings.run_code == "never":
             return None, NEVER
         if settings.run_code == "ask":
-            answer = await self._agreed(folder_of(uri, self._folders()))
+            answer = await self._agreed(folder_of(uri, self.folders()))
             if answer != "yes":
                 return None, REFUSED if answer == "no" else NO_ANSWER
             return await self.level(uri, replace(settings, run_code="always"))  # trust may be gone
@@ -59,13 +54,13 @@ class Trust:
 
     async def _detected(self) -> tuple[str | None, str]:
         if self._level is None:
-            self._level = asyncio.create_task(self._checker.request("sandbox"))
+            self._level = asyncio.create_task(self.checker.request("sandbox"))
         try:
             report = await asyncio.shield(self._level)
         except WorkerError as error:
             self._level = None
             return None, f"no code was run: {error}"
-        self._on_tested(report)
+        self.on_tested(report)
         if report["level"] == "F":
             return None, f"no code was run: {report['reason']}"
         return report["level"], ""
@@ -73,7 +68,7 @@ class Trust:
     async def _agreed(self, folder: str) -> Said:
         """The answer for a folder."""
         place = folder.rstrip("/").rpartition("/")[2] or "this workspace"
-        return await self._questions.ask(folder, _QUESTION.format(place=place), AGREE, REFUSE)
+        return await self.questions.ask(folder, _QUESTION.format(place=place), AGREE, REFUSE)
 
 
 def folder_of(uri: str, folders: Iterable[str]) -> str:

@@ -25,8 +25,7 @@ async def weigh_fixes(
     if not result.compared or not result.level:
         return
     text = result.text
-    path = str(text.path) if text.path else None
-    job = WeighJob(text.text, list(result.compared), result.level, path, WEIGHING_SECONDS)
+    job = WeighJob(text.text, list(result.compared), result.level, text.file, WEIGHING_SECONDS)
     try:
         row = await fixer.request("weigh", job)
     except WorkerError as error:
