@@ -15,10 +15,10 @@ from lsprotocol import types
 from lsp_server.cells import as_python
 from lsp_server.configuration import Configuration
 from lsp_server.documents import Document, Documents
+from lsp_server.jobs import Spawn
 from lsp_server.positions import to_client
 from lsp_server.protocol import Protocol
 from lsp_server.settings import Settings
-from lsp_server.tasks import Spawn
 from lsp_server.text import Text
 from lsp_server.trust import Trust
 from lsp_server.wire import CheckJob, TestsJob

@@ -1,8 +1,11 @@
-"""One fix from a target to a result: the job's steps, its progress and its report."""
+"""One fix from a target to a result: the job's steps, its progress, its report, and after it was
+shown how far it can be trusted.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,21 +13,22 @@ from typing import Any
 
 from lsprotocol import types
 
+from editloop.trust import WEIGHING_SECONDS
 from lsp_server.documents import Documents
 from lsp_server.edits import Fix, FixResult
 from lsp_server.fixall import fix_all
-from lsp_server.jobs import Job, JobCancelled, Jobs
+from lsp_server.jobs import Job, JobCancelled, Jobs, Spawn
 from lsp_server.orders import Orders
 from lsp_server.progress import WorkDone
 from lsp_server.protocol import Protocol
 from lsp_server.reports import Report, Status
 from lsp_server.status import ServerStatus
 from lsp_server.targets import Target
-from lsp_server.tasks import Spawn
 from lsp_server.text import Text
-from lsp_server.weighing import weigh_fixes
-from lsp_server.wire import FixJob
+from lsp_server.wire import FixJob, WeighJob
 from lsp_server.workers import WorkerDied, WorkerError, WorkerProcess
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,37 @@ class Fixing:
             document.weighing = None
             if document.text is result.text and result.fixes:
                 document.results[result.target.key] = result
-                weighing = weigh_fixes(result, self.fixer, self.documents, self.protocol)
-                document.weighing = self.spawn(weighing)
+                document.weighing = self.spawn(self._weigh(result))
         self.documents.last = result
+
+    async def _weigh(self, result: FixResult) -> None:
+        """Put into the document's results how the fixes compare; where some differ, say it once.
+
+        A search that begins meanwhile goes first: what is not known then stays unknown.
+        """
+        if not result.compared or not result.level:
+            return
+        text, texts = result.text, list(result.compared)
+        job = WeighJob(text.text, texts, result.level, text.file, WEIGHING_SECONDS)
+        try:
+            row = await self.fixer.request("weigh", job)
+        except WorkerError as error:
+            log.info("how the fixes compare is not known: %s", error)
+            return
+        assert isinstance(row, dict)
+        document = self.documents.get(text.uri)
+        if document is None or document.last is not result:
+            return
+        known = replace(result, report=replace(result.report, trust=row))
+        document.last = known
+        if self.documents.last is result:
+            self.documents.last = known
+        if document.results.get(result.target.key) is result:
+            document.results[result.target.key] = known
+        question = known.report.question
+        if question is not None and not self.protocol.client.status:
+            # a client that knows of us asks itself
+            self.protocol.show(f"{text.name}: {question['line']}")
 
     async def _work(self, target: Target, text: Text, progress: WorkDone, job: Job) -> FixResult:
         progress.begin(target.title)

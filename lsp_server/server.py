@@ -21,12 +21,11 @@ from lsp_server.documents import Documents
 from lsp_server.features import Menu, Session, Syncing
 from lsp_server.fetching import Models
 from lsp_server.fixing import Fixing
-from lsp_server.jobs import Jobs
+from lsp_server.jobs import Jobs, Tasks
 from lsp_server.orders import Orders
 from lsp_server.protocol import Protocol
 from lsp_server.questions import Questions
 from lsp_server.status import ServerStatus
-from lsp_server.tasks import Tasks
 from lsp_server.trainrun import Trainings
 from lsp_server.trust import Trust
 from lsp_server.workers import WorkerProcess
@@ -55,8 +54,9 @@ class EditloopServer(LanguageServer):
         protocol = self.protocol
         protocol.finish = self.finish
         tasks, documents = Tasks(), Documents()
-        jobs = Jobs(lambda: status.changed())
+        jobs = Jobs()
         status = ServerStatus(protocol, jobs)
+        jobs.on_change = status.changed
         fixer = WorkerProcess("fix", status.heard)
         checker = WorkerProcess("check", grace=_PATIENCE)
         questions = Questions(protocol)

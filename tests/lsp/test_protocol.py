@@ -159,7 +159,7 @@ async def test_the_end_of_a_session_during_a_job(
     start: Start, folder: Path, script: Script, place: Place, way: str
 ) -> None:
     editor = await start()
-    editor.settings = {"runCode": "always"}
+    editor.settings = {"runCode": "always", "budget": 600}  # longer than this takes
     await editor.initialize("visual_studio_code", [folder], trusted=True, status=True)
     uri = editor.open(place(), ENDLESS)
     number = await begin(editor, uri)
