@@ -72,7 +72,7 @@ class Trust:
 
 
 def folder_of(uri: str, folders: Iterable[str]) -> str:
-    """Of workspace folders the one that a document or a folder is in, "" outside of all."""
+    """The innermost of ``folders`` that a document or a folder is in, "" outside of all."""
     inside = f"{uri.rstrip('/')}/"
     around = [f for f in folders if inside.startswith(f"{f.rstrip('/')}/")]
     return max(around, key=len, default="")
