@@ -34,8 +34,8 @@ class DebugInformation:
     fixer: WorkerProcess
     checker: WorkerProcess
 
-    async def markdown(self) -> str:
-        """A table, without the text of any document."""
+    async def command(self, *_: object) -> dict[str, str]:
+        """``{"markdown"}``: a table, without the text of any document."""
         settings = await self.configuration.of("")
         try:
             models = await self.checker.request("models")
@@ -62,7 +62,7 @@ class DebugInformation:
             "settings": json.dumps(asdict(settings)),
         }
         lines = [f"| {name} | {value.replace('|', '/')} |" for name, value in rows.items()]
-        return "\n".join(["# editloop", "", "| | |", "|---|---|", *lines]) + "\n"
+        return {"markdown": "\n".join(["# editloop", "", "| | |", "|---|---|", *lines, ""])}
 
 
 def _process(pid: int | None, restarts: int) -> str:

@@ -93,7 +93,6 @@ class Diagnostics:
 
     def settings_changed(self) -> None:
         for document in self.documents:
-            self._checks.pop(document.text.uri, None)
             self._changed_elsewhere(document.text.uri)
 
     def _changed_elsewhere(self, uri: str) -> None:

@@ -109,9 +109,6 @@ class EditloopServer(LanguageServer):
     def _commands(self) -> Mapping[str, Handler]:
         """Each takes one JSON object and the token of a progress, and returns JSON data."""
 
-        async def debug(*_: object) -> dict[str, str]:
-            return {"markdown": await self._debug.markdown()}
-
         async def status(*_: object) -> dict[str, Any]:
             return self._status.now()
 
@@ -128,7 +125,7 @@ class EditloopServer(LanguageServer):
             "editloop.models.catalogue": self._models.catalogue,
             "editloop.models.get": self._models.get_model,
             "editloop.train": self._trainings.train,
-            "editloop.debugInformation": debug,
+            "editloop.debugInformation": self._debug.command,
             "editloop.status": status,
         }
 
