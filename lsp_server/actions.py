@@ -11,8 +11,8 @@ from lsprotocol import types
 from editloop.text import Line
 from lsp_server.client import Client
 from lsp_server.documents import Document
-from lsp_server.fixing import FixResult, shorten, title
-from lsp_server.targets import Kind, Target, first_line, place_of
+from lsp_server.edits import FixResult
+from lsp_server.targets import Kind, Target, first_line, place_of, shorten
 
 FIX_ALL = "source.fixAll.editloop"
 KINDS = (types.CodeActionKind.QuickFix, types.CodeActionKind.RefactorRewrite, FIX_ALL)
@@ -43,12 +43,12 @@ def offers(
         target = _target(document, "diagnostic", diagnostic.range, diagnostic)
         if target.message and target.message not in seen:
             seen.add(target.message)
-            yield Offer(target, types.CodeActionKind.QuickFix, title(target), diagnostic)
+            yield Offer(target, types.CodeActionKind.QuickFix, target.title, diagnostic)
     if document.tests:
         failing = [d for d in near if d in document.tests]
         kind = types.CodeActionKind.QuickFix if failing else types.CodeActionKind.RefactorRewrite
         target = _target(document, "tests", place)
-        yield Offer(target, kind, title(target))
+        yield Offer(target, kind, target.title)
     if not (near or selected or document.tests):
         if document.diagnostics and _is_source(context):
             yield _fix_all(document)
@@ -138,7 +138,7 @@ def enclosing(lines: Sequence[Line], line: int) -> str:
 
 def _fix_all(document: Document) -> Offer:
     target = _target(document, "all", None)
-    return Offer(target, FIX_ALL, title(target))
+    return Offer(target, FIX_ALL, target.title)
 
 
 def _target(

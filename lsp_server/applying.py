@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
-if TYPE_CHECKING:
-    from lsp_server.server import EditloopServer
+from lsp_server.documents import Documents
+from lsp_server.protocol import Protocol
 
 _SECONDS = 3.0
 _QUIET_SECONDS = 0.3
@@ -16,18 +15,16 @@ _QUIET_SECONDS = 0.3
 
 
 async def apply(
-    server: EditloopServer, uri: str, edit: types.WorkspaceEdit, label: str
+    protocol: Protocol, documents: Documents, uri: str, edit: types.WorkspaceEdit, label: str
 ) -> tuple[bool, str]:
     """(applied, why not). A client that does not answer has applied it if the document changed."""
-    document = server.documents.get(uri)
-    before = document.text if document else None
+    before = documents.text(uri)
 
     def changed() -> bool:
-        now = server.documents.get(uri)
-        return now is not None and now.text is not before
+        return documents.text(uri) not in (None, before)
 
     params = types.ApplyWorkspaceEditParams(edit, label)
-    asking = asyncio.create_task(server.ask(types.WORKSPACE_APPLY_EDIT, params, seconds=_SECONDS))
+    asking = asyncio.create_task(protocol.ask(types.WORKSPACE_APPLY_EDIT, params, seconds=_SECONDS))
     try:
         while not asking.done() and not changed():
             await asyncio.wait([asking], timeout=0.05)

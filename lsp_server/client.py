@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from lsprotocol import types
-from pygls.capabilities import get_capability
+from pygls.capabilities import ServerCapabilitiesBuilder, get_capability
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Named by what the server may do."""
+    """What a client can do, named by what the server may do then."""
 
+    encoding: str = "utf-16"
+    """Units of positions: "utf-8", "utf-16" or "utf-32", whichever the client lists first."""
     resolves_edits: bool = False
     action_literals: bool = False
     document_changes: bool = False
     annotations: bool = False
     pulls_diagnostics: bool = False
-    """It asks for diagnostics, and asks again when it is told to."""
+    """Whether the client asks for diagnostics, and asks again when it is told to."""
     progress: bool = False
     configuration: bool = False
     registers_configuration: bool = False
@@ -43,7 +45,9 @@ def describe(params: types.InitializeParams) -> Client:
     properties = has(f"{action}.resolve_support.properties") or ()
     tags = has(f"{action}.tag_support.value_set") or ()
     trusted = options.get("trusted")
+    encoding = ServerCapabilitiesBuilder.choose_position_encoding(capabilities)
     return Client(
+        encoding=types.PositionEncodingKind(encoding).value,
         resolves_edits="edit" in properties and bool(has(f"{action}.data_support")),
         action_literals=has(f"{action}.code_action_literal_support") is not None,
         document_changes=bool(has("workspace.workspace_edit.document_changes")),

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from lsp_server.protocol import Protocol
 from lsp_server.settings import SECTION, Settings, ours, read
-
-if TYPE_CHECKING:
-    from lsp_server.server import EditloopServer
 
 _SECONDS = 2.0
 """How long a client may take to answer."""
 
 
 class Configuration:
-    """Asks the client once a document; ``changed`` makes it ask again."""
+    """Asks the client for each document's settings once, and again after ``changed``."""
 
-    def __init__(self, server: EditloopServer) -> None:
-        self._server = server
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
         self._pushed: object = None
         self._by_uri: dict[str, asyncio.Task[Settings]] = {}
         self._told: set[str] = set()
@@ -48,17 +45,17 @@ class Configuration:
         return await asyncio.shield(task)
 
     async def _ask(self, uri: str) -> Settings:
-        if not self._server.client.configuration:
+        if not self._protocol.client.configuration:
             return read(self._pushed, self._complain)
         item = types.ConfigurationItem(scope_uri=uri or None, section=SECTION)
-        answer = await self._server.ask(
+        answer = await self._protocol.ask(
             types.WORKSPACE_CONFIGURATION, types.ConfigurationParams([item]), seconds=_SECONDS
         )
         got = answer.result[0] if answer.ok and answer.result else None
         return read(self._pushed if got is None else got, self._complain)
 
     def _complain(self, text: str) -> None:
-        """Once for each wrong value until the settings change."""
+        """Tell the person of a wrong value, once until the settings change."""
         if text not in self._told:
             self._told.add(text)
-            self._server.show(text, types.MessageType.Warning)
+            self._protocol.show(text, types.MessageType.Warning)

@@ -10,7 +10,7 @@ AGREE, REFUSE = "Send my code", "Do not send"
 
 
 class Consent:
-    """A yes is kept in the person's configuration, a no until the server ends."""
+    """Keeps a yes in the person's configuration, a no until the server ends."""
 
     def __init__(self, questions: Questions) -> None:
         self._questions = questions

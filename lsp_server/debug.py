@@ -6,48 +6,63 @@ import json
 import os
 import platform
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING
 
 from editloop import __version__
-from lsp_server.workers import WorkerError
-
-if TYPE_CHECKING:
-    from lsp_server.server import EditloopServer
+from lsp_server.configuration import Configuration
+from lsp_server.documents import Documents
+from lsp_server.jobs import Jobs
+from lsp_server.protocol import Protocol
+from lsp_server.status import ServerStatus
+from lsp_server.trust import Trust
+from lsp_server.workers import WorkerError, WorkerProcess
 
 _PACKAGES = ("pygls", "lsprotocol", "llama-cpp-python", "ruff")
 
 
-async def describe(server: EditloopServer) -> str:
-    """Markdown, without the text of any document."""
-    settings = await server.configuration.of("")
-    try:
-        models = await server.checker.request("models")
-        listed = [f"{m['name']} ({m['path']}){' *' * m['default']}" for m in models]
-    except WorkerError as error:
-        listed = [str(error)]
-    state = server.status
-    rows = {
-        "editloop": __version__,
-        "python": f"{platform.python_version()} ({sys.executable})",
-        "system": platform.platform(),
-        **{name: _version(name) for name in _PACKAGES},
-        "server process": str(os.getpid()),
-        "fix process": _process(server.fixer.pid, server.fixer.restarts),
-        "check process": _process(server.checker.pid, server.checker.restarts),
-        "model": f"{state.model or '-'}, {state.model_state} {state.model_text}".strip(),
-        "models": ", ".join(listed),
-        "sandbox": json.dumps(server.trust.sandbox) if server.trust.sandbox else "not asked yet",
-        "trusted": json.dumps(server.trust.trusted),
-        "open documents": str(len(server.documents)),
-        "jobs": str(len(server.jobs.running)),
-        "position encoding": server.encoding,
-        "client": json.dumps(asdict(server.client)),
-        "settings": json.dumps(asdict(settings)),
-    }
-    lines = [f"| {name} | {value.replace('|', '/')} |" for name, value in rows.items()]
-    return "\n".join(["# editloop", "", "| | |", "|---|---|", *lines]) + "\n"
+@dataclass(frozen=True, slots=True)
+class DebugInformation:
+    """The parts of a server that are looked at where something goes wrong."""
+
+    protocol: Protocol
+    documents: Documents
+    configuration: Configuration
+    jobs: Jobs
+    status: ServerStatus
+    trust: Trust
+    fixer: WorkerProcess
+    checker: WorkerProcess
+
+    async def command(self, *_: object) -> dict[str, str]:
+        """``{"markdown"}``: a table, without the text of any document."""
+        settings = await self.configuration.of("")
+        try:
+            models = await self.checker.request("models")
+            listed = [f"{m['name']} ({m['path']}){' *' * m['default']}" for m in models]
+        except WorkerError as error:
+            listed = [str(error)]
+        state = self.status
+        rows = {
+            "editloop": __version__,
+            "python": f"{platform.python_version()} ({sys.executable})",
+            "system": platform.platform(),
+            **{name: _version(name) for name in _PACKAGES},
+            "server process": str(os.getpid()),
+            "fix process": _process(self.fixer.pid, self.fixer.restarts),
+            "check process": _process(self.checker.pid, self.checker.restarts),
+            "model": f"{state.model or '-'}, {state.model_state} {state.model_text}".strip(),
+            "models": ", ".join(listed),
+            "sandbox": json.dumps(state.sandbox) if state.sandbox else "not asked yet",
+            "trusted": json.dumps(self.trust.trusted),
+            "open documents": str(len(self.documents)),
+            "jobs": str(len(self.jobs.running)),
+            "position encoding": self.protocol.client.encoding,
+            "client": json.dumps(asdict(self.protocol.client)),
+            "settings": json.dumps(asdict(settings)),
+        }
+        lines = [f"| {name} | {value.replace('|', '/')} |" for name, value in rows.items()]
+        return {"markdown": "\n".join(["# editloop", "", "| | |", "|---|---|", *lines, ""])}
 
 
 def _process(pid: int | None, restarts: int) -> str:

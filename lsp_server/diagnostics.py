@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from lsprotocol import types
 
 from lsp_server.cells import as_python
-from lsp_server.documents import Document, Text
+from lsp_server.configuration import Configuration
+from lsp_server.documents import Document, Documents
+from lsp_server.jobs import Spawn
 from lsp_server.positions import to_client
+from lsp_server.protocol import Protocol
 from lsp_server.settings import Settings
+from lsp_server.text import Text
+from lsp_server.trust import Trust
 from lsp_server.wire import CheckJob, TestsJob
-from lsp_server.workers import WorkerError
-
-if TYPE_CHECKING:
-    from lsp_server.server import EditloopServer
+from lsp_server.workers import WorkerError, WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -32,39 +35,44 @@ _UNUSED = ("F401", "F841")
 _IN_CELLS = "outside function"  # a notebook may await at its top level
 
 
+@dataclass(slots=True)
 class Diagnostics:
-    """Used from the event loop alone."""
+    """Checks documents and tells the client; used from the event loop alone."""
 
-    def __init__(self, server: EditloopServer) -> None:
-        self._server = server
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._checks: dict[str, tuple[Text, asyncio.Task[None]]] = {}
-        self._tests: dict[str, asyncio.Task[None]] = {}
+    protocol: Protocol
+    documents: Documents
+    configuration: Configuration
+    trust: Trust
+    checker: WorkerProcess
+    spawn: Spawn
+    _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
+    _checks: dict[str, tuple[Text, asyncio.Task[None]]] = field(default_factory=dict)
+    _tests: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     def schedule(self, uri: str, delay: float = DEBOUNCE_SECONDS) -> None:
         """Check a document soon and publish; a later call starts the wait anew."""
-        if self._server.client.pulls_diagnostics:
+        if self.protocol.client.pulls_diagnostics:
             return
         self._forget_timer(uri)
         loop = asyncio.get_running_loop()
-        self._timers[uri] = loop.call_later(
-            delay, lambda: self._server.spawn(self._check_and_publish(uri))
-        )
+        self._timers[uri] = loop.call_later(delay, lambda: self.spawn(self._check_and_publish(uri)))
 
-    async def pull(self, uri: str) -> list[types.Diagnostic]:
-        """The diagnostics of a document as it is now."""
-        document = self._server.documents.get(uri)
-        if document is None:
-            return []
-        await self._checked(document)
-        return document.diagnostics
+    async def pull(
+        self, params: types.DocumentDiagnosticParams
+    ) -> types.RelatedFullDocumentDiagnosticReport:
+        """Handler: the diagnostics of a document as it is now."""
+        document = self.documents.get(params.text_document.uri)
+        if document is not None:
+            await self._checked(document)
+        found = document.diagnostics if document is not None else []
+        return types.RelatedFullDocumentDiagnosticReport(found)
 
     def saved(self, uri: str) -> None:
         """Run the tests of a document, instead of a run that is still going on."""
         running = self._tests.pop(uri, None)
         if running is not None:
             running.cancel()
-        self._tests[uri] = self._server.spawn(self._test(uri))
+        self._tests[uri] = self.spawn(self._test(uri))
 
     def closed(self, uri: str) -> None:
         self._forget_timer(uri)
@@ -72,9 +80,9 @@ class Diagnostics:
         running = self._tests.pop(uri, None)
         if running is not None:
             running.cancel()
-        if not self._server.client.pulls_diagnostics:
+        if not self.protocol.client.pulls_diagnostics:
             params = types.PublishDiagnosticsParams(uri, [])
-            self._server.text_document_publish_diagnostics(params)
+            self.protocol.notify(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, params)
 
     def saw(self, document: Document, others: list[types.Diagnostic]) -> None:
         """Diagnostics that the client has of other servers."""
@@ -84,55 +92,54 @@ class Diagnostics:
             self._changed_elsewhere(document.text.uri)
 
     def settings_changed(self) -> None:
-        for document in self._server.documents:
-            self._checks.pop(document.text.uri, None)
+        for document in self.documents:
             self._changed_elsewhere(document.text.uri)
 
     def _changed_elsewhere(self, uri: str) -> None:
         """Something other than the text changed: check again, or have the client ask again."""
         self._checks.pop(uri, None)
-        if not self._server.client.pulls_diagnostics:
+        if not self.protocol.client.pulls_diagnostics:
             self.schedule(uri, 0.0)
         else:
-            self._server.spawn(self._refresh())
+            self.spawn(self._refresh())
 
     async def _refresh(self) -> None:
-        await self._server.ask(types.WORKSPACE_DIAGNOSTIC_REFRESH, None, seconds=5.0)
+        await self.protocol.ask(types.WORKSPACE_DIAGNOSTIC_REFRESH, None, seconds=5.0)
 
     async def _check_and_publish(self, uri: str) -> None:
-        document = self._server.documents.get(uri)
+        document = self.documents.get(uri)
         if document is not None:
             await self._checked(document)
-            if self._server.documents.get(uri) is document:
+            if self.documents.get(uri) is document:
                 self._publish(document)
 
     def _publish(self, document: Document) -> None:
         text = document.text
         params = types.PublishDiagnosticsParams(text.uri, document.diagnostics, text.version)
-        self._server.text_document_publish_diagnostics(params)
+        self.protocol.notify(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, params)
 
     async def _checked(self, document: Document) -> None:
         """Have the findings of the present text, by one check however many ask."""
         uri = document.text.uri
         known = self._checks.get(uri)
         if known is None or known[0] is not document.text:
-            task = self._server.spawn(self._check(document, document.text))
+            task = self.spawn(self._check(document, document.text))
             known = self._checks[uri] = (document.text, task)
         await asyncio.shield(known[1])
 
     async def _check(self, document: Document, text: Text) -> None:
-        settings = await self._server.configuration.of(text.uri)
+        settings = await self.configuration.of(text.uri)
         findings: list[dict[str, Any]] = []
         source = as_python(text.text) if text.cell else text.text
         if settings.enable and source is not None and not text.too_large:
             job = CheckJob(source, self._wants_static(document, settings))
             try:
-                findings = await self._server.checker.request("check", job)
+                findings = await self.checker.request("check", job)
             except WorkerError as error:
                 log.warning("%s could not be checked: %s", text.name, error)
         if document.text is not text:
             return
-        shown = [_diagnostic(f, text, self._server.encoding) for f in findings[:MOST]]
+        shown = [_diagnostic(f, text, self.protocol.client.encoding) for f in findings[:MOST]]
         wanted = settings.diagnostics_syntax and settings.enable
         pairs = [(f["check"], d) for f, d in zip(findings, shown, strict=False)]
         cut = _IN_CELLS if text.cell else "\0"
@@ -147,34 +154,31 @@ class Diagnostics:
         return settings.diagnostics_static == "on" or not document.linted_elsewhere
 
     async def _test(self, uri: str) -> None:
-        document = self._server.documents.get(uri)
+        document = self.documents.get(uri)
         if document is None or document.text.cell or document.text.too_large:
             return
         text = document.text
-        settings = await self._server.configuration.of(uri)
+        settings = await self.configuration.of(uri)
         if not settings.enable or settings.diagnostics_tests == "off":
             return
-        path = str(text.path) if text.path else None
         try:
-            there = await self._server.checker.request(
-                "has_tests", {"text": text.text, "path": path}
-            )
-            level, note = (
-                await self._server.trust.level(uri, settings) if there else (None, "no tests")
-            )
+            there = await self.checker.request("has_tests", {"text": text.text, "path": text.file})
+            level, note = await self.trust.level(uri, settings) if there else (None, "no tests")
             if level is None:
                 log.info("%s: tests were not run: %s", text.name, note)
                 return
-            job = TestsJob(text.text, level, path, settings.check_tests)
-            failing = await self._server.checker.request("tests", job)
+            job = TestsJob(text.text, level, text.file, settings.check_tests)
+            failing = await self.checker.request("tests", job)
         except WorkerError as error:
             log.warning("the tests of %s could not be run: %s", text.name, error)
             return
-        document = self._server.documents.get(uri)
+        document = self.documents.get(uri)
         if document is None or document.text is not text:
             return  # the next save tells
-        document.tests = [_failure(failure, text, self._server.encoding) for failure in failing]
-        if not self._server.client.pulls_diagnostics:
+        document.tests = [
+            _failure(failure, text, self.protocol.client.encoding) for failure in failing
+        ]
+        if not self.protocol.client.pulls_diagnostics:
             self._publish(document)
         else:
             await self._refresh()

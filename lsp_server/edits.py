@@ -5,38 +5,64 @@ to a document that was changed elsewhere meanwhile.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from lsprotocol import types
 
-from editloop.edits import common_prefix
-from editloop.text import Line
 from lsp_server.client import Client
 from lsp_server.positions import to_client
-
-if TYPE_CHECKING:
-    from lsp_server.documents import Text
+from lsp_server.reports import Report
+from lsp_server.targets import Target
+from lsp_server.text import Text, shift
 
 Hunk = Mapping[str, Any]
-"""``{"start", "end": {"line", "character"}, "new_text"}`` in code points."""
+"""A change of a text: ``{"start", "end": {"line", "character"}, "new_text"}`` in code points."""
 
 
-def shift(old: Sequence[Line], new: Sequence[Line], first: int, stop: int) -> int | None:
-    """How many lines the lines ``first`` to ``stop`` (exclusive) have moved down; None where they
-    themselves have changed.
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """One edit of a text that passes its checks, in code points."""
 
-    They have not where all changes are before or after them, or where their text is there once.
-    """
-    head = common_prefix(old, new)
-    if stop <= head:
-        return 0
-    limit = min(len(old), len(new)) - head
-    tail = common_prefix(old[::-1][:limit], new[::-1][:limit])
-    if first >= len(old) - tail:
-        return len(new) - len(old)
-    block = tuple(old[first:stop])
-    before, now = _places(old, block), _places(new, block)
-    return now[0] - first if len(before) == len(now) == 1 else None
+    hunks: tuple[Hunk, ...]
+    region: tuple[int, int]
+    """Lines that have to be unchanged for the edit to be still right."""
+    diff: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class FixResult:
+    """How a target came out; the best fix is first."""
+
+    target: Target
+    text: Text
+    report: Report
+    fixes: tuple[Fix, ...] = ()
+    compared: tuple[str, ...] = ()
+    """Texts after the first of the fixes, as far as they can be compared."""
+    level: str = ""
+    """Level of the sandbox in which code may be run, "" where none may."""
+
+    def edit(self, now: Text | None, client: Client, index: int = 0) -> types.WorkspaceEdit:
+        """The edit of a fix for the document's present text, None where it is closed.
+
+        Raises Stale, IndexError.
+        """
+        fix = self.fixes[index]
+        if now is None:
+            raise Stale(self.text, "the document was closed meanwhile")
+        lines = 0 if now is self.text else shift(self.text.lines, now.lines, *fix.region)
+        if lines is None:
+            raise Stale(self.text, "the document changed meanwhile where the fix is")
+        return workspace_edit(self.text, fix.hunks, client, label=fix.label, moved=(now, lines))
+
+
+class Stale(Exception):
+    """The document was changed where the edit is; the message is one line for a person."""
+
+    def __init__(self, text: Text, why: str) -> None:
+        super().__init__(f"{text.name}: the fix was not applied: {why}")
 
 
 def workspace_edit(
@@ -44,7 +70,6 @@ def workspace_edit(
     hunks: Sequence[Hunk],
     client: Client,
     *,
-    encoding: str,
     label: str,
     moved: tuple[Text, int] | None = None,
 ) -> types.WorkspaceEdit:
@@ -55,7 +80,7 @@ def workspace_edit(
     edits: list[types.TextEdit | types.AnnotatedTextEdit | types.SnippetTextEdit] = []
     for hunk in hunks:
         start, end = (
-            to_client(text.lines, hunk[side]["line"], hunk[side]["character"], encoding)
+            to_client(text.lines, hunk[side]["line"], hunk[side]["character"], client.encoding)
             for side in ("start", "end")
         )
         start.line += lines
@@ -74,10 +99,3 @@ def workspace_edit(
         document_changes=[types.TextDocumentEdit(document, edits)],
         change_annotations=annotations,
     )
-
-
-def _places(lines: Sequence[Line], block: tuple[Line, ...]) -> list[int]:
-    """Where the block begins."""
-    size = len(block)
-    starts = range(len(lines) - size + 1) if size else ()
-    return [n for n in starts if lines[n] == block[0] and tuple(lines[n : n + size]) == block]

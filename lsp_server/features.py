@@ -3,170 +3,197 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcInvalidParams
 
-from lsp_server import actions, commands
+from lsp_server import actions
 from lsp_server.cells import SCHEME
 from lsp_server.client import describe
-from lsp_server.documents import Text, changed
-from lsp_server.fixing import Stale, edit_of, find_fix, stale_line
-from lsp_server.server import EditloopServer
+from lsp_server.configuration import Configuration
+from lsp_server.diagnostics import Diagnostics
+from lsp_server.documents import Documents
+from lsp_server.edits import Stale
+from lsp_server.fixing import Fixing
+from lsp_server.jobs import Jobs
+from lsp_server.protocol import Protocol
 from lsp_server.settings import Settings
-from lsp_server.targets import TargetError, parse
-from lsp_server.workers import WorkerError
+from lsp_server.status import ServerStatus
+from lsp_server.targets import parse
+from lsp_server.text import Text, changed
+from lsp_server.trust import Trust
+from lsp_server.workers import WorkerError, WorkerProcess
 
 log = logging.getLogger(__name__)
 
 
-def make_server() -> EditloopServer:
-    """A server with all handlers."""
-    server = EditloopServer()
-    options = types.CodeActionOptions(code_action_kinds=list(actions.KINDS), resolve_provider=True)
-    feature = server.feature
-    feature(types.INITIALIZE)(initialize)
-    feature(types.INITIALIZED)(initialized)
-    feature(types.TEXT_DOCUMENT_DID_OPEN)(did_open)
-    feature(types.TEXT_DOCUMENT_DID_CHANGE)(did_change)
-    feature(types.TEXT_DOCUMENT_DID_CLOSE)(did_close)
-    feature(types.TEXT_DOCUMENT_DID_SAVE)(did_save)
-    feature(types.TEXT_DOCUMENT_CODE_ACTION, options)(code_action)
-    feature(types.CODE_ACTION_RESOLVE)(resolve)
-    feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(did_change_configuration)
-    feature("editloop/didChangeTrust")(did_change_trust)
-    for name, handler in commands.COMMANDS.items():
-        server.command(name)(handler)
-    return server
+@dataclass(frozen=True, slots=True)
+class Session:
+    """How a session begins, and what the client tells of itself later: settings and trust."""
+
+    protocol: Protocol
+    configuration: Configuration
+    trust: Trust
+    diagnostics: Diagnostics
+    status: ServerStatus
+    fixer: WorkerProcess
+    checker: WorkerProcess
+
+    def initialize(self, params: types.InitializeParams) -> None:
+        self.protocol.client = client = describe(params)
+        self.trust.trusted = client.trusted
+        options = params.initialization_options
+        if isinstance(options, Mapping):
+            self.configuration.push(options.get("settings"))
+
+    async def begin(self) -> None:
+        """Beside the client's first requests the workers start: the first fix need not wait."""
+        if self.protocol.client.registers_configuration:
+            item = types.Registration("configuration", types.WORKSPACE_DID_CHANGE_CONFIGURATION)
+            params = types.RegistrationParams([item])
+            await self.protocol.ask(types.CLIENT_REGISTER_CAPABILITY, params, seconds=5.0)
+        settings = await self.configuration.of("")
+        _set_log_level(settings.log_level)
+        self.status.changed()
+        if settings.enable:
+            await self._warm_up(settings)
+
+    async def did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
+        self.configuration.push(params.settings)
+        self.diagnostics.settings_changed()
+        _set_log_level((await self.configuration.of("")).log_level)
+
+    def did_change_trust(self, params: Any) -> None:
+        trusted = getattr(params, "trusted", None)
+        if isinstance(trusted, bool):
+            self.trust.trusted = trusted
+
+    async def _warm_up(self, settings: Settings) -> None:
+        try:
+            await self.checker.request("ping")
+            if settings.load_model == "startup" and not settings.server:
+                await self.fixer.request("load", {"model": settings.model})
+            else:
+                await self.fixer.request("ping")
+        except WorkerError as error:
+            log.info("%s", error)
 
 
-def initialize(ls: EditloopServer, params: types.InitializeParams) -> None:
-    ls.client = describe(params)
-    if ls.client.pulls_diagnostics:
-        ls.feature(types.TEXT_DOCUMENT_DIAGNOSTIC)(diagnostic)
-    ls.trust.trusted = ls.client.trusted
-    options = params.initialization_options
-    if isinstance(options, Mapping):
-        ls.configuration.push(options.get("settings"))
+@dataclass(frozen=True, slots=True)
+class Syncing:
+    """Documents as the client has them: Python files, and the cells of notebooks."""
+
+    protocol: Protocol
+    documents: Documents
+    configuration: Configuration
+    diagnostics: Diagnostics
+    jobs: Jobs
+
+    def did_open(self, params: types.DidOpenTextDocumentParams) -> None:
+        item = params.text_document
+        self._open(item, cell=item.uri.startswith(f"{SCHEME}:"))
+
+    def did_change(self, params: types.DidChangeTextDocumentParams) -> None:
+        self._change(params.text_document, params.content_changes)
+
+    def did_save(self, params: types.DidSaveTextDocumentParams) -> None:
+        if self.documents.get(params.text_document.uri) is not None:
+            self.diagnostics.saved(params.text_document.uri)
+
+    def did_close(self, params: types.DidCloseTextDocumentParams) -> None:
+        if self.documents.get(params.text_document.uri) is not None:
+            self._close(params.text_document.uri)
+
+    def notebook_did_open(self, params: types.DidOpenNotebookDocumentParams) -> None:
+        for item in params.cell_text_documents:
+            self._open(item, cell=True)
+
+    def notebook_did_change(self, params: types.DidChangeNotebookDocumentParams) -> None:
+        cells = params.change.cells
+        if cells is None:
+            return
+        if cells.structure is not None:
+            for item in cells.structure.did_open or ():
+                self._open(item, cell=True)
+            for gone in cells.structure.did_close or ():
+                self._close(gone.uri)
+        for one in cells.text_content or ():
+            self._change(one.document, one.changes)
+
+    def notebook_did_close(self, params: types.DidCloseNotebookDocumentParams) -> None:
+        for item in params.cell_text_documents:
+            self._close(item.uri)
+
+    def _open(self, item: types.TextDocumentItem, *, cell: bool) -> None:
+        if item.language_id == "python":
+            self.documents.open(Text(item.uri, item.version, item.text, cell=cell))
+            self.diagnostics.schedule(item.uri, 0.0)
+
+    def _change(
+        self,
+        item: types.VersionedTextDocumentIdentifier,
+        changes: Sequence[types.TextDocumentContentChangeEvent],
+    ) -> None:
+        document = self.documents.get(item.uri)
+        if document is not None:
+            encoding = self.protocol.client.encoding
+            self.documents.change(changed(document.text, item.version, changes, encoding))
+            self.diagnostics.schedule(item.uri)
+
+    def _close(self, uri: str) -> None:
+        self.jobs.cancel(uri, "the document was closed")
+        self.documents.close(uri)
+        self.configuration.forget(uri)
+        self.diagnostics.closed(uri)
 
 
-def initialized(ls: EditloopServer, _: types.InitializedParams) -> None:
-    ls.spawn(begin(ls))
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """The actions that are offered, and the edit of one that was chosen."""
 
+    protocol: Protocol
+    documents: Documents
+    configuration: Configuration
+    diagnostics: Diagnostics
+    fixing: Fixing
 
-async def begin(ls: EditloopServer) -> None:
-    """What a session begins with, beside the client's first requests."""
-    if ls.client.registers_configuration:
-        item = types.Registration("configuration", types.WORKSPACE_DID_CHANGE_CONFIGURATION)
-        params = types.RegistrationParams([item])
-        await ls.ask(types.CLIENT_REGISTER_CAPABILITY, params, seconds=5.0)
-    settings = await ls.configuration.of("")
-    set_log_level(settings.log_level)
-    ls.status.changed()
-    if settings.enable:
-        await warm_up(ls, settings)
-
-
-async def warm_up(ls: EditloopServer, settings: Settings) -> None:
-    """Start the workers, so that the first fix need not wait for them."""
-    try:
-        await ls.checker.request("ping")
-        if settings.load_model == "startup" and not settings.server:
-            await ls.fixer.request("load", {"model": settings.model})
-        else:
-            await ls.fixer.request("ping")
-    except WorkerError as error:
-        log.info("%s", error)
-
-
-def did_open(ls: EditloopServer, params: types.DidOpenTextDocumentParams) -> None:
-    item = params.text_document
-    if item.language_id == "python":
-        cell = item.uri.startswith(f"{SCHEME}:")
-        ls.open_document(Text(item.uri, item.version, item.text, cell=cell))
-
-
-def did_change(ls: EditloopServer, params: types.DidChangeTextDocumentParams) -> None:
-    item = params.text_document
-    document = ls.documents.get(item.uri)
-    if document is not None:
-        text = changed(document.text, item.version, params.content_changes, ls.encoding)
-        ls.change_document(text)
-
-
-def did_save(ls: EditloopServer, params: types.DidSaveTextDocumentParams) -> None:
-    if ls.documents.get(params.text_document.uri) is not None:
-        ls.diagnostics.saved(params.text_document.uri)
-
-
-def did_close(ls: EditloopServer, params: types.DidCloseTextDocumentParams) -> None:
-    if ls.documents.get(params.text_document.uri) is not None:
-        ls.close_document(params.text_document.uri)
-
-
-async def diagnostic(
-    ls: EditloopServer, params: types.DocumentDiagnosticParams
-) -> types.RelatedFullDocumentDiagnosticReport:
-    return types.RelatedFullDocumentDiagnosticReport(
-        await ls.diagnostics.pull(params.text_document.uri)
-    )
-
-
-async def did_change_configuration(
-    ls: EditloopServer, params: types.DidChangeConfigurationParams
-) -> None:
-    ls.configuration.push(params.settings)
-    ls.diagnostics.settings_changed()
-    set_log_level((await ls.configuration.of("")).log_level)
-
-
-def did_change_trust(ls: EditloopServer, params: Any) -> None:
-    trusted = getattr(params, "trusted", None)
-    if isinstance(trusted, bool):
-        ls.trust.trusted = trusted
-
-
-async def code_action(
-    ls: EditloopServer, params: types.CodeActionParams
-) -> list[types.CodeAction | types.Command]:
-    document = ls.documents.get(params.text_document.uri)
-    if document is None or not (await ls.configuration.of(document.text.uri)).enable:
-        return []
-    ls.diagnostics.saw(document, list(params.context.diagnostics))
-    menu: list[types.CodeAction | types.Command] = []
-    for offer in actions.offers(document, params.range, params.context):
-        if not actions.wanted(offer.kind, params.context):
-            continue
-        known = document.results.get(offer.target.key)
-        edit = None
-        if known is not None and known.fixes:
-            try:
-                edit = edit_of(ls, known)
-            except Stale:
+    async def code_action(
+        self, params: types.CodeActionParams
+    ) -> list[types.CodeAction | types.Command]:
+        document = self.documents.get(params.text_document.uri)
+        if document is None or not (await self.configuration.of(document.text.uri)).enable:
+            return []
+        self.diagnostics.saw(document, list(params.context.diagnostics))
+        client = self.protocol.client
+        menu: list[types.CodeAction | types.Command] = []
+        for offer in actions.offers(document, params.range, params.context):
+            if not actions.wanted(offer.kind, params.context):
                 continue
-        menu.append(actions.action(offer, ls.client, known, edit))
-    return menu
+            known = document.results.get(offer.target.key)
+            edit = None
+            if known is not None and known.fixes:
+                try:
+                    edit = known.edit(self.documents.text(document.text.uri), client)
+                except Stale:
+                    continue
+            menu.append(actions.action(offer, client, known, edit))
+        return menu
 
-
-async def resolve(ls: EditloopServer, params: types.CodeAction) -> types.CodeAction:
-    if params.edit is not None or params.data is None:
+    async def resolve(self, params: types.CodeAction) -> types.CodeAction:
+        if params.edit is not None or params.data is None:
+            return params
+        result = await self.fixing.find(parse(params.data))
+        if not result.fixes:
+            self.protocol.show(result.report.line)
+            return params
+        try:
+            params.edit = result.edit(self.documents.text(result.text.uri), self.protocol.client)
+        except Stale as stale:
+            self.protocol.show(str(stale))
         return params
-    try:
-        target = parse(params.data)
-    except TargetError as error:
-        raise JsonRpcInvalidParams(str(error)) from error
-    result = await find_fix(ls, target)
-    if not result.fixes:
-        ls.show(result.report.line)
-        return params
-    try:
-        params.edit = edit_of(ls, result)
-    except Stale as stale:
-        ls.show(stale_line(result, stale))
-    return params
 
 
-def set_log_level(name: str) -> None:
+def _set_log_level(name: str) -> None:
     logging.getLogger("lsp_server").setLevel(name.upper())

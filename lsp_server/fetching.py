@@ -1,67 +1,89 @@
-"""Fetching a model as a client sees it: progress, cancel, and how it ended."""
+"""The commands on models as a client sees them; fetching one has progress, cancel and an end."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
 
-from lsp_server.jobs import Job, JobCancelled
+from lsp_server.jobs import Job, JobCancelled, Jobs
 from lsp_server.progress import WorkDone
+from lsp_server.protocol import Protocol
 from lsp_server.workers import WorkerError, WorkerProcess
-
-if TYPE_CHECKING:
-    from lsp_server.server import EditloopServer
 
 _KEY = "editloop:model/"
 """Before a model's name, stands for a document's uri: one download of a model at a time."""
 _KEPT = "what is there is kept: the same command goes on"
+Argument = dict[str, Any]
+Token = types.ProgressToken | None
 
 
-async def fetch_model(
-    server: EditloopServer, name: str, token: types.ProgressToken | None
-) -> dict[str, Any]:
-    """The command's result: ``{"name", "got", "default", "reason"}``; "": what suits the machine.
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models of this machine; ``checker`` knows them."""
 
-    ``default``: whether fixes use it now, unless a setting names another one.
+    protocol: Protocol
+    jobs: Jobs
+    checker: WorkerProcess
+
+    async def list_models(self, argument: Argument, token: Token) -> Any:
+        return await self.checker.request("models")
+
+    async def use_model(self, argument: Argument, token: Token) -> dict[str, Any]:
+        name = argument.get("name")
+        if not isinstance(name, str) or not name:
+            raise JsonRpcInvalidParams("editloop.useModel needs a name")
+        try:
+            return {"model": await self.checker.request("use", {"name": name})}
+        except WorkerError as error:
+            raise JsonRpcInvalidParams(str(error)) from error
+
+    async def catalogue(self, argument: Argument, token: Token) -> Any:
+        return await self.checker.request("catalogue")
+
+    async def get_model(self, argument: Argument, token: Token) -> dict[str, Any]:
+        """Fetch a model, without a name what suits the machine; how that ended:
+        ``{"name", "got", "default", "reason"}``.
+
+        ``default``: whether fixes use it now, unless a setting names another one.
+        """
+        name = argument.get("name") or ""
+        if not isinstance(name, str):
+            raise JsonRpcInvalidParams("name has to be a text")
+
+        async def work(job: Job) -> dict[str, Any]:
+            return await _fetch(name, WorkDone(self.protocol, job, token))
+
+        try:
+            name = name or await self._suited()
+            ended = await self.jobs.run(f"{_KEY}{name}", (_KEY, name), work)
+        except JobCancelled as cancelled:
+            ended = _failed(f"{cancelled}; {_KEPT}")
+        except WorkerError as error:
+            ended = _failed(str(error))
+        kind = types.MessageType.Info if ended["got"] else types.MessageType.Warning
+        self.protocol.show(_line(name, ended), kind)
+        return {"name": name, **ended}
+
+    async def _suited(self) -> str:
+        """The model for this machine. Raises WorkerError."""
+        rows = await self.checker.request("catalogue")
+        return next(str(row["name"]) for row in rows if row["suits"])
+
+
+async def _fetch(name: str, progress: WorkDone) -> dict[str, Any]:
+    """Fetch in a process of its own, so that a cancel ends it whatever it waits for.
+
+    Raises WorkerError; what was fetched is kept then.
     """
-
-    async def work(job: Job) -> dict[str, Any]:
-        return await _fetch(server, job, name, token)
-
-    try:
-        name = name or await _suited(server)
-        ended = await server.jobs.run(f"{_KEY}{name}", (_KEY, name), work)
-    except JobCancelled as cancelled:
-        ended = _failed(f"{cancelled}; {_KEPT}")
-    except WorkerError as error:
-        ended = _failed(str(error))
-    kind = types.MessageType.Info if ended["got"] else types.MessageType.Warning
-    server.show(_line(name, ended), kind)
-    return {"name": name, **ended}
-
-
-async def _suited(server: EditloopServer) -> str:
-    """The model for this machine. Raises WorkerError."""
-    rows = await server.checker.request("catalogue")
-    return next(str(row["name"]) for row in rows if row["suits"])
-
-
-async def _fetch(
-    server: EditloopServer, job: Job, name: str, token: types.ProgressToken | None
-) -> dict[str, Any]:
-    """In a process of its own, so that a cancel ends it whatever it waits for. Raises WorkerError;
-    what was fetched is kept then."""
-    progress = WorkDone(server, token)
-    job.token = progress.token
     progress.begin(f"Getting {name} (editloop)")
 
     def show(now: dict[str, Any]) -> None:
         done, total = now["done"], now["total"]
         words = f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB, {now['words']}"
-        job.progress = {"message": words}
         progress.report(words, 100 * done / max(total, 1))
-        server.status.changed()
 
     fetcher = WorkerProcess("get")
     words = "stopped"

@@ -16,7 +16,7 @@ Step = Callable[[FixJob], Awaitable[Row]]
 
 @dataclass(slots=True)
 class _Sum:
-    """What the steps came to."""
+    """The text after all steps so far, their rows, and a note on each."""
 
     text: str
     rows: list[Row] = field(default_factory=list)
@@ -24,7 +24,7 @@ class _Sum:
 
 
 async def fix_all(order: FixJob, step: Step, checker: WorkerProcess) -> Row:
-    """One row for all fixes together, like that of a single one. Raises WorkerError.
+    """One row for all fixes together, with the keys of a single fix's. Raises WorkerError.
 
     ``step`` runs a search when it is its turn. A place that could not be fixed is not tried again;
     what is only a possible fix is none here, since nobody looks at each.

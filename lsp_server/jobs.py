@@ -1,19 +1,23 @@
 """The queue of jobs: one model, so one step at a time, in turn over documents; one job a document.
 
-A job asks for its ``turn`` before each step, so a job of many steps lets others in between.
+A job asks for its ``turn`` before each step, so a job of many steps lets others in between. Tasks
+are what else runs beside the messages, such as checks: they wait for nothing of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+import logging
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _FINISH_SECONDS = 1.5
 Key = tuple[object, ...]
+Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
 @dataclass(slots=True)
@@ -26,8 +30,14 @@ class Job:
     waiters: int = 0
     reason: str = ""
     token: int | str | None = None
-    """Of its work-done progress."""
+    """Token of the job's work-done progress."""
     progress: dict[str, Any] = field(default_factory=dict)
+    on_change: Callable[[], None] = lambda: None
+
+    def tell(self, progress: dict[str, Any]) -> None:
+        """Keep how far it is, for whoever looks at the queue."""
+        self.progress = progress
+        self.on_change()
 
     def cancel(self, reason: str) -> None:
         if self.task is not None and not self.task.done() and not self.reason:
@@ -40,12 +50,12 @@ class JobCancelled(Exception):
 
 
 class Jobs:
-    """Used from the event loop alone. ``on_change`` is called when a job starts or ends."""
+    """Used from the event loop alone. ``on_change`` hears that a job starts, gets on or ends."""
 
-    def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
+    def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
-        self._turn = asyncio.Lock()  # wakes its waiters in order of arrival
-        self._on_change = on_change
+        self.turn = asyncio.Lock()  # wakes its waiters in order of arrival
+        self.on_change: Callable[[], None] = lambda: None
 
     @property
     def running(self) -> list[Job]:
@@ -71,10 +81,11 @@ class Jobs:
         finally:
             job.waiters -= 1
 
-    @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        async with self._turn:
-            yield
+    def cancel_progress(self, token: int | str) -> None:
+        """Cancel the job whose progress has this token."""
+        for job in self.running:
+            if job.token == token:
+                job.cancel("cancelled")
 
     def cancel(self, uri: str | None, reason: str = "cancelled") -> int:
         """Cancel the job of a document, or all; how many there were."""
@@ -95,14 +106,38 @@ class Jobs:
             await asyncio.wait(tasks, timeout=seconds)
 
     def _start(self, uri: str, key: Key, work: Callable[[Job], Coroutine[Any, Any, T]]) -> Job:
-        job = self._jobs[uri] = Job(uri, key)
+        job = self._jobs[uri] = Job(uri, key, on_change=self.on_change)
         job.task = asyncio.create_task(work(job))
         job.task.add_done_callback(lambda _: self._ended(job))
-        self._on_change()
+        self.on_change()
         return job
 
     def _ended(self, job: Job) -> None:
-        """Also for a job that was cancelled before its first step."""
+        """Forget a job; one that was cancelled before its first step is here too."""
         if self._jobs.get(job.uri) is job:
             del self._jobs[job.uri]
-        self._on_change()
+        self.on_change()
+
+
+class Tasks:
+    """Used from the event loop alone."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine beside; its failure is logged."""
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def cancel(self) -> None:
+        """Cancel all that run."""
+        for task in list(self._running):
+            task.cancel()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a task failed", exc_info=task.exception())

@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from typing import TYPE_CHECKING
+from typing import Any
 
 from lsprotocol import types
 
-if TYPE_CHECKING:
-    from lsp_server.server import EditloopServer
+from lsp_server.jobs import Job
+from lsp_server.protocol import Protocol
 
 _INTERVAL = 0.1
 """Seconds between two reports."""
 
 
 class WorkDone:
-    """``begin``, any number of ``report`` and one ``end``; silent where the client wants none."""
+    """A job for a client: ``begin``, any ``report``, one ``end``; silent where it wants none."""
 
-    def __init__(self, server: EditloopServer, token: types.ProgressToken | None) -> None:
-        self._server = server
+    def __init__(self, protocol: Protocol, job: Job, token: types.ProgressToken | None) -> None:
+        self._protocol = protocol
+        self._job = job
         self._created = token is None
-        self.token = token if token is not None else f"editloop-{uuid.uuid4()}"
+        self._token = job.token = token if token is not None else f"editloop-{uuid.uuid4()}"
         self._open = False
         self._ended = False
         self._opening: asyncio.Task[None] | None = None
@@ -31,15 +32,17 @@ class WorkDone:
     def begin(self, title: str) -> None:
         if not self._created:
             self._begin(title)
-        elif self._server.client.progress:
+        elif self._protocol.client.progress:
             self._opening = asyncio.create_task(self._create(title))
 
-    def report(self, message: str, percentage: float) -> None:
+    def report(self, message: str, percentage: float, **state: Any) -> None:
+        """``state`` is what the job keeps beside the message."""
         now = time.monotonic()
         if self._open and not self._ended and now - self._last >= _INTERVAL:
             self._last = now
             percent = max(0, min(100, round(percentage)))
             self._send(types.WorkDoneProgressReport(message=message, percentage=percent))
+        self._job.tell({**state, "message": message})
 
     def end(self, message: str) -> None:
         if self._open and not self._ended:
@@ -47,9 +50,9 @@ class WorkDone:
         self._ended = True
 
     async def _create(self, title: str) -> None:
-        answer = await self._server.ask(
+        answer = await self._protocol.ask(
             types.WINDOW_WORK_DONE_PROGRESS_CREATE,
-            types.WorkDoneProgressCreateParams(self.token),
+            types.WorkDoneProgressCreateParams(self._token),
             seconds=5.0,
         )
         if answer.ok and not self._ended:
@@ -60,5 +63,5 @@ class WorkDone:
         self._send(types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0))
 
     def _send(self, value: object) -> None:
-        params = types.ProgressParams(self.token, value)
-        self._server.protocol.notify(types.PROGRESS, params)
+        params = types.ProgressParams(self._token, value)
+        self._protocol.notify(types.PROGRESS, params)

@@ -1,21 +1,24 @@
 """pygls' protocol, with what it leaves out: every malformed request gets a reply, requests out of
-order are refused, commands can be cancelled, and shutdown ends running jobs first.
+order are refused, commands can be cancelled, shutdown ends running jobs first, and a client that
+never answers holds nobody up.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import Callable
+import uuid
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
-if TYPE_CHECKING:
-    from lsp_server.server import EditloopServer
+from lsp_server.client import Client
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +28,56 @@ INVALID_PARAMS: Final = -32602
 NOT_INITIALIZED: Final = -32002
 
 
-class Protocol(LanguageServerProtocol):
-    """``receive`` takes the body of one message."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the client said to a request; not ``ok`` for an error and for silence."""
 
-    _server: EditloopServer
+    ok: bool
+    result: Any = None
+
+
+class Protocol(LanguageServerProtocol):
+    """The way to the client. ``receive`` takes the body of one message."""
+
+    client = Client()
+    """What the client can do; nothing until it has said so."""
+    finish: Callable[[], Awaitable[None]]
+    """Ends all jobs; whoever runs them sets it."""
     _greeted = False
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._code: int | None = None
+        self._stopped = asyncio.Event()
+
+    async def ask(self, method: str, params: Any, *, seconds: float) -> Answer:
+        """Send a request. Clients that never answer exist, so nobody waits for ever."""
+        number = f"editloop-{uuid.uuid4()}"
+        try:
+            future = self.send_request_async(method, params, number)
+            return Answer(True, await asyncio.wait_for(future, seconds))
+        except TimeoutError:
+            log.info("the client did not answer %s", method)
+        except JsonRpcException as error:
+            log.info("the client refused %s: %s", method, error)
+        finally:
+            self._request_futures.pop(number, None)
+            self._result_types.pop(number, None)
+        return Answer(False)
+
+    def show(self, text: str, kind: types.MessageType = types.MessageType.Info) -> None:
+        """One line for the person."""
+        self.notify(types.WINDOW_SHOW_MESSAGE, types.ShowMessageParams(kind, text))
+
+    def stop(self, code: int) -> None:
+        """End the serving; the first exit code counts."""
+        self._code = code if self._code is None else self._code
+        self._stopped.set()
+
+    async def stopped(self) -> int:
+        """The exit code, when the serving has ended."""
+        await self._stopped.wait()
+        return self._code or 0
 
     def receive(self, body: bytes) -> None:
         """Handle one message; whatever is wrong with it, the server goes on."""
@@ -54,11 +102,6 @@ class Protocol(LanguageServerProtocol):
             self._malformed(data, error)
             return
         self.handle_message(message)
-
-    def forget_request(self, number: str) -> None:
-        """Drop what is kept for a request of ours that nobody waits for any more."""
-        self._request_futures.pop(number, None)
-        self._result_types.pop(number, None)
 
     def _execute_handler(
         self,
@@ -124,34 +167,14 @@ class Protocol(LanguageServerProtocol):
         argument = dict(arguments[0] or {}) if arguments else {}
         return await handler(argument, params.work_done_token)
 
-    @lsp_method(types.WINDOW_WORK_DONE_PROGRESS_CANCEL)
-    def lsp_work_done_progress_cancel(self, params: types.WorkDoneProgressCancelParams) -> None:
-        self._server.cancel_progress(params.token)
-
-    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_OPEN)
-    def lsp_notebook_document__did_open(self, params: types.DidOpenNotebookDocumentParams) -> None:
-        self._server.notebooks.opened(params)
-
-    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
-    def lsp_notebook_document__did_change(
-        self, params: types.DidChangeNotebookDocumentParams
-    ) -> None:
-        self._server.notebooks.changed(params)
-
-    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
-    def lsp_notebook_document__did_close(
-        self, params: types.DidCloseNotebookDocumentParams
-    ) -> None:
-        self._server.notebooks.closed(params)
-
     @lsp_method(types.SHUTDOWN)
     async def lsp_shutdown(self, *_: object) -> None:  # type: ignore[override]  # was a generator
         self._shutdown = True
-        await self._server.finish()
+        await self.finish()
 
     @lsp_method(types.EXIT)
     def lsp_exit(self, *_: object) -> None:  # type: ignore[override]  # was a generator
-        self._server.stop(0 if self._shutdown else 1)
+        self.stop(0 if self._shutdown else 1)
 
 
 class Unremarkable(logging.Filter):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from lsprotocol import types
 
-if TYPE_CHECKING:
-    from lsp_server.server import EditloopServer
+from lsp_server.protocol import Protocol
 
 _SECONDS = 60.0
 _LESS_SECONDS = 20.0
@@ -20,8 +19,8 @@ Said = Literal["yes", "no", "nothing", "silence"]
 class Questions:
     """Remembers the answers, by what each question is about, until the server ends."""
 
-    def __init__(self, server: EditloopServer) -> None:
-        self._server = server
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
         self._answers: dict[str, asyncio.Task[Said]] = {}
 
     async def ask(self, about: str, text: str, agree: str, refuse: str) -> Said:
@@ -36,8 +35,8 @@ class Questions:
         return answer
 
     async def _ask(self, text: str, agree: str, refuse: str) -> Said:
-        knows = self._server.client.declares_questions
-        answer = await self._server.ask(
+        knows = self._protocol.client.declares_questions
+        answer = await self._protocol.ask(
             types.WINDOW_SHOW_MESSAGE_REQUEST,
             types.ShowMessageRequestParams(
                 type=types.MessageType.Info,

@@ -10,7 +10,7 @@ Status = Literal[
     "fixed", "possible fix", "nothing wrong", "not found", "cancelled", "stale", "error"
 ]
 Check = Mapping[str, Any]
-"""``{"name", "good", "total"}``."""
+"""How a check came out: ``{"name", "good", "total"}``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,150 +1,141 @@
-"""The server's parts, and what they share: asking the client, showing a line, start and end."""
+"""Puts the server together: its parts, and which of them answers which message."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import uuid
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from editloop import __version__
-from lsp_server.cells import Notebooks
-from lsp_server.client import Client
+from lsp_server.actions import KINDS
+from lsp_server.commands import Commands
 from lsp_server.configuration import Configuration
 from lsp_server.consent import Consent
+from lsp_server.debug import DebugInformation
 from lsp_server.diagnostics import Diagnostics
-from lsp_server.documents import Documents, Text
-from lsp_server.fixing import FixResult
-from lsp_server.jobs import Jobs
+from lsp_server.documents import Documents
+from lsp_server.features import Menu, Session, Syncing
+from lsp_server.fetching import Models
+from lsp_server.fixing import Fixing
+from lsp_server.jobs import Jobs, Tasks
+from lsp_server.orders import Orders
 from lsp_server.protocol import Protocol
 from lsp_server.questions import Questions
-from lsp_server.status import Status
+from lsp_server.status import ServerStatus
+from lsp_server.trainrun import Trainings
 from lsp_server.trust import Trust
 from lsp_server.workers import WorkerProcess
 
-log = logging.getLogger(__name__)
-
 _PATIENCE = 2.0
 """Seconds that a cancelled check has to stop: others may be waiting in the same process."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the client said to a request; not ``ok`` for an error and for silence."""
-
-    ok: bool
-    result: Any = None
+Handler = Callable[..., Any]
 
 
 class EditloopServer(LanguageServer):
-    """Everything here runs on the event loop; ``features`` registers the handlers."""
+    """The server of one client; everything here runs on the event loop."""
 
     protocol: Protocol
 
     def __init__(self) -> None:
+        python = types.NotebookCellLanguage("python")
+        notebooks = types.NotebookDocumentFilterWithCells(cells=[python])
         super().__init__(
             "editloop",
             __version__,
             protocol_cls=Protocol,
             text_document_sync_kind=types.TextDocumentSyncKind.Full,
-            notebook_document_sync=types.NotebookDocumentSyncOptions(
-                [
-                    types.NotebookDocumentFilterWithCells(
-                        cells=[types.NotebookCellLanguage("python")]
-                    )
-                ]
-            ),
+            notebook_document_sync=types.NotebookDocumentSyncOptions([notebooks]),
         )
-        self.client = Client()
-        self.documents = Documents()
-        self.configuration = Configuration(self)
-        self.trust = Trust(self)
-        self.consent = Consent(Questions(self))
-        self.status = Status(self)
-        self.fixer = WorkerProcess("fix", self.status.heard)
-        self.checker = WorkerProcess("check", grace=_PATIENCE)
-        self.diagnostics = Diagnostics(self)
-        self.notebooks = Notebooks(self)
-        self.last: FixResult | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Called on the loop before the first message."""
-        self.jobs = Jobs(self.status.changed)
-        self._stopped: asyncio.Future[int] = loop.create_future()
         self._finishing: asyncio.Task[None] | None = None
+        protocol = self.protocol
+        protocol.finish = self.finish
+        tasks, documents = Tasks(), Documents()
+        jobs = Jobs()
+        status = ServerStatus(protocol, jobs)
+        jobs.on_change = status.changed
+        fixer = WorkerProcess("fix", status.heard)
+        checker = WorkerProcess("check", grace=_PATIENCE)
+        questions = Questions(protocol)
+        configuration = Configuration(protocol)
+        trust = Trust(questions, checker, lambda: self.workspace.folders, status.tested)
+        orders = Orders(documents, configuration, trust, Consent(questions))
+        fixing = Fixing(protocol, documents, jobs, orders, fixer, checker, status, tasks.spawn)
+        self._tasks, self._jobs, self._status = tasks, jobs, status
+        self._fixer, self._checker = fixer, checker
+        self._diagnostics = Diagnostics(
+            protocol, documents, configuration, trust, checker, tasks.spawn
+        )
+        self._session = Session(
+            protocol, configuration, trust, self._diagnostics, status, fixer, checker
+        )
+        self._syncing = Syncing(protocol, documents, configuration, self._diagnostics, jobs)
+        self._menu = Menu(protocol, documents, configuration, self._diagnostics, fixing)
+        self._fixes = Commands(protocol, documents, jobs, fixing, checker)
+        self._models = Models(protocol, jobs, checker)
+        self._trainings = Trainings(protocol, jobs, trust, configuration)
+        self._debug = DebugInformation(
+            protocol, documents, configuration, jobs, status, trust, fixer, checker
+        )
+        self._register()
 
-    @property
-    def encoding(self) -> str:
-        """The negotiated position encoding: "utf-8", "utf-16" or "utf-32"."""
-        chosen = self.server_capabilities.position_encoding or "utf-16"
-        return chosen.value if isinstance(chosen, types.PositionEncodingKind) else chosen
+    def _register(self) -> None:
+        syncing, menu = self._syncing, self._menu
+        self._on(types.INITIALIZE, self._initialize)
+        self._on(types.INITIALIZED, lambda params: self._tasks.spawn(self._session.begin()))
+        self._on(types.TEXT_DOCUMENT_DID_OPEN, syncing.did_open)
+        self._on(types.TEXT_DOCUMENT_DID_CHANGE, syncing.did_change)
+        self._on(types.TEXT_DOCUMENT_DID_CLOSE, syncing.did_close)
+        self._on(types.TEXT_DOCUMENT_DID_SAVE, syncing.did_save)
+        options = types.CodeActionOptions(code_action_kinds=list(KINDS), resolve_provider=True)
+        self._on(types.TEXT_DOCUMENT_CODE_ACTION, menu.code_action, options)
+        self._on(types.CODE_ACTION_RESOLVE, menu.resolve)
+        self._on(types.WORKSPACE_DID_CHANGE_CONFIGURATION, self._session.did_change_configuration)
+        self._on("editloop/didChangeTrust", self._session.did_change_trust)
+        instead = self.protocol.fm.add_builtin_feature  # of what pygls does itself
+        instead(types.NOTEBOOK_DOCUMENT_DID_OPEN, syncing.notebook_did_open)
+        instead(types.NOTEBOOK_DOCUMENT_DID_CHANGE, syncing.notebook_did_change)
+        instead(types.NOTEBOOK_DOCUMENT_DID_CLOSE, syncing.notebook_did_close)
+        instead(
+            types.WINDOW_WORK_DONE_PROGRESS_CANCEL,
+            lambda params: self._jobs.cancel_progress(params.token),
+        )
+        for name, handler in self._commands().items():
+            self.command(name)(partial(handler))
 
-    @property
-    def model_name(self) -> str:
-        return self.status.model or "not loaded"
+    def _commands(self) -> Mapping[str, Handler]:
+        """Each takes one JSON object and the token of a progress, and returns JSON data."""
 
-    def folder_of(self, uri: str) -> str:
-        """The workspace folder of a document or a folder, "" outside of all."""
-        inside = f"{uri.rstrip('/')}/"
-        folders = [f for f in self.workspace.folders if inside.startswith(f"{f.rstrip('/')}/")]
-        return max(folders, key=len, default="")
+        async def status(*_: object) -> dict[str, Any]:
+            return self._status.now()
 
-    def open_document(self, text: Text) -> None:
-        self.documents.open(text)
-        self.diagnostics.schedule(text.uri, 0.0)
+        return {
+            "editloop.fix": self._fixes.fix,
+            "editloop.cancel": self._fixes.cancel,
+            "editloop.showLastReport": self._fixes.show_last_report,
+            "editloop.trust": self._fixes.trust,
+            "editloop.keepExample": self._fixes.keep_example,
+            "editloop.applyAlternative": self._fixes.apply_alternative,
+            "editloop.findTraceback": self._fixes.find_traceback,
+            "editloop.listModels": self._models.list_models,
+            "editloop.useModel": self._models.use_model,
+            "editloop.models.catalogue": self._models.catalogue,
+            "editloop.models.get": self._models.get_model,
+            "editloop.train": self._trainings.train,
+            "editloop.debugInformation": self._debug.command,
+            "editloop.status": status,
+        }
 
-    def change_document(self, text: Text) -> None:
-        self.documents.change(text)
-        self.diagnostics.schedule(text.uri)
+    def _on(self, method: str, handler: Handler, options: Any = None) -> None:
+        self.feature(method, options)(partial(handler))  # pygls marks it, and a method has no room
 
-    def close_document(self, uri: str) -> None:
-        self.jobs.cancel(uri, "the document was closed")
-        self.documents.close(uri)
-        self.configuration.forget(uri)
-        self.diagnostics.closed(uri)
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a coroutine beside; its failure is logged, and it ends with the server."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._spawned)
-        return task
-
-    def _spawned(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a task failed", exc_info=task.exception())
-
-    async def ask(self, method: str, params: Any, *, seconds: float) -> Answer:
-        """Send a request. Clients that never answer exist, so nobody waits for ever."""
-        number = f"editloop-{uuid.uuid4()}"
-        try:
-            future = self.protocol.send_request_async(method, params, number)
-            return Answer(True, await asyncio.wait_for(future, seconds))
-        except TimeoutError:
-            log.info("the client did not answer %s", method)
-        except JsonRpcException as error:
-            log.info("the client refused %s: %s", method, error)
-        finally:
-            self.protocol.forget_request(number)
-        return Answer(False)
-
-    def show(self, text: str, kind: types.MessageType = types.MessageType.Info) -> None:
-        """One line for the person."""
-        self.window_show_message(types.ShowMessageParams(kind, text))
-
-    def cancel_progress(self, token: types.ProgressToken) -> None:
-        for job in self.jobs.running:
-            if job.token == token:
-                job.cancel("cancelled")
+    def _initialize(self, params: types.InitializeParams) -> None:
+        self._session.initialize(params)
+        if self.protocol.client.pulls_diagnostics:
+            self._on(types.TEXT_DOCUMENT_DIAGNOSTIC, self._diagnostics.pull)
 
     async def finish(self) -> None:
         """End all jobs and workers; the first call does it, others wait for it."""
@@ -153,15 +144,6 @@ class EditloopServer(LanguageServer):
         await self._finishing
 
     async def _finish(self) -> None:
-        await self.jobs.finish()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(self.fixer.close(), self.checker.close())
-
-    def stop(self, code: int) -> None:
-        """End the serving with an exit code."""
-        with contextlib.suppress(asyncio.InvalidStateError):
-            self._stopped.set_result(code)
-
-    async def stopped(self) -> int:
-        return await self._stopped
+        await self._jobs.finish()
+        self._tasks.cancel()
+        await asyncio.gather(self._fixer.close(), self._checker.close())

@@ -3,45 +3,61 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from lsp_server.server import EditloopServer
+from lsp_server.jobs import Jobs
+from lsp_server.protocol import Protocol
 
 METHOD = "editloop/status"
 _INTERVAL = 0.2
 """Seconds between two words on the progress of a job."""
 
 
-class Status:
+class ServerStatus:
     """Sends the state when it is another than the one sent last, if the client asked for it."""
 
-    def __init__(self, server: EditloopServer) -> None:
-        self._server = server
+    def __init__(self, protocol: Protocol, jobs: Jobs) -> None:
+        self._protocol = protocol
+        self._jobs = jobs
         self._sent: dict[str, Any] | None = None
         self._moment = 0.0
         self.model = ""
         self.model_state = "not loaded"
         self.model_text = ""
+        self.sandbox: dict[str, str] = {}
+        """The worker's report on its self-test; empty before it ran."""
+
+    @property
+    def model_name(self) -> str:
+        """The model for a report."""
+        return self.model or "not loaded"
+
+    def level_name(self, level: str) -> str:
+        """A level of the sandbox for a report."""
+        known = self.sandbox.get("level") == level
+        return f"level {level}, {self.sandbox['text']}" if known else "no code was run"
+
+    def tested(self, sandbox: dict[str, str]) -> None:
+        """Take the report of the sandbox's self-test."""
+        self.sandbox = sandbox
+        self.changed()
 
     def heard(self, event: dict[str, Any]) -> None:
         """The worker's word on its model, or that the worker and with it the model is gone."""
         if event["event"] == "ended":
             self.model_state, self.model_text = "not loaded", ""
-            self.changed()
-            return
-        self.model, self.model_state = event["model"], event["state"]
-        self.model_text = event["text"]
+        else:
+            self.model, self.model_state = event["model"], event["state"]
+            self.model_text = event["text"]
         self.changed()
 
     def now(self) -> dict[str, Any]:
-        jobs = self._server.jobs.running
-        sandbox = self._server.trust.sandbox
+        jobs = self._jobs.running
         state: dict[str, Any] = {
             "model": self.model,
             "modelState": self.model_state,
-            "sandbox": sandbox.get("level", "F"),
-            "sandboxText": sandbox.get("text", "no code was run yet"),
+            "sandbox": self.sandbox.get("level", "F"),
+            "sandboxText": self.sandbox.get("text", "no code was run yet"),
             "busy": bool(jobs),
         }
         active = next((job for job in jobs if job.progress), jobs[0] if jobs else None)
@@ -56,7 +72,7 @@ class Status:
 
     def changed(self) -> None:
         """Tell the client, at once for another phase and now and then for progress."""
-        if not self._server.client.status:
+        if not self._protocol.client.status:
             return
         state = self.now()
         moment = time.monotonic()
@@ -65,4 +81,4 @@ class Status:
         if state == self._sent or (known and moment - self._moment < _INTERVAL):
             return
         self._sent, self._moment = state, moment
-        self._server.protocol.notify(METHOD, state)
+        self._protocol.notify(METHOD, state)

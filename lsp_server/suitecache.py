@@ -11,7 +11,7 @@ from editloop.suites import SuiteCheck, find_suites, suite_check
 
 _KEPT = 32
 Found = tuple[SuiteCheck | None, str]
-"""As ``editloop.suites.suite_check`` has it; (None, "") for a module without test files."""
+"""A check and a note on it (``editloop.suites.suite_check``); (None, "") without test files."""
 
 
 class SuiteCache:

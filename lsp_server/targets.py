@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
 
 Place = tuple[int, int, int, int]
 """Start line and character, end line and character, in the client's units."""
 Kind = Literal["diagnostic", "selection", "function", "file", "all", "tests", "run"]
 
 
-class TargetError(ValueError):
+class TargetError(JsonRpcInvalidParams):
     """The data names no target; the message says what is wrong with it."""
 
 
@@ -26,7 +27,7 @@ class Target:
     version: int | None = None
     place: Place = (0, 0, 0, 0)
     message: str = ""
-    """Of the diagnostic, its first line."""
+    """First line of the diagnostic's message."""
     code: str = ""
     source: str = ""
     """Who reported the diagnostic."""
@@ -37,7 +38,7 @@ class Target:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for the same wish at the same version."""
+        """What is equal for the same wish at the same version."""
         told = self.message, self.source, self.traceback, self.command
         return (self.uri, self.version, self.kind, self.place, *told)
 
@@ -47,6 +48,21 @@ class Target:
         first, _, last, end = self.place
         stop = last + (1 if end or last == first else 0)
         return first, max(stop, first + 1)
+
+    @property
+    def title(self) -> str:
+        """The title of its code action."""
+        match self.kind:
+            case "diagnostic":
+                return f"Fix: {shorten(self.message)} (editloop)"
+            case "all":
+                return "Fix all verified (editloop)"
+            case "tests":
+                return "Fix until the tests pass (editloop)"
+            case "run":
+                return "Fix the error of the last run (editloop)"
+            case _:
+                return f"Fix this code: {self.kind} (editloop)"
 
     def data(self) -> dict[str, Any]:
         """JSON data; ``parse`` is the inverse."""
@@ -66,7 +82,7 @@ class Target:
 
 
 def parse(data: object) -> Target:
-    """Raises TargetError."""
+    """The target of JSON data. Raises TargetError."""
     if not isinstance(data, Mapping):
         raise TargetError("what to fix has to be an object")
     uri, kind, version = data.get("uri"), data.get("kind", "file"), data.get("version")
@@ -99,6 +115,11 @@ def parse(data: object) -> Target:
 
 def first_line(text: str) -> str:
     return text.strip().partition("\n")[0].strip()
+
+
+def shorten(text: str, length: int = 100) -> str:
+    """A text cut to ``length`` characters, for a menu, which shows one line."""
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 
 def place_of(place: types.Range) -> Place:

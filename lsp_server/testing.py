@@ -24,7 +24,7 @@ _CPU_SECONDS, _WALL_SECONDS = 5.0, 20.0
 
 
 def has_tests(text: str, path: str | None) -> bool:
-    """Whether there is something to run."""
+    """Whether a module has doctests or test files."""
     return ">>>" in text or bool(path and find_suites(Path(path)))
 
 

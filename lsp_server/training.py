@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pygls.exceptions import JsonRpcInvalidParams
+
 log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 20.0
@@ -20,7 +22,7 @@ _STOP_SECONDS = 20.0
 _LINE_LIMIT = 16 << 20
 
 
-class TrainingError(ValueError):
+class TrainingError(JsonRpcInvalidParams):
     """The command cannot be started like this; one line for a person."""
 
 
@@ -60,7 +62,7 @@ async def run(
     on_progress: Callable[[dict[str, Any]], None],
     on_log: Callable[[str], None],
 ) -> Ended:
-    """Run it to its end. Cancelling the awaiting task stops it cleanly, so that it can be resumed.
+    """Run a training to its end. Cancelling the task stops it cleanly, so that it can be resumed.
 
     Raises OSError where it cannot be started.
     """
@@ -119,7 +121,7 @@ def _message(line: str) -> dict[str, Any] | None:
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Ask once, then end it with all that it started."""
+    """Ask a process to stop, then end it with all that it started."""
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)  # a shell's background jobs ignore SIGINT
     try:

@@ -12,12 +12,9 @@ import queue
 import socket
 import sys
 import threading
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
-from lsp_server.protocol import Unremarkable
-
-if TYPE_CHECKING:
-    from lsp_server.server import EditloopServer
+from lsp_server.protocol import Protocol, Unremarkable
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +56,7 @@ class ThreadWriter:
         self._queue.put(data)
 
     def close(self) -> None:
-        """Write what is left, for at most a few seconds."""
+        """Write what is queued, for at most a few seconds."""
         self._queue.put(None)
         self._thread.join(_FLUSH_SECONDS)
 
@@ -70,17 +67,17 @@ class ThreadWriter:
                 self._stream.flush()
 
 
-def serve_stdio(server: EditloopServer) -> int:
+def serve_stdio(protocol: Protocol) -> int:
     """Serve until ``exit`` or the end of stdin; the exit code. Prints elsewhere go to stderr."""
     source, target = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)  # no child shares the client's pipe
     os.close(null)
-    return asyncio.run(_serve(server, source, target))
+    return asyncio.run(_serve(protocol, source, target))
 
 
-def serve_tcp(server: EditloopServer, host: str, port: int) -> int:
+def serve_tcp(protocol: Protocol, host: str, port: int) -> int:
     """Serve one connection; the exit code. Raises OSError."""
     with socket.create_server((host, port)) as listener:
         place = listener.getsockname()
@@ -88,29 +85,28 @@ def serve_tcp(server: EditloopServer, host: str, port: int) -> int:
         connection, _ = listener.accept()
     with connection:
         source, target = connection.makefile("rb"), connection.makefile("wb")
-        return asyncio.run(_serve(server, source, target))
+        return asyncio.run(_serve(protocol, source, target))
 
 
-async def _serve(server: EditloopServer, source: IO[bytes], target: IO[bytes]) -> int:
+async def _serve(protocol: Protocol, source: IO[bytes], target: IO[bytes]) -> int:
     loop = asyncio.get_running_loop()
     logging.getLogger("pygls.protocol.json_rpc").addFilter(Unremarkable())
     writer = ThreadWriter(target)
-    server.protocol.set_writer(writer)
-    server.start(loop)
+    protocol.set_writer(writer)
 
     def read() -> None:
         try:
             while (body := read_frame(source)) is not None:
-                loop.call_soon_threadsafe(server.protocol.receive, body)
+                loop.call_soon_threadsafe(protocol.receive, body)
         except (OSError, FrameError) as error:
             log.error("reading from the client failed: %s", error)
         except RuntimeError:
             return  # the loop is closed
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(server.stop, 1)
+            loop.call_soon_threadsafe(protocol.stop, 1)
 
     threading.Thread(target=read, name="reader", daemon=True).start()
-    code = await server.stopped()
-    await server.finish()
+    code = await protocol.stopped()
+    await protocol.finish()
     writer.close()
     return code

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from lsp_server.questions import Questions, Said
 from lsp_server.settings import Settings
-from lsp_server.workers import WorkerError
-
-if TYPE_CHECKING:
-    from lsp_server.server import EditloopServer
+from lsp_server.workers import WorkerError, WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -29,21 +26,18 @@ NO_ANSWER = (
 )
 
 
+@dataclass(slots=True)
 class Trust:
     """Remembers the person's answer for each workspace folder, until the server ends."""
 
-    def __init__(self, server: EditloopServer) -> None:
-        self._server = server
-        self.trusted: bool | None = None
-        self._questions = Questions(server)
-        self._level: asyncio.Task[dict[str, str]] | None = None
-        self.sandbox: dict[str, str] = {}
-        """The worker's report on its self-test; empty before it ran."""
-
-    def describe(self, level: str) -> str:
-        """A level for a report."""
-        known = self.sandbox.get("level") == level
-        return f"level {level}, {self.sandbox['text']}" if known else "no code was run"
+    questions: Questions
+    checker: WorkerProcess
+    folders: Callable[[], Iterable[str]]
+    """The workspace's folders as they are now, as uris."""
+    on_tested: Callable[[dict[str, str]], None]
+    """Hears the report of the sandbox's self-test."""
+    trusted: bool | None = None
+    _level: asyncio.Task[dict[str, str]] | None = None
 
     async def level(self, uri: str, settings: Settings) -> tuple[str | None, str]:
         """(level, "") where code may be run, else (None, why not)."""
@@ -52,7 +46,7 @@ class Trust:
         if settings.run_code == "never":
             return None, NEVER
         if settings.run_code == "ask":
-            answer = await self._agreed(self._server.folder_of(uri))
+            answer = await self._agreed(folder_of(uri, self.folders()))
             if answer != "yes":
                 return None, REFUSED if answer == "no" else NO_ANSWER
             return await self.level(uri, replace(settings, run_code="always"))  # trust may be gone
@@ -60,15 +54,13 @@ class Trust:
 
     async def _detected(self) -> tuple[str | None, str]:
         if self._level is None:
-            self._level = asyncio.create_task(self._server.checker.request("sandbox"))
+            self._level = asyncio.create_task(self.checker.request("sandbox"))
         try:
             report = await asyncio.shield(self._level)
         except WorkerError as error:
             self._level = None
             return None, f"no code was run: {error}"
-        if report != self.sandbox:
-            self.sandbox = report
-            self._server.status.changed()
+        self.on_tested(report)
         if report["level"] == "F":
             return None, f"no code was run: {report['reason']}"
         return report["level"], ""
@@ -76,4 +68,11 @@ class Trust:
     async def _agreed(self, folder: str) -> Said:
         """The answer for a folder."""
         place = folder.rstrip("/").rpartition("/")[2] or "this workspace"
-        return await self._questions.ask(folder, _QUESTION.format(place=place), AGREE, REFUSE)
+        return await self.questions.ask(folder, _QUESTION.format(place=place), AGREE, REFUSE)
+
+
+def folder_of(uri: str, folders: Iterable[str]) -> str:
+    """The innermost of ``folders`` that a document or a folder is in, "" outside of all."""
+    inside = f"{uri.rstrip('/')}/"
+    around = [f for f in folders if inside.startswith(f"{f.rstrip('/')}/")]
+    return max(around, key=len, default="")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FixJob:
-    """One fix. Lines are 0-based; without ``line`` and ``lines`` the worker looks for the place."""
+    """A job: one fix. Lines are 0-based; without ``line`` and ``lines`` the place is looked for."""
 
     name: str
     text: str
@@ -45,7 +45,7 @@ class FixJob:
 
 @dataclass(frozen=True, slots=True)
 class WeighJob:
-    """On which calls fixes of a text differ; ``fixes`` are texts, the one that is offered first."""
+    """A job: to say on which calls fixes differ; ``fixes`` are texts, the one offered first."""
 
     text: str
     fixes: list[str]
@@ -56,7 +56,7 @@ class WeighJob:
 
 @dataclass(frozen=True, slots=True)
 class KeepJob:
-    """The right answer to a call, to be kept as a doctest of a text."""
+    """A job: to write the right answer to a call down as a doctest of a text."""
 
     text: str
     call: str
@@ -65,7 +65,7 @@ class KeepJob:
 
 @dataclass(frozen=True, slots=True)
 class CheckJob:
-    """Syntax and static checks of a text."""
+    """A job: syntax and static checks of a text."""
 
     text: str
     static: bool = True
@@ -91,7 +91,7 @@ class ChangeJob:
 
 @dataclass(frozen=True, slots=True)
 class TestsJob:
-    """Doctests of a text, and the test files of its module."""
+    """A job: to run the doctests of a text, and the test files of its module."""
 
     __test__ = False
 

@@ -9,10 +9,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import asdict
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,6 @@ from editloop.checks.static import StaticChecker
 from editloop.checks.typecheck import Aim, type_check
 from editloop.definitions import Definition, definitions
 from editloop.doctests import docstrings
-from editloop.edits import unified_diff
 from editloop.evidence import Evidence, Wanted, gathered
 from editloop.fix import Request, Tools, fix, suspects
 from editloop.model.choose import Chosen, declines_model
@@ -37,16 +34,16 @@ from editloop.suites import Regression, find_suites
 from editloop.text import Snapshot
 from editloop.trust.inputs import read_tests
 from editloop.trust.keeping import with_example
-from editloop.trust.weighing import Change, Difference, Weighed, compared, weigh
+from editloop.trust.weighing import Weighed, weigh
 from editloop.verify import Check
 from editloop.wording import Asked, without_model
+from lsp_server import rows
 from lsp_server.lint import lint
 from lsp_server.loaded import LoadedModel
 from lsp_server.suitecache import SuiteCache
-from lsp_server.testing import doctest_failures, has_tests, suite_failures
-from lsp_server.wire import ChangeJob, CheckJob, FixJob, KeepJob, SuspectsJob, TestsJob, WeighJob
+from lsp_server.testing import doctest_failures, suite_failures
+from lsp_server.wire import CheckJob, FixJob, KeepJob, SuspectsJob, TestsJob, WeighJob
 
-_LONGEST_COMPARED = 200_000
 WORKERS = min(2, cores())
 """Searches of one fix."""
 
@@ -67,7 +64,7 @@ class Workbench:
         cancel: threading.Event,
         on_progress: Callable[[dict[str, Any]], None],
     ) -> dict[str, Any]:
-        """The row of ``editloop fix --json``, and ``before_checks``, ``checks`` of each fix."""
+        """The row of a fix (``rows.fix_row``), and ``wants_model``."""
         started = time.monotonic()
         document = Snapshot.from_text(job.text)
         level = _level(job.level)
@@ -117,14 +114,12 @@ class Workbench:
         report = LevelReport(level, level.value)
         words = evidence.words
         outcome = Outcome(job.name, document, done, report, tuple(notes), asked, words)
-        row = _row(outcome, time.monotonic() - started)
-        row["text"] = outcome.best.state.text if outcome.best else job.text
-        row["compared"] = _compared(outcome)
+        row = rows.fix_row(outcome, time.monotonic() - started)
         row["wants_model"] = done.status == "not fixed" and alone and not declines_model(job.model)
         return row
 
     def weigh(self, job: WeighJob, cancel: threading.Event) -> dict[str, Any]:
-        """``Weighed`` as JSON data, with ``line`` for each difference and change."""
+        """How fixes compare (``rows.weighed_row``)."""
         pool = self._pool(Level[job.level])
         found = Weighed(len(job.fixes))
         if pool is not None:
@@ -132,11 +127,7 @@ class Workbench:
             tests = [read_tests(path) for path in suites]
             until = Stop(cancel, time.monotonic() + job.seconds)
             found = weigh(job.text, job.fixes, tests, pool, until)
-        return {
-            **found.row(),
-            "differences": _with_lines(found.differences),
-            "changes": _with_lines(found.changes),
-        }
+        return rows.weighed_row(found)
 
     def keep(self, job: KeepJob) -> list[dict[str, Any]]:
         """The edits that write an answer down as a doctest; none where there is no place for it."""
@@ -160,22 +151,8 @@ class Workbench:
             for s in suspects(document, tools)
         ]
 
-    def change(self, job: ChangeJob) -> dict[str, Any]:
-        """``edits``, ``region`` and ``diff`` between two texts."""
-        before, after = Snapshot.from_text(job.before), Snapshot.from_text(job.after)
-        edits = edit_rows(before, after)
-        return {
-            "edits": edits,
-            "region": _region(edits, definitions(before)),
-            "diff": unified_diff(before, after, job.name),
-        }
-
-    def has_tests(self, text: str, path: str | None) -> bool:
-        """Whether a module has doctests or test files."""
-        return has_tests(text, path)
-
     def tests(self, job: TestsJob, cancel: threading.Event) -> list[dict[str, Any]]:
-        """Failing doctests and tests."""
+        """Failing doctests and tests of a text (``testing``)."""
         pool = self._pool(Level[job.level])
         if pool is None:
             return []
@@ -292,40 +269,3 @@ def _code_line(document: Snapshot, line: int | None) -> int | None:
 def _scope(line: int | None, found: Sequence[Definition]) -> str:
     """The outermost function or class around a line, "" outside of all."""
     return next((d.name for d in found if line is not None and d.start <= line < d.stop), "")
-
-
-def _row(outcome: Outcome, seconds: float) -> dict[str, Any]:
-    row = outcome.row(seconds)
-    row["before_checks"] = _checks(outcome.repair.before.checks)
-    row["checks"] = [_checks(solution.verdict.checks) for solution in outcome.solutions]
-    found = definitions(outcome.document) if outcome.solutions else []
-    for one in [row, *row["alternatives"]]:
-        one["region"] = _region(one["edits"], found)
-    return row
-
-
-def _with_lines(parts: Sequence[Difference | Change]) -> list[dict[str, Any]]:
-    return [{**asdict(part), "line": part.line} for part in parts]
-
-
-def _compared(outcome: Outcome) -> list[str]:
-    """The texts of the fixes that are offered and worth comparing; none of a very long document."""
-    if len(outcome.document.text) > _LONGEST_COMPARED:
-        return []
-    worth = set(compared(outcome.repair))
-    texts = (solution.state.text for solution in outcome.solutions)
-    return list(takewhile(worth.__contains__, texts))
-
-
-def _checks(checks: Any) -> list[dict[str, Any]]:
-    return [{"name": c.name, "good": c.good, "total": c.total} for c in checks]
-
-
-def _region(edits: Sequence[Mapping[str, Any]], found: Sequence[Definition]) -> tuple[int, int]:
-    """The lines of the edits, and of the functions that they are in."""
-    if not edits:
-        return 0, 0
-    first = min(edit["start"]["line"] for edit in edits)
-    stop = max(edit["end"]["line"] for edit in edits) + 1
-    around = [d for d in found if d.kind == "function" and d.start < stop and first < d.stop]
-    return min([first, *(d.start for d in around)]), max([stop, *(d.stop for d in around)])

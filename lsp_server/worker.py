@@ -16,6 +16,8 @@ from typing import IO, Any
 
 from editloop.sandbox import scratch
 from lsp_server import shelf
+from lsp_server.rows import change_row
+from lsp_server.testing import has_tests
 from lsp_server.wire import ChangeJob, CheckJob, FixJob, KeepJob, SuspectsJob, TestsJob, WeighJob
 from lsp_server.workbench import Workbench
 
@@ -61,38 +63,24 @@ class Worker:
         def tell(progress: dict[str, Any]) -> None:
             self._send({"id": number, "progress": progress})
 
-        match method:
-            case "fix":
-                return lambda params: bench.fix(FixJob(**params), cancel, tell)
-            case "weigh":
-                return lambda params: bench.weigh(WeighJob(**params), cancel)
-            case "keep":
-                return lambda params: bench.keep(KeepJob(**params))
-            case "check":
-                return lambda params: bench.check(CheckJob(**params))
-            case "suspects":
-                return lambda params: bench.suspects(SuspectsJob(**params))
-            case "change":
-                return lambda params: bench.change(ChangeJob(**params))
-            case "has_tests":
-                return lambda params: bench.has_tests(params["text"], params["path"])
-            case "tests":
-                return lambda params: bench.tests(TestsJob(**params), cancel)
-            case "ping":
-                return lambda params: None
-            case "load":
-                return lambda params: bench.load(params["model"])
-            case "use":
-                return lambda params: shelf.use(params["name"])
-            case "models":
-                return lambda params: shelf.models()
-            case "catalogue":
-                return lambda params: shelf.catalogue()
-            case "get":
-                return lambda params: shelf.get(params["name"], cancel, tell)
-            case "sandbox":
-                return lambda params: bench.sandbox()
-        raise ValueError(f"no such method: {method}")
+        handlers: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "fix": lambda params: bench.fix(FixJob(**params), cancel, tell),
+            "weigh": lambda params: bench.weigh(WeighJob(**params), cancel),
+            "keep": lambda params: bench.keep(KeepJob(**params)),
+            "check": lambda params: bench.check(CheckJob(**params)),
+            "suspects": lambda params: bench.suspects(SuspectsJob(**params)),
+            "change": lambda params: change_row(ChangeJob(**params)),
+            "has_tests": lambda params: has_tests(params["text"], params["path"]),
+            "tests": lambda params: bench.tests(TestsJob(**params), cancel),
+            "ping": lambda params: None,
+            "load": lambda params: bench.load(params["model"]),
+            "use": lambda params: shelf.use(params["name"]),
+            "models": lambda params: shelf.models(),
+            "catalogue": lambda params: shelf.catalogue(),
+            "get": lambda params: shelf.get(params["name"], cancel, tell),
+            "sandbox": lambda params: bench.sandbox(),
+        }
+        return handlers[method]
 
     def _send(self, message: dict[str, Any]) -> None:
         data = json.dumps(message).encode() + b"\n"
@@ -114,7 +102,7 @@ def _one_line(error: Exception) -> str:
 
 
 def main() -> None:
-    """Stdout is for messages alone: what else is printed goes to stderr."""
+    """Serve on stdin and stdout; what else is printed goes to stderr."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

@@ -21,20 +21,20 @@ def serve(
 
     # The protocol's types are most of a start and stay for good: no collection has to look at them.
     gc.disable()
-    from lsp_server.features import make_server
+    from lsp_server.server import EditloopServer
     from lsp_server.transport import serve_stdio, serve_tcp
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    server = make_server()
+    protocol = EditloopServer().protocol
     gc.freeze()
     gc.enable()
     if tcp is None:
-        code = serve_stdio(server)
+        code = serve_stdio(protocol)
     else:
         host, _, port = tcp.rpartition(":")
         if not port.isdigit() or int(port) > 65535:
             raise CliError(f"--tcp {tcp}: give HOST:PORT, such as localhost:2087")
-        code = serve_tcp(server, host.strip("[]") or "localhost", int(port))
+        code = serve_tcp(protocol, host.strip("[]") or "localhost", int(port))
     logging.shutdown()
     import os
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server.documents import Text
+from lsp_server.text import Text
 
 
 @pytest.mark.parametrize(

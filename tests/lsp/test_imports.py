@@ -11,7 +11,7 @@ HEAVY = {"llama_cpp", "numpy", "torch", "tree_sitter", "gguf", "trainer", "expor
 
 
 def test_the_server_process_loads_no_model_code() -> None:
-    code = "import sys, lsp_server.features; print(*{name.split('.')[0] for name in sys.modules})"
+    code = "import sys, lsp_server.server; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

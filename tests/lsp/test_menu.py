@@ -8,7 +8,6 @@ from lsprotocol import types
 from editloop.text import split_lines
 from lsp_server.actions import FIX_ALL, Offer, action, enclosing, wanted
 from lsp_server.client import Client
-from lsp_server.fixing import title
 from lsp_server.targets import Target, TargetError, parse
 
 SOURCE = """import os
@@ -129,6 +128,6 @@ def test_an_entry_is_what_the_client_understands() -> None:
 
 
 def test_a_long_message_is_shortened_in_a_title() -> None:
-    shown = title(Target("file:///a.py", "diagnostic", message="f(" + "1, " * 200 + ")"))
+    shown = Target("file:///a.py", "diagnostic", message="f(" + "1, " * 200 + ")").title
     assert len(shown) < 125
     assert shown.endswith("… (editloop)")

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from lsprotocol import types
 
 from editloop.text import split_lines
-from lsp_server.documents import Text, changed
-from lsp_server.edits import shift
 from lsp_server.positions import from_client, offset, to_client, units
+from lsp_server.text import Text, changed, shift
 
 ENCODINGS = ["utf-8", "utf-16", "utf-32"]
 TEXTS = st.text(st.sampled_from("ab é€😋\t\f\u2028\x85\n\r"), max_size=40)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server.features import make_server
+from lsp_server.server import EditloopServer
 
 from .conftest import Place, Script
 from .editor import ROOT, Editor, Json, ServerError, command, server_env, span
@@ -159,7 +159,7 @@ async def test_the_end_of_a_session_during_a_job(
     start: Start, folder: Path, script: Script, place: Place, way: str
 ) -> None:
     editor = await start()
-    editor.settings = {"runCode": "always"}
+    editor.settings = {"runCode": "always", "budget": 600}  # longer than this takes
     await editor.initialize("visual_studio_code", [folder], trusted=True, status=True)
     uri = editor.open(place(), ENDLESS)
     number = await begin(editor, uri)
@@ -244,8 +244,7 @@ async def test_a_session_with_no_capabilities_at_all(
 
 
 async def test_nothing_is_kept_of_a_notification(place: Place) -> None:
-    server = make_server()
-    server.start(asyncio.get_running_loop())
+    server = EditloopServer()
     server.protocol.set_writer(io.BytesIO())
 
     def receive(method: str, params: Json, **more: object) -> None:

@@ -33,7 +33,7 @@ async def test_of_many_requests_for_one_document_the_last_one_stays() -> None:
     async def work(job: Job) -> int:
         nonlocal most
         most = max(most, len(jobs.running))
-        async with jobs.turn():
+        async with jobs.turn:
             await asyncio.sleep(0)
         return int(job.key[0])  # type: ignore[call-overload, no-any-return]
 
@@ -70,7 +70,7 @@ async def test_a_job_of_many_steps_lets_others_in_between() -> None:
 
     async def work(job: Job) -> None:
         for _ in range(3):
-            async with jobs.turn():
+            async with jobs.turn:
                 order.append(job.uri)
                 await asyncio.sleep(0)
 
