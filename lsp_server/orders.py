@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from editloop.checks.checkers import checker_of
+from editloop.engine.errors import ModelNotFound
+from editloop.model.choose import SECONDS, default_seconds
 from editloop.models import NO_MODEL
 from lsp_server.cells import NOTE, as_python
 from lsp_server.configuration import Configuration
 from lsp_server.consent import Consent
 from lsp_server.documents import Documents
+from lsp_server.settings import Settings
 from lsp_server.targets import Target
 from lsp_server.text import Text
 from lsp_server.trust import Trust
@@ -46,7 +49,7 @@ class Orders:
             asked=target.code if target.kind == "diagnostic" else "",
             checker=target.source if checker_of(target.source) else "",
             lines=lines,
-            budget=settings.budget,
+            budget=seconds_of(settings, target, refused=bool(refusal)),
             alternatives=settings.alternatives + 1,
             model=NO_MODEL if refusal else settings.model,
             server="" if refusal else settings.server,
@@ -58,6 +61,16 @@ class Orders:
             run=target.command,
         )
         return job, NOTE if text.cell else why, refusal
+
+
+def seconds_of(settings: Settings, target: Target, *, refused: bool) -> float:
+    """How long one fix may take; where all is fixed, which are many, moves have to do."""
+    if settings.budget or refused or target.kind == "all":
+        return settings.budget or SECONDS
+    try:
+        return default_seconds(settings.model or None, settings.server or None)
+    except ModelNotFound:
+        return SECONDS  # the fix says that there is no such model
 
 
 def _place(

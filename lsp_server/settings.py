@@ -42,7 +42,13 @@ class Settings:
         "When the model is loaded: with the first fix, or when the server starts.",
         enum=["lazy", "startup"],
     )
-    budget: float = _setting("budget", 10.0, "Seconds for one fix.", minimum=0.1, maximum=600)
+    budget: float = _setting(
+        "budget",
+        0.0,
+        "Seconds for one fix; 0: 10, and 60 with a model, which needs some for each place.",
+        minimum=0,
+        maximum=600,
+    )
     alternatives: int = _setting(
         "alternatives", 3, "Further distinct fixes that are kept.", minimum=0, maximum=10
     )

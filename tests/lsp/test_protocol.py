@@ -239,7 +239,7 @@ async def test_a_session_with_no_capabilities_at_all(
     done = await editor.request("workspace/executeCommand", command_only)
     assert done["applied"]
     assert editor.texts[uri] == ADD.replace("-", "+")
-    assert editor.messages()[0] == 'editloop.budget: "soon" is not a number; 10.0 is used'
+    assert editor.messages()[0] == 'editloop.budget: "soon" is not a number; 0.0 is used'
     assert "$/progress" not in dict(editor.notes)
 
 

@@ -1,0 +1,39 @@
+"""The job that a target becomes, as far as no client is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from editloop.model.choose import SECONDS, SECONDS_WITH_MODEL
+from editloop.models import NO_MODEL
+from lsp_server.orders import seconds_of
+from lsp_server.settings import Settings
+from lsp_server.targets import Target
+
+ONE, ALL = Target("file:///a.py", "function"), Target("file:///a.py", "all")
+
+
+@pytest.fixture
+def with_model(tmp_path: Path) -> Settings:
+    script = tmp_path / "model.gguf"
+    script.write_bytes(b"GGUF")
+    return replace(Settings(), model=str(script))
+
+
+def test_a_model_needs_seconds_for_each_place(with_model: Settings) -> None:
+    assert seconds_of(with_model, ONE, refused=False) == SECONDS_WITH_MODEL
+    assert seconds_of(with_model, ONE, refused=True) == SECONDS
+    assert seconds_of(with_model, ALL, refused=False) == SECONDS
+
+
+def test_without_a_model_a_fix_is_short() -> None:
+    for name in (NO_MODEL, "no-such-model"):
+        settings = replace(Settings(), model=name)
+        assert seconds_of(settings, ONE, refused=False) == SECONDS
+
+
+def test_what_a_person_set_holds(with_model: Settings) -> None:
+    assert seconds_of(replace(with_model, budget=3.0), ONE, refused=False) == 3.0
