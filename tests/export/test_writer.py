@@ -15,8 +15,8 @@ import pytest
 
 from editloop.engine import read_info
 from export import UnsupportedModel, UnsupportedTokenizer, WrongCheckpoint, write_gguf
+from export.checkpoint import read_checkpoint
 from export.cli import main, parse_meta, parse_quants
-from export.safetensors import Checkpoint
 
 TOKENIZER = "tokenizer.json"
 
@@ -57,7 +57,7 @@ def test_types_and_metadata(checkpoints: dict[str, Path], tmp_path: Path) -> Non
 
 def test_values_are_exact(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     found = tensors(write_gguf(checkpoints["qwen2"], tmp_path / "m.gguf", quant="f32"))
-    stored = Checkpoint(checkpoints["qwen2"])
+    stored = read_checkpoint(checkpoints["qwen2"])
     assert np.array_equal(
         found["blk.1.attn_k.bias"], stored["model.layers.1.self_attn.k_proj.bias"].load()
     )

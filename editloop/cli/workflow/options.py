@@ -128,7 +128,7 @@ def _stored(path: Path) -> Path:
 
 
 def _pretrained(path: Path) -> Path:
-    from export.safetensors import Checkpoint, read_json
+    from export.checkpoint import read_checkpoint, read_json
     from export.shapes import read_shape
     from export.source import find_source
     from export.tokenizer import read_tokenizer
@@ -136,11 +136,9 @@ def _pretrained(path: Path) -> Path:
     source = find_source(path)
     if source.lora is not None:
         raise CliError(f"{path} is a LoRA adapter: give a folder with all weights")
-    config = read_json(source.folder / "config.json")
-    shape = read_shape(config)
-    list(shape.tensors(Checkpoint(source.folder)))
-    template = read_tokenizer(source.folder, shape.vocab_size, config).chat_template
-    if template is None:
+    shape = read_shape(read_json(source.folder / "config.json"))
+    list(shape.tensors(read_checkpoint(source.folder)))
+    if not read_tokenizer(source.folder, shape.vocab_size).special.chat_template:
         raise CliError(f"{path} has no chat template: choose an instruct model")
     return source.folder.resolve()
 
