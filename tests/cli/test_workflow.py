@@ -14,16 +14,15 @@ from typing import Any
 import pytest
 
 import export
-from editloop.cli import CliError
-from editloop.cli.workflow.ledger import Ledger
-from editloop.cli.workflow.options import make_options
-from editloop.cli.workflow.plan import Plan
-from editloop.cli.workflow.step import Step
 from editloop.engine import ModelNotFound, read_info
 from editloop.model.choose import choose
 from export import write_gguf
 from export.testing import ModelSize, make_checkpoint, make_instruct, make_tokenizer
 from trainer.testing import make_base
+from trainer.workflow.ledger import Ledger
+from trainer.workflow.options import make_options
+from trainer.workflow.plan import Plan
+from trainer.workflow.step import Step
 
 from .conftest import HALF, ROOT, Cli, environment
 
@@ -186,7 +185,7 @@ def test_the_steps_of_each_kind_of_base(tiny_model: Path, home: Path, tmp_path: 
         options = make_options(corpus, str(base), 9, "x", tmp_path / "w", library=False)
         return [step.name for step in Plan(options).steps()]
 
-    with pytest.raises(CliError, match="has no chat template"):
+    with pytest.raises(export.UnsupportedModel, match="has no chat template"):
         steps(folder)
     (folder / "chat_template.jinja").write_text("{{ messages[0].content }}")
     data = ["corpus", "tests", "demonstrations", "tasks"]

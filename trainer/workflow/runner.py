@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import IO
 
 from editloop.cli import USAGE_ERROR, CliError
-from editloop.cli.workflow.ledger import Ledger
-from editloop.cli.workflow.plan import Plan
-from editloop.cli.workflow.show import Show
-from editloop.cli.workflow.step import Command, Step
+from trainer.workflow.ledger import Ledger
+from trainer.workflow.plan import Plan
+from trainer.workflow.show import Show
+from trainer.workflow.step import Command, Step
 
 INTERRUPTED = 130
 _POLL = 0.2
@@ -99,9 +99,9 @@ class _Child:
         self._log.write(f"\n$ editloop {' '.join(words)}\n".encode())
         self._log.flush()
         start = self._log.tell()
-        safe = ["-P"] if sys.flags.safe_path else []  # nothing is imported from the working folder
         process = subprocess.Popen(
-            [sys.executable, *safe, "-m", "editloop.cli.workflow.child", *words],
+            # -P: nothing is imported from the working folder, which may have a `trainer` of its own
+            [sys.executable, "-P", "-m", "trainer.workflow.child", *words],
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,
