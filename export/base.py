@@ -15,6 +15,7 @@ from typing import Any
 
 from editloop.engine import read_info
 from editloop.engine.checks import check_version
+from editloop.sandbox.scratch import scratch_folder
 from editloop.transcript import TRANSCRIPT_VERSION
 
 from .checkpoint import read_checkpoint, read_json
@@ -75,9 +76,10 @@ def make_base(path: Path, folder: Path, tell: Callable[[str], None]) -> BaseRepo
 
     Raises ExportError (UnsupportedModel among them), EngineError, OSError.
     """
-    tell("reading the weights")
-    draft = unpack(path, folder.with_name(f"{folder.name}.draft"), bfloat16=True)
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(folder.parent) as work:
+        tell("reading the weights")
+        draft = unpack(path, work / folder.name, bfloat16=True)
         tell("comparing token ids")
         tokens = token_parity(draft / "tokenizer.json", path, python_files(_FILES))
         if not tokens.identical:
@@ -95,9 +97,6 @@ def make_base(path: Path, folder: Path, tell: Callable[[str], None]) -> BaseRepo
             )
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(draft, folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
     return BaseReport(folder, tokens, logits)
 
 

@@ -13,6 +13,8 @@ import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as Type
 
+from editloop.sandbox.scratch import scratch_folder
+
 from .checkpoint import Tensor, computed, read_checkpoint, read_json
 from .errors import ExportError
 from .lora import merge, read_lora
@@ -80,16 +82,13 @@ def write_file(
 ) -> Path:
     """One GGUF file, atomically: `describe` adds what is no tensor. Raises ExportError, OSError."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.parent / f".{out.name}.{os.getpid()}.tmp"  # same disk: the rename is atomic
-    try:
-        with contextlib.closing(gguf.GGUFWriter(temporary, architecture)) as writer:
+    with scratch_folder(out.parent) as folder:  # same disk: the rename is atomic
+        part = folder / f"{out.name}.part"
+        with contextlib.closing(gguf.GGUFWriter(part, architecture)) as writer:
             describe(writer)
             _add_metadata(writer, metadata)
             _write(writer, rows)
-        os.replace(temporary, out)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        os.replace(part, out)
     return out
 
 

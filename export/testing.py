@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .tokenizer import SPLITS
+
 __all__ = [
     "CHATML",
     "CONTROLS",
@@ -32,9 +34,6 @@ CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-_TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-_HEAD = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
-_SPLITS = {"qwen2": r"\p{N}", "llama3": r"\p{N}{1,3}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def make_tokenizer(
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(_HEAD + _SPLITS[style] + _TAIL), "isolated"),
+            pre_tokenizers.Split(Regex(SPLITS[style]), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

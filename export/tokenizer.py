@@ -19,7 +19,8 @@ __all__ = ["SPLITS", "GgufTokenizer", "read_tokenizer"]
 
 _TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 _HEAD = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
-SPLITS = {_HEAD + r"\p{N}" + _TAIL: "qwen2", _HEAD + r"\p{N}{1,3}" + _TAIL: "llama-bpe"}
+SPLITS = {"qwen2": _HEAD + r"\p{N}" + _TAIL, "llama-bpe": _HEAD + r"\p{N}{1,3}" + _TAIL}
+"""By llama.cpp's names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,10 @@ def _splitting_rule(data: dict[str, Any]) -> str:
         and not steps[1].get("use_regex", True)
         and not steps[1].get("add_prefix_space", True)
     ):
-        name = SPLITS.get(steps[0].get("pattern", {}).get("Regex", ""))
-        if name:
-            return name
+        regex = steps[0].get("pattern", {}).get("Regex")
+        for name, split in SPLITS.items():
+            if split == regex:
+                return name
     kinds = ", ".join(str(step.get("type")) for step in steps)
     raise UnsupportedTokenizer(
         f"pre-tokenizer ({kinds}) is neither qwen2's nor llama3's: llama.cpp would split "

@@ -37,7 +37,7 @@ EDGES = [
 ]
 
 
-@pytest.mark.parametrize("style", ["qwen2", "llama3"])
+@pytest.mark.parametrize("style", ["qwen2", "llama-bpe"])
 def test_token_ids(folder: Path, style: str) -> None:
     tokenizer = make_tokenizer(folder / f"{style}.json", style=style)
     checkpoint = make_checkpoint(folder / f"tokens-{style}", ModelSize(), tokenizer)

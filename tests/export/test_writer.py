@@ -205,7 +205,7 @@ def test_command(copy: Path, tmp_path: Path) -> None:
     out = tmp_path / "m.gguf"
     meta = ["--meta", "editloop.transcript_version=4", "--meta", "editloop.base_model=tiny one"]
     options = ["-o", str(out), "--quant", "f16", "--no-parity"]
-    command = [sys.executable, "-m", "export", str(copy), *options, *meta]
+    command = [sys.executable, "-m", "editloop", "export", str(copy), *options, *meta]
     done = subprocess.run(
         command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
     )
