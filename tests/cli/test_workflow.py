@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_bases import make_base
+from tiny_checkpoints import ModelSize, make_checkpoint, make_instruct, make_tokenizer
 
 import export
 from editloop.engine import ModelNotFound, read_info
 from editloop.model.choose import choose
 from export import write_gguf
-from export.testing import ModelSize, make_checkpoint, make_instruct, make_tokenizer
-from trainer.testing import make_base
 from trainer.workflow.ledger import Ledger
 from trainer.workflow.options import make_options
 from trainer.workflow.plan import Plan

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tiny_checkpoints import ModelSize, make_checkpoint, make_tokenizer
 
 from export import write_gguf
 from export.parity import compare, open_engine, token_parity
 from export.reference import compute_reference
-from export.testing import ModelSize, make_checkpoint, make_tokenizer
 from export.transcripts import python_files
 
 EDGES = [

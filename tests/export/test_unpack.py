@@ -11,6 +11,7 @@ import gguf
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from tiny_checkpoints import ModelSize, make_instruct, stdlib_texts
 from tokenizers import Tokenizer
 
 from export import UnsupportedModel, write_gguf
@@ -19,7 +20,6 @@ from export.cli import main
 from export.gguf_writer import write_file
 from export.parity import compare, open_engine
 from export.reference import compute_reference
-from export.testing import ModelSize, make_instruct, stdlib_texts
 from export.unpack import unpack
 
 ONES = np.ones((2, 32), np.float32)

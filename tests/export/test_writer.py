@@ -87,7 +87,7 @@ def test_sharded_bf16_is_the_same(checkpoints: dict[str, Path], copy: Path, tmp_
 
 
 def test_rows_that_are_no_multiple_of_a_block_become_f16(tmp_path: Path, tokenizer: Path) -> None:
-    from export.testing import ModelSize, make_checkpoint
+    from tiny_checkpoints import ModelSize, make_checkpoint
 
     odd = make_checkpoint(tmp_path / "odd", ModelSize(width=80, heads=5, kv_heads=1), tokenizer)
     reader = gguf.GGUFReader(write_gguf(odd, tmp_path / "odd.gguf"))

@@ -1,4 +1,4 @@
-"""Small real checkpoints with random weights, for tests and benchmarks; no torch.
+"""Small real checkpoints with random weights, no torch.
 
 The tokenizer is trained on the standard library; the weights are drawn, so the model knows
 nothing, but it has the true shapes and runs through the same code as a trained one.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .tokenizer import SPLITS
+from export.tokenizer import SPLITS
 
 __all__ = [
     "CHATML",
