@@ -126,8 +126,8 @@ def _write(writer: gguf.GGUFWriter, rows: list[Row]) -> None:
 def _add_metadata(writer: gguf.GGUFWriter, metadata: Mapping[str, Value]) -> None:
     for key, value in metadata.items():
         kind = gguf.GGUFValueType.get_type(value)
-        if kind == gguf.GGUFValueType.INT32 and value >= 0:
-            kind = gguf.GGUFValueType.UINT32
-        if isinstance(value, int) and not -(2**31) <= value < 2**32:
-            raise ExportError(f"metadata {key}={value} does not fit in 32 bits")
+        if isinstance(value, int) and not isinstance(value, bool):
+            if not -(2**31) <= value < 2**32:
+                raise ExportError(f"metadata {key}={value} does not fit in 32 bits")
+            kind = gguf.GGUFValueType.UINT32 if value >= 0 else kind
         writer.add_key_value(key, value, kind)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from export import write_gguf
 from trainer.workflow.ledger import Ledger
 from trainer.workflow.options import make_options
 from trainer.workflow.plan import Plan
+from trainer.workflow.runner import Child, locked
 from trainer.workflow.step import Step
 
 from .conftest import HALF, ROOT, Cli, environment
@@ -139,6 +141,19 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, home: Path, by: int) -> None:
     assert row == {"error": "stopped in the step corpus; the same command goes on"}
     rows = json.loads((tmp_path / "work" / "workflow.json").read_text())["steps"]
     assert not rows["corpus"]["done"]
+
+
+def test_children_import_nothing_from_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People who train have folders of this name."""
+    (tmp_path / "trainer").mkdir()
+    (tmp_path / "trainer" / "__init__.py").write_text("raise SystemExit('not ours')\n")
+    monkeypatch.chdir(tmp_path)
+    log = tmp_path / "log.txt"
+    with locked(tmp_path / "work") as lock, log.open("ab") as file:
+        Child(file, lock, threading.Event()).run("step", ["--version"], lambda: None)
+    assert "editloop 0." in log.read_text()
 
 
 def test_bad_input_is_one_line(cli: Cli, home: Path, store: Path, tiny_model: Path) -> None:

@@ -61,13 +61,13 @@ def run_plan(plan: Plan, minutes: float, show: Show, stop: threading.Event) -> N
             least = _LEAST_TRAINING if step.own_clock else _LEAST
             left = max(least, (minutes - ledger.spent / 60) * share)
             left = ledger.begin(step.name, key, left, step.outputs, step.snapshot)
-            _run_step(step, left, ledger, _Child(log, lock, stop), show)
+            _run_step(step, left, ledger, Child(log, lock, stop), show)
             ledger.finish(step.name)
             show.update(1.0, "done")
         ledger.complete()
 
 
-def _run_step(step: Step, minutes: float, ledger: Ledger, child: _Child, show: Show) -> None:
+def _run_step(step: Step, minutes: float, ledger: Ledger, child: Child, show: Show) -> None:
     before = ledger.seconds(step.name)
     left = minutes if step.own_clock else max(_LEAST, minutes - before / 60)
     started = saved = time.monotonic()
@@ -88,7 +88,7 @@ def _run_step(step: Step, minutes: float, ledger: Ledger, child: _Child, show: S
         ledger.spend(step.name, time.monotonic() - saved)
 
 
-class _Child:
+class Child:
     """Runs commands; ``lock`` stays held as long as one of them lives."""
 
     def __init__(self, log: IO[bytes], lock: int, stop: threading.Event) -> None:
