@@ -1,4 +1,4 @@
-"""Checkpoints to GGUF: `write_gguf`, checks of parity, and the command `python -m export`."""
+"""Checkpoints to GGUF: `write_gguf`, checks of parity, and the command `editloop export`."""
 
 from __future__ import annotations
 

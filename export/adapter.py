@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as Type
 
+from .checkpoint import computed, read_checkpoint, read_json
 from .errors import UnsupportedModel, WrongCheckpoint
-from .gguf_writer import Job, Value, write_file
+from .gguf_writer import Row, Value, write_file
 from .lora import Adapter, merge, read_lora
-from .safetensors import Checkpoint, InMemory, read_json
 from .shapes import Shape, read_shape
 
 __all__ = ["write_adapter"]
@@ -33,7 +32,7 @@ def write_adapter(
     """
     folder = Path(checkpoint_dir)
     shape, adapter = read_shape(read_json(folder / "config.json")), read_lora(Path(lora))
-    merge(Checkpoint(folder), adapter)  # whether it fits
+    merge(read_checkpoint(folder), adapter)  # whether it fits
     if adapter.whole:
         raise UnsupportedModel(
             f"{adapter.folder} replaces {min(adapter.whole)}: export it merged, without "
@@ -48,17 +47,14 @@ def write_adapter(
         writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
         writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, alpha)
 
-    jobs = list(_jobs(shape, adapter, alpha))
-    return write_file(Path(out_path), shape.name, describe, jobs, metadata or {})
+    rows = list(_rows(shape, adapter, alpha))
+    return write_file(Path(out_path), shape.name, describe, rows, metadata or {})
 
 
-def _jobs(shape: Shape, adapter: Adapter, alpha: float) -> Iterator[Job]:
+def _rows(shape: Shape, adapter: Adapter, alpha: float) -> Iterator[Row]:
     for name, delta in adapter.deltas.items():
         target = shape.target(name)
         # llama.cpp scales by the file's alpha divided by the rank
         b = delta.b * np.float32(delta.scale * delta.a.shape[0] / alpha)
-        yield Job(f"{target}.lora_a", delta.a.shape, Type.F16, InMemory(delta.a))
-        job = Job(f"{target}.lora_b", b.shape, Type.F16, InMemory(b))
-        if shape.rotated(target):
-            job = replace(job, unit=shape.head_dim, arrange=shape.rotate)
-        yield job
+        yield f"{target}.lora_a", computed(delta.a), Type.F16
+        yield f"{target}.lora_b", shape.arranged(target, computed(b)), Type.F16

@@ -1,4 +1,7 @@
-"""A base for training out of a GGUF: unpacked, and compared with what llama.cpp makes of it."""
+"""A base for training: whether it can be one, and how a GGUF becomes a folder that is.
+
+What is unpacked is compared with what llama.cpp makes of the file.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .errors import ExportError
+from editloop.engine import read_info
+from editloop.engine.checks import check_version
+from editloop.sandbox.scratch import scratch_folder
+from editloop.transcript import TRANSCRIPT_VERSION
+
+from .checkpoint import read_checkpoint, read_json
+from .errors import ExportError, UnsupportedModel
 from .parity import LogitReport, TokenReport, compare, open_engine, token_parity
 from .reference import compute_reference
+from .shapes import read_shape
+from .source import find_source
+from .tokenizer import read_tokenizer
 from .transcripts import python_files
-from .unpack import unpack
+from .unpack import check, unpack
 
-__all__ = ["BaseReport", "make_base"]
+__all__ = ["BaseReport", "check_base", "make_base"]
 
 _FILES = 200
 """Texts whose ids are compared."""
@@ -36,14 +48,38 @@ class BaseReport:
     logits: LogitReport | None
 
 
+def check_base(path: Path) -> Path:
+    """The GGUF or the folder with all weights, once it is known that it can be exported again.
+
+    Raises ExportError (UnsupportedModel where it has no chat template), EngineError.
+    """
+    if path.is_dir():
+        source = find_source(path)
+        if source.lora is not None:
+            raise UnsupportedModel(f"{path} is a LoRA adapter: give a folder with all weights")
+        shape = read_shape(read_json(source.folder / "config.json"))
+        list(shape.tensors(read_checkpoint(source.folder)))
+        template: Any = read_tokenizer(source.folder, shape.vocab_size).special.chat_template
+        found = source.folder
+    else:
+        info = read_info(path)
+        check_version(info, TRANSCRIPT_VERSION)
+        check(info)
+        template, found = info.metadata.get("tokenizer.chat_template"), path
+    if not template:
+        raise UnsupportedModel(f"{path} has no chat template: choose an instruct model")
+    return found
+
+
 def make_base(path: Path, folder: Path, tell: Callable[[str], None]) -> BaseReport:
     """Write a Hugging Face folder in bfloat16; it appears only when it behaves like the file.
 
     Raises ExportError (UnsupportedModel among them), EngineError, OSError.
     """
-    tell("reading the weights")
-    draft = unpack(path, folder.with_name(f"{folder.name}.draft"), bfloat16=True)
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(folder.parent) as work:
+        tell("reading the weights")
+        draft = unpack(path, work / folder.name, bfloat16=True)
         tell("comparing token ids")
         tokens = token_parity(draft / "tokenizer.json", path, python_files(_FILES))
         if not tokens.identical:
@@ -61,9 +97,6 @@ def make_base(path: Path, folder: Path, tell: Callable[[str], None]) -> BaseRepo
             )
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(draft, folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
     return BaseReport(folder, tokens, logits)
 
 

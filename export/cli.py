@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import typer
 from rich.console import Console
 
 from editloop.engine.errors import EngineError
@@ -23,7 +24,7 @@ from .report import Report, report_table, write_report
 from .source import Source, describe, find_source
 from .unpack import unpack
 
-__all__ = ["main"]
+__all__ = ["export", "main"]
 
 _REPORT = "report.json"
 
@@ -73,6 +74,18 @@ def _parser() -> argparse.ArgumentParser:
     meta = "metadata, e.g. editloop.base_model=NAME (repeatable)"
     add("--meta", action="append", default=[], type=parse_meta, metavar="KEY=VALUE", help=meta)
     return parser
+
+
+def export(context: typer.Context) -> None:
+    """Write a checkpoint as GGUF files and compare them with it (arguments: see --help)."""
+    raise typer.Exit(main(context.args))
+
+
+export.context_settings = {  # type: ignore[attr-defined]
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "help_option_names": [],
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from .checkpoint import Array, Tensor, read_json, read_tensors
 from .errors import UnsupportedModel, WrongCheckpoint
-from .safetensors import Tensor, read_header, read_json
 
 __all__ = ["CONFIG", "Adapter", "Delta", "is_adapter", "merge", "read_lora"]
 
@@ -33,14 +32,25 @@ _UNSUPPORTED = {
 class Delta:
     """What is added to a matrix: ``scale * b @ a``; a (rank, in), b (out, rank)."""
 
-    a: npt.NDArray[np.float32]
-    b: npt.NDArray[np.float32]
+    a: Array
+    b: Array
     alpha: float
     scale: float
 
     @property
     def shape(self) -> tuple[int, int]:
         return self.b.shape[0], self.a.shape[1]
+
+    def added_to(self, base: Tensor) -> Tensor:
+        """The sum is float32, whatever the base is stored as."""
+
+        def load() -> Array:
+            change = self.b @ self.a
+            change *= np.float32(self.scale)
+            change += base.load()
+            return change
+
+        return Tensor(base.shape, load)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +66,6 @@ class Adapter:
     whole: dict[str, Tensor] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Merged:
-    """A matrix with its delta, row by row. The sum is float32, whatever the base is stored as."""
-
-    base: Tensor
-    delta: Delta
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.base.shape
-
-    def rows(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        change = self.delta.b[start:stop] @ self.delta.a
-        change *= np.float32(self.delta.scale)
-        change += self.base.rows(start, stop)
-        return change
-
-
 def is_adapter(folder: Path) -> bool:
     return (folder / CONFIG).is_file()
 
@@ -87,7 +79,7 @@ def read_lora(folder: Path) -> Adapter:
         if config.get(key):
             raise UnsupportedModel(f"{folder} uses {name}: only plain LoRA can be merged")
     adapter = Adapter(folder, str(config.get("base_model_name_or_path") or ""))
-    stored = read_header(folder / "adapter_model.safetensors")
+    stored = read_tensors(folder / "adapter_model.safetensors")
     for name, tensor in stored.items():
         module, kind, _ = name.removeprefix(_PREFIX).rpartition(".lora_A.weight")
         if kind:
@@ -115,7 +107,7 @@ def merge(base: Mapping[str, Tensor], adapter: Adapter) -> dict[str, Tensor]:
                 f"{adapter.folder} was trained on another model ({adapter.base or 'unnamed'}): "
                 f"{name} {here}, the adapter's is {delta.shape}"
             )
-        merged[name] = _Merged(base[name], delta)
+        merged[name] = delta.added_to(base[name])
     return merged | adapter.whole
 
 
@@ -125,7 +117,7 @@ def _delta(module: str, a: Tensor, b: Tensor, config: dict[str, Any]) -> Delta:
     if a.shape[0] != rank or b.shape[1:] != (rank,):
         raise WrongCheckpoint(f"{module} has a LoRA of shapes {a.shape} and {b.shape}, rank {rank}")
     scale = alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
-    return Delta(a.rows(0, rank), b.rows(0, b.shape[0]), alpha, scale)
+    return Delta(a.load(), b.load(), alpha, scale)
 
 
 def _of_module(patterns: Any, module: str, default: float) -> float:

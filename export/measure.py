@@ -9,13 +9,13 @@ from pathlib import Path
 from editloop.tasks import Task
 from editloop.transcript import Transcript
 
+from .checkpoint import read_json
 from .errors import ExportError
 from .gguf_writer import Value
 from .parity import LogitReport, TokenReport, compare, open_engine, token_parity
 from .reference import ReferenceRow, compute_reference
 from .repair_score import RepairScore, score_repair
 from .report import Transcripts
-from .safetensors import read_json
 from .shapes import read_shape
 from .source import Source
 from .tokenizer import read_tokenizer
@@ -96,9 +96,8 @@ class _Reference:
 
 
 def _reference(source: Source, rows: Sequence[Sequence[int]]) -> _Reference:
-    config = read_json(source.folder / "config.json")
-    shape = read_shape(config)
-    stop = read_tokenizer(source.tokenizer, shape.vocab_size, config).eos
+    shape = read_shape(read_json(source.folder / "config.json"))
+    stop = read_tokenizer(source.tokenizer, shape.vocab_size).eos
     fitting = [row for row in rows if len(row) + _COMMAND_TOKENS <= shape.context]
     if not fitting:
         raise ExportError(f"no episode fits into its context of {shape.context} tokens")

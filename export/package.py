@@ -7,12 +7,11 @@ file gets its name in one step, and what a killed export left is removed by the 
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from editloop.sandbox.scratch import scratch_folder
 from editloop.tasks import read_tasks
 
 from .errors import ExportError, UnsupportedTokenizer
@@ -26,7 +25,6 @@ from .source import Source, describe
 __all__ = ["ALL_QUANTS", "Options", "export_model", "judge"]
 
 ALL_QUANTS = (*QUANTS, *K_QUANTS)
-_STAGING = ".export-"
 _AGREEMENT = {"f32": 0.95, "f16": 0.95, "q8_0": 0.8}
 """Least share of positions with the checkpoint's most probable token; lower means a wrong file."""
 
@@ -58,7 +56,8 @@ def export_model(source: Source, options: Options, tell: Tell = lambda _: None) 
     tasks = list(read_tasks(options.tasks or TASKS))[: options.limit] if options.parity else []
     metadata = {**describe(source), **options.metadata}
     folder = next(iter(options.targets.values())).parent
-    with _staging(folder) as staging:
+    folder.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(folder) as staging:
         parts = _write(source, list(options.targets), metadata, staging, options.parity, tell)
         found = measure(source, metadata, parts, tasks, tell) if options.parity else Measures()
         if found.tokenizer_differs and not options.force:
@@ -129,30 +128,3 @@ def judge(file: Quantized, best: RepairScore | None, *, force: bool = False) -> 
             if left < whole - max(2, whole // 4):
                 reason = f"the {name} repairs {left} of {file.repair.tasks} tasks, with f16 {whole}"
     return replace(file, reason=reason, written=force or not reason)
-
-
-@contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob(f"{_STAGING}*"):
-        if not _runs(old.name.removeprefix(_STAGING)):
-            shutil.rmtree(old, ignore_errors=True)
-    staging = folder / f"{_STAGING}{os.getpid()}"
-    staging.mkdir(exist_ok=True)
-    try:
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _runs(pid: str) -> bool:
-    """Whether a process with this id is there, so that its folder is in use."""
-    if pid == str(os.getpid()):
-        return False
-    with suppress(ValueError, ProcessLookupError):
-        try:
-            os.kill(int(pid), 0)
-        except PermissionError:
-            return True
-        return True
-    return False

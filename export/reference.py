@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .safetensors import Checkpoint
+from .checkpoint import read_checkpoint
 
 __all__ = ["ReferenceRow", "compute_reference"]
 
@@ -65,7 +65,7 @@ def _load(folder: Path, lora: Path | None) -> Any:
     from editloop.engine.host import free_memory
 
     free = free_memory()
-    needed = 4.5 * sum(np.prod(tensor.shape) for tensor in Checkpoint(folder).values())
+    needed = 4.5 * sum(np.prod(tensor.shape) for tensor in read_checkpoint(folder).values())
     dtype = torch.float32 if free is None or needed < free else "auto"
     model: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype)
     if lora is not None:

@@ -5,11 +5,11 @@ The tasks are ours (data/README.md); they are no evaluation set, and the counts 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from editloop.budget import cores
 from editloop.tasks import Task
 
 __all__ = ["TASKS", "RepairScore", "score_repair"]
@@ -42,13 +42,12 @@ def score_repair(
     """
     from editloop.bench import BenchSettings, WorkerPool
 
-    cores = _cores()
-    jobs = min(jobs or cores, len(tasks))
+    jobs = min(jobs or cores(), len(tasks))
     settings = BenchSettings(
         budget=seconds,
         candidates=_CANDIDATES,
         model=str(gguf),
-        threads=max(1, cores // jobs),
+        threads=max(1, cores() // jobs),
     )
     with WorkerPool(settings, jobs) as pool:
         results = [result for result in pool.run(tasks) if result is not None]
@@ -58,9 +57,3 @@ def score_repair(
         greedy=sum(bool(result.greedy) for result in results),
         errors=sum(result.failed for result in results),
     )
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

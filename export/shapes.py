@@ -10,10 +10,9 @@ from typing import Any
 
 import gguf
 import numpy as np
-import numpy.typing as npt
 
+from .checkpoint import Array, Tensor
 from .errors import UnsupportedModel, WrongCheckpoint
-from .safetensors import Tensor
 
 __all__ = ["Shape", "read_shape"]
 
@@ -26,18 +25,10 @@ _ARCHITECTURES = {
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One model's hyperparameters, named as in config.json."""
+    """One model's hyperparameters. ``numbers`` are written, by what GGUFWriter calls them."""
 
     arch: gguf.MODEL_ARCH
-    layers: int
-    width: int
-    feed_forward: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    context: int
-    vocab_size: int
-    norm_epsilon: float
+    numbers: dict[str, int | float]
     rope: dict[str, Any]
     tied: bool
 
@@ -45,20 +36,19 @@ class Shape:
     def name(self) -> str:
         return gguf.MODEL_ARCH_NAMES[self.arch]
 
+    @property
+    def vocab_size(self) -> int:
+        return int(self.numbers["vocab_size"])
+
+    @property
+    def context(self) -> int:
+        """Tokens."""
+        return int(self.numbers["context_length"])
+
     def add_to(self, writer: gguf.GGUFWriter) -> None:
-        writer.add_context_length(self.context)
-        writer.add_embedding_length(self.width)
-        writer.add_block_count(self.layers)
-        writer.add_feed_forward_length(self.feed_forward)
-        writer.add_head_count(self.heads)
-        writer.add_head_count_kv(self.kv_heads)
-        writer.add_layer_norm_rms_eps(self.norm_epsilon)
-        writer.add_key_length(self.head_dim)
-        writer.add_value_length(self.head_dim)
-        writer.add_vocab_size(self.vocab_size)
-        writer.add_rope_dimension_count(self.head_dim)
-        writer.add_rope_freq_base(float(self.rope.get("rope_theta", 10000.0)))
-        if self.rope.get("rope_type") == "linear":
+        for name, value in self.numbers.items():
+            getattr(writer, f"add_{name}")(value)
+        if self.rope["rope_type"] == "linear":
             writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
             writer.add_rope_scaling_factor(float(self.rope["factor"]))
 
@@ -74,40 +64,42 @@ class Shape:
                 raise WrongCheckpoint(
                     f"{name} has {tensor.shape[0]} rows, config.json says {self.vocab_size} tokens"
                 )
-            yield target, tensor
+            yield target, self.arranged(target, tensor)
         wanted = {"token_embd.weight", "output_norm.weight"}
-        wanted |= {f"blk.{i}.ffn_down.weight" for i in range(self.layers)}
+        layers = int(self.numbers["block_count"])
+        wanted |= {f"blk.{i}.ffn_down.weight" for i in range(layers)}
         wanted |= set() if self.tied else {"output.weight"}
         if wanted - seen:
             raise WrongCheckpoint(f"the checkpoint lacks {min(wanted - seen)}: save it whole")
 
     def target(self, name: str) -> str:
         """The GGUF name of a tensor of the checkpoint. Raises WrongCheckpoint."""
-        target = _names(self.arch, self.layers).get_name(name, try_suffixes=(".weight", ".bias"))
+        names = _names(self.arch, int(self.numbers["block_count"]))
+        target = names.get_name(name, try_suffixes=(".weight", ".bias"))
         if target is None:
             raise WrongCheckpoint(f"tensor {name} is not part of a plain {self.name} model")
         return str(target)
 
-    def rotated(self, target: str) -> bool:
-        """Whether the rows of a tensor (GGUF name) are to be rearranged, a head at a time.
+    def arranged(self, target: str, tensor: Tensor) -> Tensor:
+        """The rows in llama.cpp's order, for a tensor by its GGUF name.
 
         llama.cpp rotates neighbouring pairs for Llama, Hugging Face halves: q and k differ.
         """
-        llama = self.arch == gguf.MODEL_ARCH.LLAMA
-        return llama and target.split(".")[-2] in ("attn_q", "attn_k")
+        if self.arch != gguf.MODEL_ARCH.LLAMA or target.split(".")[-2] not in ("attn_q", "attn_k"):
+            return tensor
+        heads = (-1, 2, int(self.numbers["key_length"]) // 2, *tensor.shape[1:])
+        return Tensor(
+            tensor.shape,
+            lambda: tensor.load().reshape(heads).swapaxes(1, 2).reshape(tensor.shape),
+        )
 
-    def rotate(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Whole heads of rows from Hugging Face's order into llama.cpp's, same shape."""
-        split = rows.reshape(-1, 2, self.head_dim // 2, *rows.shape[1:])
-        return split.swapaxes(1, 2).reshape(rows.shape)
-
-    def rope_factors(self) -> npt.NDArray[np.float32] | None:
+    def rope_factors(self) -> Array | None:
         """Llama 3.1's frequency factors, shape (head_dim / 2,); None for plain rotary."""
-        if self.rope.get("rope_type") != "llama3":
+        if self.rope["rope_type"] != "llama3":
             return None
         factor, old = float(self.rope["factor"]), self.rope["original_max_position_embeddings"]
         low, high = float(self.rope["low_freq_factor"]), float(self.rope["high_freq_factor"])
-        base, dim = float(self.rope["rope_theta"]), self.head_dim
+        base, dim = float(self.rope["rope_theta"]), int(self.numbers["key_length"])
         factors = []
         for i in range(0, dim, 2):
             length = 2 * math.pi * base ** (i / dim)
@@ -135,24 +127,25 @@ def read_shape(config: dict[str, Any]) -> Shape:
         raise UnsupportedModel("sliding-window attention is not written: set it off")
     rope = _rope(config)
     try:
-        heads = int(config["num_attention_heads"])
-        width = int(config["hidden_size"])
-        return Shape(
-            arch=_ARCHITECTURES[name],
-            layers=int(config["num_hidden_layers"]),
-            width=width,
-            feed_forward=int(config["intermediate_size"]),
-            heads=heads,
-            kv_heads=int(config.get("num_key_value_heads") or heads),
-            head_dim=int(config.get("head_dim") or width // heads),
-            context=int(config["max_position_embeddings"]),
-            vocab_size=int(config["vocab_size"]),
-            norm_epsilon=float(config["rms_norm_eps"]),
-            rope=rope,
-            tied=bool(config.get("tie_word_embeddings", False)),
-        )
+        heads, width = int(config["num_attention_heads"]), int(config["hidden_size"])
+        head = int(config.get("head_dim") or width // heads)
+        numbers = {
+            "context_length": int(config["max_position_embeddings"]),
+            "embedding_length": width,
+            "block_count": int(config["num_hidden_layers"]),
+            "feed_forward_length": int(config["intermediate_size"]),
+            "head_count": heads,
+            "head_count_kv": int(config.get("num_key_value_heads") or heads),
+            "layer_norm_rms_eps": float(config["rms_norm_eps"]),
+            "key_length": head,
+            "value_length": head,
+            "vocab_size": int(config["vocab_size"]),
+            "rope_dimension_count": head,
+            "rope_freq_base": float(rope["rope_theta"]),
+        }
     except (KeyError, TypeError, ValueError) as error:
         raise WrongCheckpoint(f"config.json is incomplete: {error}") from error
+    return Shape(_ARCHITECTURES[name], numbers, rope, bool(config.get("tie_word_embeddings")))
 
 
 def _rope(config: dict[str, Any]) -> dict[str, Any]:

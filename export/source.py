@@ -12,10 +12,10 @@ from pathlib import Path
 
 from editloop.transcript import TRANSCRIPT_VERSION
 
+from .checkpoint import read_json
 from .errors import WrongCheckpoint
 from .gguf_writer import Value, tokenizer_folder
 from .lora import CONFIG, is_adapter
-from .safetensors import read_json
 
 __all__ = ["Source", "describe", "find_source"]
 

@@ -6,63 +6,52 @@ so the rule in the file has to be one of those known to agree.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gguf
 
-from .errors import UnsupportedTokenizer
-from .safetensors import read_json
+from .checkpoint import read_json
+from .errors import UnsupportedTokenizer, WrongCheckpoint
 
 __all__ = ["SPLITS", "GgufTokenizer", "read_tokenizer"]
 
 _TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 _HEAD = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
-SPLITS = {_HEAD + r"\p{N}" + _TAIL: "qwen2", _HEAD + r"\p{N}{1,3}" + _TAIL: "llama-bpe"}
+SPLITS = {"qwen2": _HEAD + r"\p{N}" + _TAIL, "llama-bpe": _HEAD + r"\p{N}{1,3}" + _TAIL}
+"""By llama.cpp's names."""
 
 
 @dataclass(frozen=True, slots=True)
 class GgufTokenizer:
-    """What the GGUF needs: tokens by id, their types, merges, the splitting rule, special ids."""
+    """Tokens by id with their types, the splitting rule, and what gguf reads itself: merges,
+    special ids, chat template."""
 
     pre: str
     tokens: list[str]
     types: list[int]
-    merges: list[str]
-    eos: int | None
-    bos: int | None
-    pad: int | None
-    chat_template: str | None
+    special: gguf.SpecialVocab
+
+    @property
+    def eos(self) -> int | None:
+        return self.special.special_token_ids.get("eos")
 
     def add_to(self, writer: gguf.GGUFWriter) -> None:
         writer.add_tokenizer_model("gpt2")
         writer.add_tokenizer_pre(self.pre)
         writer.add_token_list(self.tokens)
         writer.add_token_types(self.types)
-        writer.add_token_merges(self.merges)
-        for add, value in (
-            (writer.add_eos_token_id, self.eos),
-            (writer.add_bos_token_id, self.bos),
-            (writer.add_pad_token_id, self.pad),
-        ):
-            if value is not None:
-                add(value)
-        # the transcript writes its own control tokens
-        writer.add_add_bos_token(False)
-        if self.chat_template:
-            writer.add_chat_template(self.chat_template)
+        self.special.add_to_gguf(writer, quiet=True)
 
 
-def read_tokenizer(folder: Path, vocab_size: int, config: dict[str, Any]) -> GgufTokenizer:
+def read_tokenizer(folder: Path, vocab_size: int) -> GgufTokenizer:
     """Reads tokenizer.json and what stands beside it.
 
     `vocab_size`: rows of the embedding; missing ids become unused tokens. Raises
     UnsupportedTokenizer, WrongCheckpoint.
     """
     data = read_json(folder / "tokenizer.json")
-    settings = read_json(folder / "tokenizer_config.json", required=False)
     model = data.get("model") or {}
     if model.get("type") != "BPE" or model.get("byte_fallback"):
         raise UnsupportedTokenizer(
@@ -75,17 +64,18 @@ def read_tokenizer(folder: Path, vocab_size: int, config: dict[str, Any]) -> Ggu
         raise UnsupportedTokenizer(f"llama.cpp's {pre!r} does not ignore merges: train without")
     _check_normalizer(data.get("normalizer"))
     tokens, types = _tokens(data, vocab_size)
-    ids = {token: i for i, token in enumerate(tokens)}
-    return GgufTokenizer(
-        pre=pre,
-        tokens=tokens,
-        types=types,
-        merges=[m if isinstance(m, str) else " ".join(m) for m in model.get("merges", [])],
-        eos=_special("eos", ids, settings, config),
-        bos=_special("bos", ids, settings, config),
-        pad=_special("pad", ids, settings, config),
-        chat_template=_chat_template(folder, settings),
-    )
+    return GgufTokenizer(pre, tokens, types, _special(folder, vocab_size))
+
+
+def _special(folder: Path, vocab_size: int) -> gguf.SpecialVocab:
+    read_json(folder / "tokenizer_config.json", required=False)  # whether it is an object
+    kinds = ("bos", "eos", "pad")
+    try:
+        special = gguf.SpecialVocab(folder, True, kinds, vocab_size)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise WrongCheckpoint(f"{folder}: tokenizer files cannot be read ({error})") from error
+    special.add_special_token = {"bos": False}  # the transcript writes its own control tokens
+    return special
 
 
 def _splitting_rule(data: dict[str, Any]) -> str:
@@ -100,9 +90,10 @@ def _splitting_rule(data: dict[str, Any]) -> str:
         and not steps[1].get("use_regex", True)
         and not steps[1].get("add_prefix_space", True)
     ):
-        name = SPLITS.get(steps[0].get("pattern", {}).get("Regex", ""))
-        if name:
-            return name
+        regex = steps[0].get("pattern", {}).get("Regex")
+        for name, split in SPLITS.items():
+            if split == regex:
+                return name
     kinds = ", ".join(str(step.get("type")) for step in steps)
     raise UnsupportedTokenizer(
         f"pre-tokenizer ({kinds}) is neither qwen2's nor llama3's: llama.cpp would split "
@@ -133,29 +124,3 @@ def _tokens(data: dict[str, Any], vocab_size: int) -> tuple[list[str], list[int]
     unused = int(gguf.TokenType.UNUSED)
     rows = [known.get(i, (f"[PAD{i}]", unused)) for i in range(vocab_size)]
     return [text for text, _ in rows], [kind for _, kind in rows]
-
-
-def _special(
-    name: str, ids: dict[str, int], settings: dict[str, Any], config: dict[str, Any]
-) -> int | None:
-    token = settings.get(f"{name}_token")
-    if isinstance(token, dict):
-        token = token.get("content")
-    if token in ids:
-        return ids[token]
-    number = config.get(f"{name}_token_id")
-    if isinstance(number, list):
-        number = number[0] if number else None
-    return number if isinstance(number, int) and 0 <= number < len(ids) else None
-
-
-def _chat_template(folder: Path, settings: dict[str, Any]) -> str | None:
-    for name in ("chat_template.jinja", "chat_template.json"):
-        file = folder / name
-        if file.is_file():
-            text = file.read_text(encoding="utf-8")
-            return str(json.loads(text)["chat_template"]) if name.endswith(".json") else text
-    template = settings.get("chat_template")
-    if isinstance(template, list):  # several named ones
-        template = next((t["template"] for t in template if t.get("name") == "default"), None)
-    return template if isinstance(template, str) else None

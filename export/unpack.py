@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from editloop.engine import ModelInfo, read_info
+from editloop.sandbox.scratch import scratch_folder
 
 from .errors import UnsupportedModel
 from .tokenizer import SPLITS
@@ -42,7 +43,6 @@ _ARCHITECTURES = {
     "qwen2": "Qwen2ForCausalLM",
     "qwen3": "Qwen3ForCausalLM",
 }
-_PATTERNS = {name: pattern for pattern, name in SPLITS.items()}
 _SPECIAL = {"bos": "bos", "eos": "eos", "pad": "padding"}
 _ALIKE = 0.2
 """Relative distance: two roundings of one matrix are nearer, two matrices are above 1."""
@@ -63,10 +63,10 @@ def unpack(path: Path, folder: Path, *, bfloat16: bool = False) -> Path:
     reader = gguf.GGUFReader(path)
     tokenizer = _tokenizer(reader, info)
     chosen = _chosen({tensor.name: tensor for tensor in reader.tensors}, info)
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(folder.parent) as work:
+        part = work / folder.name
+        part.mkdir()
         tokenizer.save(str(part / "tokenizer.json"))
         _write_settings(part, reader, info)
         config = _config(info, chosen) | {"torch_dtype": "bfloat16" if bfloat16 else "float32"}
@@ -74,9 +74,6 @@ def unpack(path: Path, folder: Path, *, bfloat16: bool = False) -> Path:
         _save(part / "model.safetensors", chosen, info, bfloat16=bfloat16)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(part, folder)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
     return folder
 
 
@@ -88,9 +85,9 @@ def check(info: ModelInfo) -> None:
             f"{info.path} is a {info.architecture} model: only {known} is unpacked"
         )
     pre = str(info.metadata.get("tokenizer.ggml.pre"))
-    if pre not in _PATTERNS or info.metadata.get("tokenizer.ggml.model") != "gpt2":
+    if pre not in SPLITS or info.metadata.get("tokenizer.ggml.model") != "gpt2":
         raise UnsupportedModel(
-            f"{info.path} has a tokenizer ({pre}) that is not unpacked: only {', '.join(_PATTERNS)}"
+            f"{info.path} has a tokenizer ({pre}) that is not unpacked: only {', '.join(SPLITS)}"
         )
 
 
@@ -212,7 +209,7 @@ def _tokenizer(reader: gguf.GGUFReader, info: ModelInfo) -> Any:
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=pairs, ignore_merges=pre == "llama-bpe"))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(_PATTERNS[pre]), "isolated"),
+            pre_tokenizers.Split(Regex(SPLITS[pre]), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 USAGE_ERROR: Final = 2
-_OURS: Final = frozenset({"editloop", "lsp_server", "trainer", "export"})
+_GROUP: Final = "editloop.commands"
 
 _EXTRA_OF: Final = {
     "torch": "train",
@@ -26,20 +26,20 @@ _EXTRA_OF: Final = {
     "tokenizers": "export",
 }
 
-COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "serve": ("editloop.cli.serve:serve", "The language server, for editors."),
+COMMANDS: Final[dict[str, tuple[str | None, str]]] = {
+    "serve": (None, "The language server, for editors."),
     "fix": ("editloop.cli.fix:fix", "Repair a file, or one function or line of it."),
     "bench": ("editloop.cli.bench:bench", "Repair every task of a task file and report."),
     "models": ("editloop.cli.models:app", "The models on this machine."),
     "doctor": ("editloop.cli.doctor:doctor", "What works here, and what to do about the rest."),
-    "train": ("editloop.cli.train:app", "Corpus, tasks, demonstrations, training."),
-    "export": ("editloop.cli.export:export", "Write a checkpoint as GGUF files, and compare."),
-    "train-and-export": (
-        "editloop.cli.train_and_export:train_and_export",
-        "From your source to a model in the store.",
-    ),
+    "train": (None, "Corpus, tasks, demonstrations, training."),
+    "export": (None, "Write a checkpoint as GGUF files, and compare."),
+    "train-and-export": (None, "From your source to a model in the store."),
 }
-"""Name: (module:attribute, line of help). The attribute is a function or a ``typer.Typer``."""
+"""Name: (module:attribute, line of help). The attribute is a function or a ``typer.Typer``.
+
+None: another package has it, and registers it as an entry point of the group ``editloop.commands``.
+"""
 
 
 class CliError(Exception):
@@ -64,16 +64,23 @@ class LazyGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+def registered(group: str, name: str) -> Any:
+    """The object of an entry point, imported. Raises CliError where no package registers it."""
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=group, name=name):
+        return point.load()
+    raise CliError(f"{name} is not part of this installation of editloop: install it again")
+
+
 def load_command(name: str) -> Any:
-    """The click command of a subcommand. Raises CliError where its module is not there."""
+    """The click command of a subcommand. Raises CliError where it is not installed."""
     target, _ = COMMANDS[name]
-    module_name, _, attribute = target.partition(":")
-    try:
-        found = getattr(import_module(module_name), attribute)
-    except ModuleNotFoundError as error:
-        if error.name != module_name:
-            raise
-        raise CliError(f"`editloop {name}` is not part of this installation") from error
+    if target is None:
+        found = registered(_GROUP, name)
+    else:
+        module, _, attribute = target.partition(":")
+        found = getattr(import_module(module), attribute)
     if isinstance(found, typer.Typer):
         group = found
     else:
@@ -142,9 +149,9 @@ def main() -> NoReturn:
 def explain(error: BaseException) -> tuple[str, int] | None:
     """One line and the exit code for an expected error, None for a fault of the program.
 
-    Expected are wrong usage, a missing extra, OSError, and every error class that this distribution
-    defines: their messages are written for the person. Classes are known by their home, so that
-    nothing is imported.
+    Expected are wrong usage, a missing extra, OSError, and every error class of editloop and of the
+    packages that register commands: their messages are written for the person. Classes are known by
+    their home, so that nothing is imported.
     """
     if isinstance(error, CliError):
         return str(error), error.exit_code
@@ -163,9 +170,16 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
         return f"{name}{error.strerror or error}", USAGE_ERROR
-    if any(home.__module__.partition(".")[0] in _OURS for home in type(error).__mro__):
+    ours = _packages()
+    if any(home.__module__.partition(".")[0] in ours for home in type(error).__mro__):
         return " ".join(str(error).split()) or type(error).__name__, USAGE_ERROR
     return None
+
+
+def _packages() -> set[str]:
+    from importlib.metadata import entry_points
+
+    return {"editloop", *(p.module.partition(".")[0] for p in entry_points(group=_GROUP))}
 
 
 def _mute_stdout() -> None:

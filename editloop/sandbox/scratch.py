@@ -27,11 +27,15 @@ _live: set[Path] = set()
 
 
 @contextlib.contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """A new folder for this user alone, removed at the end, on SIGTERM, or by a later process."""
-    sweep()
+def scratch_folder(place: Path | None = None) -> Iterator[Path]:
+    """A new folder for this user alone, removed at the end, on SIGTERM, or by a later process.
+
+    It lies in ``place``, where a file is to be moved from it in one step; else with other temporary
+    files.
+    """
+    sweep(place)
     with _ending_cleanly():
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
         _live.add(folder)
         lock = _lock(folder)
         try:
@@ -58,12 +62,12 @@ def _lock(folder: Path) -> int:
 
 
 @functools.cache
-def sweep() -> None:
-    """Remove the folders of processes that were killed; once a process."""
+def sweep(place: Path | None = None) -> None:
+    """Remove the folders of processes that were killed; once a process and place."""
     if sys.platform == "win32":
         return
     with contextlib.suppress(OSError):
-        for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
+        for lock in (place or Path(tempfile.gettempdir())).glob(f"{PREFIX}*/{LOCK}"):
             with contextlib.suppress(OSError):
                 _sweep(lock)
 

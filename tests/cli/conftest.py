@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_checkpoints import ModelSize, make_instruct
 
 from editloop.transcript import TRANSCRIPT_VERSION
 from export import write_gguf
-from export.testing import ModelSize, make_instruct
 
 ROOT = Path(__file__).parents[2]
 Cli = Callable[..., subprocess.CompletedProcess[str]]

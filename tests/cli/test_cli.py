@@ -27,6 +27,13 @@ def python(code: str, data_home: Path) -> subprocess.CompletedProcess[str]:
 
 
 HELP = "from editloop.cli import run; run(['--help'])"
+PACKAGES = ("lsp_server", "trainer", "export")
+
+
+def test_a_command_of_the_core_imports_no_other_package(data_home: Path) -> None:
+    check = f"import sys; print([m for m in {PACKAGES!r} if m in sys.modules], file=sys.stderr)"
+    done = python(f"from editloop.cli import run; run(['fix', 'gone.py']); {check}", data_home)
+    assert done.stderr == "editloop: gone.py: No such file or directory\n[]\n"
 
 
 @pytest.mark.parametrize("code", ["import editloop.cli", HELP])
@@ -91,6 +98,18 @@ def test_a_missing_extra_is_one_line(data_home: Path) -> None:
     done = python(code, data_home)
     assert done.returncode == 2
     assert done.stderr == "editloop: this needs gguf: pip install 'editloop[export]'\n"
+
+
+def test_a_command_that_no_package_registers_is_one_line(data_home: Path) -> None:
+    code = (
+        "import sys, importlib.metadata as m; m.entry_points = lambda **_: ()\n"
+        "from editloop.cli import run; sys.exit(run(['serve']))"
+    )
+    done = python(code, data_home)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "editloop: serve is not part of this installation of editloop: install it again\n"
+    )
 
 
 def test_every_class_of_ours_is_explained_and_no_other() -> None:

@@ -8,22 +8,23 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_bases import make_base
+from tiny_checkpoints import ModelSize, make_checkpoint, make_instruct, make_tokenizer
 
 import export
-from editloop.cli import CliError
-from editloop.cli.workflow.ledger import Ledger
-from editloop.cli.workflow.options import make_options
-from editloop.cli.workflow.plan import Plan
-from editloop.cli.workflow.step import Step
 from editloop.engine import ModelNotFound, read_info
 from editloop.model.choose import choose
 from export import write_gguf
-from export.testing import ModelSize, make_checkpoint, make_instruct, make_tokenizer
-from trainer.testing import make_base
+from trainer.workflow.ledger import Ledger
+from trainer.workflow.options import make_options
+from trainer.workflow.plan import Plan
+from trainer.workflow.runner import Child, locked
+from trainer.workflow.step import Step
 
 from .conftest import HALF, ROOT, Cli, environment
 
@@ -142,6 +143,19 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, home: Path, by: int) -> None:
     assert not rows["corpus"]["done"]
 
 
+def test_children_import_nothing_from_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People who train have folders of this name."""
+    (tmp_path / "trainer").mkdir()
+    (tmp_path / "trainer" / "__init__.py").write_text("raise SystemExit('not ours')\n")
+    monkeypatch.chdir(tmp_path)
+    log = tmp_path / "log.txt"
+    with locked(tmp_path / "work") as lock, log.open("ab") as file:
+        Child(file, lock, threading.Event()).run("step", ["--version"], lambda: None)
+    assert "editloop 0." in log.read_text()
+
+
 def test_bad_input_is_one_line(cli: Cli, home: Path, store: Path, tiny_model: Path) -> None:
     shutil.copy(tiny_model, store / "taken.gguf")
     source = str(home / "tools58")
@@ -186,7 +200,7 @@ def test_the_steps_of_each_kind_of_base(tiny_model: Path, home: Path, tmp_path: 
         options = make_options(corpus, str(base), 9, "x", tmp_path / "w", library=False)
         return [step.name for step in Plan(options).steps()]
 
-    with pytest.raises(CliError, match="has no chat template"):
+    with pytest.raises(export.UnsupportedModel, match="has no chat template"):
         steps(folder)
     (folder / "chat_template.jinja").write_text("{{ messages[0].content }}")
     data = ["corpus", "tests", "demonstrations", "tasks"]

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tiny_checkpoints import ModelSize, make_checkpoint, make_tokenizer
 
 from editloop.engine import Engine
 from export import write_gguf
-from export.testing import ModelSize, make_checkpoint, make_tokenizer
 
 VERSION = 7
 

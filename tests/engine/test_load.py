@@ -154,8 +154,9 @@ def test_tokens_of_any_length_survive(folder: Path, model: Path) -> None:
     """Trained without a limit, a BPE has tokens of more than 32 bytes."""
     import json
 
+    from tiny_checkpoints import ModelSize, make_checkpoint
+
     from export import write_gguf
-    from export.testing import ModelSize, make_checkpoint
 
     data = json.loads((folder / "trained.json").read_text())
     dash, vocab, merges = "-", data["model"]["vocab"], data["model"]["merges"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tiny_checkpoints import SPECIALS, ModelSize, make_checkpoint, make_tokenizer
 
 from editloop.commands import Command, parse
 from editloop.engine import ContextTooSmall, Engine
@@ -20,7 +21,6 @@ from editloop.state import EditState, apply
 from editloop.text import Snapshot
 from editloop.transcript import TRANSCRIPT_VERSION, Transcript, observe
 from export import write_gguf
-from export.testing import SPECIALS, ModelSize, make_checkpoint, make_tokenizer
 
 SOURCE = 'def f(a, b):\n    """😀 <|end|> <|L1|>"""\n\n    return a - a  # aa aa\n'
 TEMPLATE = (

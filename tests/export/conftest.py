@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from export.testing import ModelSize, make_checkpoint, make_tokenizer
+from tiny_checkpoints import ModelSize, make_checkpoint, make_tokenizer
 
 SHAPES = {
     "llama": ModelSize("llama"),

@@ -42,8 +42,7 @@ def write_demos(path: Path, count: int) -> Path:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base that was pretrained a little (``base``), and a run of LoRA on it (``tuned``)."""
     import torch
-
-    from trainer.testing import make_base
+    from tiny_bases import make_base
 
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("fine-tuned")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_checkpoints import ModelSize, make_instruct
 
 from editloop.engine import read_info
 from editloop.transcript import TRANSCRIPT_VERSION
@@ -20,7 +21,6 @@ from export.parity import LogitReport
 from export.repair_score import RepairScore
 from export.report import Quantized
 from export.source import find_source
-from export.testing import ModelSize, make_instruct
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tiny_checkpoints import ModelSize, make_checkpoint, make_tokenizer
 
 from export import write_gguf
 from export.parity import compare, open_engine, token_parity
 from export.reference import compute_reference
-from export.testing import ModelSize, make_checkpoint, make_tokenizer
 from export.transcripts import python_files
 
 EDGES = [
@@ -37,7 +37,7 @@ EDGES = [
 ]
 
 
-@pytest.mark.parametrize("style", ["qwen2", "llama3"])
+@pytest.mark.parametrize("style", ["qwen2", "llama-bpe"])
 def test_token_ids(folder: Path, style: str) -> None:
     tokenizer = make_tokenizer(folder / f"{style}.json", style=style)
     checkpoint = make_checkpoint(folder / f"tokens-{style}", ModelSize(), tokenizer)

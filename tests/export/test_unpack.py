@@ -11,15 +11,15 @@ import gguf
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from tiny_checkpoints import ModelSize, make_instruct, stdlib_texts
 from tokenizers import Tokenizer
 
 from export import UnsupportedModel, write_gguf
+from export.checkpoint import computed
 from export.cli import main
-from export.gguf_writer import Job, write_file
+from export.gguf_writer import write_file
 from export.parity import compare, open_engine
 from export.reference import compute_reference
-from export.safetensors import InMemory
-from export.testing import ModelSize, make_instruct, stdlib_texts
 from export.unpack import unpack
 
 ONES = np.ones((2, 32), np.float32)
@@ -93,10 +93,10 @@ def test_a_matrix_that_is_stored_twice_gives_a_tied_model(
 
 def test_other_models_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "gemma.gguf"
-    job = Job("token_embd.weight", (2, 32), gguf.GGMLQuantizationType.F32, InMemory(ONES))
-    write_file(out, "gemma", lambda writer: None, [job], {})
+    row = ("token_embd.weight", computed(ONES), gguf.GGMLQuantizationType.F32)
+    write_file(out, "gemma", lambda writer: None, [row], {})
     with pytest.raises(UnsupportedModel, match="gemma model: only llama, qwen2, qwen3 is unpacked"):
         unpack(out, tmp_path / "out")
-    write_file(out, "qwen2", lambda writer: None, [job], {"tokenizer.ggml.pre": "gpt-4o"})
+    write_file(out, "qwen2", lambda writer: None, [row], {"tokenizer.ggml.pre": "gpt-4o"})
     assert main([str(out), "--unpack", "-o", str(tmp_path / "out")]) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["gemma.gguf"]

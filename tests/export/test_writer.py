@@ -15,8 +15,8 @@ import pytest
 
 from editloop.engine import read_info
 from export import UnsupportedModel, UnsupportedTokenizer, WrongCheckpoint, write_gguf
+from export.checkpoint import read_checkpoint
 from export.cli import main, parse_meta, parse_quants
-from export.safetensors import Checkpoint
 
 TOKENIZER = "tokenizer.json"
 
@@ -57,7 +57,7 @@ def test_types_and_metadata(checkpoints: dict[str, Path], tmp_path: Path) -> Non
 
 def test_values_are_exact(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     found = tensors(write_gguf(checkpoints["qwen2"], tmp_path / "m.gguf", quant="f32"))
-    stored = Checkpoint(checkpoints["qwen2"])
+    stored = read_checkpoint(checkpoints["qwen2"])
     assert np.array_equal(
         found["blk.1.attn_k.bias"], stored["model.layers.1.self_attn.k_proj.bias"].load()
     )
@@ -87,7 +87,7 @@ def test_sharded_bf16_is_the_same(checkpoints: dict[str, Path], copy: Path, tmp_
 
 
 def test_rows_that_are_no_multiple_of_a_block_become_f16(tmp_path: Path, tokenizer: Path) -> None:
-    from export.testing import ModelSize, make_checkpoint
+    from tiny_checkpoints import ModelSize, make_checkpoint
 
     odd = make_checkpoint(tmp_path / "odd", ModelSize(width=80, heads=5, kv_heads=1), tokenizer)
     reader = gguf.GGUFReader(write_gguf(odd, tmp_path / "odd.gguf"))
@@ -205,7 +205,7 @@ def test_command(copy: Path, tmp_path: Path) -> None:
     out = tmp_path / "m.gguf"
     meta = ["--meta", "editloop.transcript_version=4", "--meta", "editloop.base_model=tiny one"]
     options = ["-o", str(out), "--quant", "f16", "--no-parity"]
-    command = [sys.executable, "-m", "export", str(copy), *options, *meta]
+    command = [sys.executable, "-m", "editloop", "export", str(copy), *options, *meta]
     done = subprocess.run(
         command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
     )

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from tiny_checkpoints import ModelSize, make_instruct
 
 from export import write_gguf
-from export.testing import ModelSize, make_instruct
 
 from .conftest import Place
 from .editor import Editor, ServerError, span
@@ -108,8 +108,7 @@ async def test_a_model_that_writes_stays_loaded(
     real: Editor, tmp_path_factory: pytest.TempPathFactory, place: Place
 ) -> None:
     from model.tiny_gguf import make_gguf
-
-    from export.testing import ModelSize
+    from tiny_checkpoints import ModelSize
 
     path = make_gguf(tmp_path_factory.mktemp("tiny"), ModelSize(context=8192))
     real.configure(runCode="always", model=str(path), budget=15)

@@ -17,6 +17,7 @@ from pathlib import Path
 import gguf
 import psutil
 import pytest
+from tiny_checkpoints import CONTROLS, ModelSize
 
 from editloop.engine import Engine
 from editloop.model import child
@@ -24,7 +25,6 @@ from editloop.model.answers import Answers
 from editloop.model.backend import Chat, Gap, ModelError, ModelLost, Plain, Sampling
 from editloop.model.child import ChildModel
 from editloop.policy import Cancelled
-from export.testing import CONTROLS, ModelSize
 
 from .tiny_gguf import make_gguf
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_checkpoints import ModelSize
 
 from editloop.engine import Engine, host
 from editloop.model import threads
-from export.testing import ModelSize
 
 from .tiny_gguf import make_gguf
 

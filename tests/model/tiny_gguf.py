@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tiny_checkpoints import ModelSize, make_instruct
+
 from export import write_gguf
-from export.testing import ModelSize, make_instruct
 
 
 def make_gguf(folder: Path, size: ModelSize, name: str = "tiny") -> Path:

@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import tiny_bases
+from tiny_bases import write_tokenizer
+
 from editloop.commands import EXIT, Command, edit_line, render
 from editloop.state import EditState, apply
 from editloop.tasks import Task, task_row
 from editloop.text import Snapshot
 from editloop.transcript import INSTRUCTION, Transcript, observation_text, observe
 from editloop.verdict import CheckResult, Verdict
-from trainer import testing
 from trainer.encode import Base, load_base
 from trainer.rlvr.judge import Judge
 from trainer.rlvr.training import RlvrSettings
-from trainer.testing import write_tokenizer
 
 VOCABULARY = 900
 LICENSE = Path(__file__).parents[2] / "LICENSE"
@@ -64,7 +65,7 @@ def shapeless(folder: Path) -> Base:
 
 def make_base(folder: Path, judge: Judge, steps: int = 50) -> Path:
     """A folder with a model of two layers that was taught the fixes for a few steps only."""
-    return testing.make_base(
+    return tiny_bases.make_base(
         folder,
         texts=_texts(),
         vocabulary=VOCABULARY,

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import gguf
 import pytest
+from tiny_bases import make_base
 
 from editloop.cli import run as cli
 from export import write_gguf
 from trainer.bases import base_folder
 from trainer.encode import load_base
 from trainer.run import RunError
-from trainer.testing import make_base
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 from rlvr_samples import SETTINGS, make_tasks, write_tasks
+from tiny_checkpoints import ModelSize, make_instruct
 
 from editloop.cli import run as editloop
 from editloop.engine import read_info
-from export.testing import ModelSize, make_instruct
 from trainer.encode import Base, load_base
 from trainer.rendering import Rendering
 from trainer.reward import group_rewards

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from killing import file_limit, in_killed_process, kill_self
+from tiny_bases import make_base
 from transformers import AutoModelForCausalLM
 
 from editloop.cli import run as cli
@@ -27,7 +28,6 @@ from trainer.rows import Rows, encode_rows
 from trainer.run import RunError, RunFolder, read_metrics
 from trainer.sft import fine_tune, make_dataset
 from trainer.sft_trainer import SftSettings
-from trainer.testing import make_base
 
 OPERATORS = (("+", "-"), ("*", "+"), ("<", ">"), ("or", "and"), ("//", "/"), ("==", "!="))
 CONTEXT = 640

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from test_sft import write_demos
+from tiny_checkpoints import ModelSize, make_instruct
 
 from editloop.cli import run as cli
 from editloop.engine import Engine, read_info
@@ -19,7 +20,6 @@ from editloop.model.turns import RENDERING, ask_place, ask_text
 from editloop.model.whole import ask_whole, read_whole
 from editloop.transcript import TRANSCRIPT_VERSION
 from export import write_gguf
-from export.testing import ModelSize, make_instruct
 from trainer.encode import Base, load_base
 from trainer.rows import RowsError
 from trainer.turns import Turn, encode_turns, read_turns, turn_rows

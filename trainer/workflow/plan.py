@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from editloop.budget import cores
-from editloop.cli.workflow.ledger import listing_digest
-from editloop.cli.workflow.options import Options, source_files
-from editloop.cli.workflow.results import base_name, context_of, count_rows, score
-from editloop.cli.workflow.step import Command, Step, run, time
+from trainer.workflow.ledger import listing_digest
+from trainer.workflow.options import Options, source_files
+from trainer.workflow.results import base_name, context_of, count_rows, score
+from trainer.workflow.step import Command, Step, run, time
 
 LONG = 10.0
 """Minutes from which on scores get their tasks and time."""

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from editloop.cli import CliError
+from editloop.cli import CliError, registered
+from trainer import GROUP
 
 _SMALL_CORPUS = 3 << 20
 """Bytes of source below which the standard library is added."""
@@ -104,45 +105,12 @@ def _source_bytes(root: Path) -> int:
 
 
 def _base(text: str) -> Path:
-    """The folder or file that is named."""
+    """The folder or file that is named, known to be one that can be trained and exported."""
     from editloop.models import find_model
 
-    if Path(text).expanduser().is_dir():
-        return _pretrained(Path(text).expanduser())
-    return _stored(find_model(text))
-
-
-def _stored(path: Path) -> Path:
-    from editloop.engine import read_info
-    from editloop.engine.checks import check_version
-    from editloop.transcript import TRANSCRIPT_VERSION
-    from export.unpack import check
-
-    info = read_info(path)
-    check_version(info, TRANSCRIPT_VERSION)
-
-    check(info)
-    if not info.metadata.get("tokenizer.chat_template"):
-        raise CliError(f"{path} has no chat template: choose an instruct model")
-    return path.resolve()
-
-
-def _pretrained(path: Path) -> Path:
-    from export.safetensors import Checkpoint, read_json
-    from export.shapes import read_shape
-    from export.source import find_source
-    from export.tokenizer import read_tokenizer
-
-    source = find_source(path)
-    if source.lora is not None:
-        raise CliError(f"{path} is a LoRA adapter: give a folder with all weights")
-    config = read_json(source.folder / "config.json")
-    shape = read_shape(config)
-    list(shape.tensors(Checkpoint(source.folder)))
-    template = read_tokenizer(source.folder, shape.vocab_size, config).chat_template
-    if template is None:
-        raise CliError(f"{path} has no chat template: choose an instruct model")
-    return source.folder.resolve()
+    folder = Path(text).expanduser()
+    checked: Path = registered(GROUP, "check-base")(folder if folder.is_dir() else find_model(text))
+    return checked.resolve()
 
 
 def _default_work(name: str) -> Path:

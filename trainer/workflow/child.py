@@ -1,4 +1,4 @@
-"""``python -m editloop.cli.workflow.child ARGUMENTS``: ``editloop``, ended with its parent.
+"""``python -m trainer.workflow.child ARGUMENTS``: ``editloop``, ended with its parent.
 
 Standard input is a pipe that the parent holds open and never writes to: at its end the parent is
 gone, however it went, and this process group must not go on writing beside a new run.

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from editloop.cli import CliError
+from trainer.files import write_json
+from trainer.manifest import file_hash
 
 _VERSION = 1
 
@@ -95,20 +96,14 @@ class Ledger:
         return sum(float(row["seconds"]) for row in self._rows.values())
 
     def _save(self) -> None:
-        part = self._path.with_suffix(".part")
-        with part.open("w", encoding="utf-8") as file:
-            saved = {"version": _VERSION, "complete": self._complete, "steps": self._rows}
-            json.dump(saved, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, self._path)
+        saved = {"version": _VERSION, "complete": self._complete, "steps": self._rows}
+        write_json(self._path, saved)
 
 
 def file_digest(path: Path) -> str:
     """Digest of a file's bytes, or of a folder's names, sizes and times; "" where it is missing."""
     if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_hash(path)
     if not path.is_dir():
         return ""
     found = sorted(p for p in path.rglob("*") if p.is_file())

@@ -1,4 +1,4 @@
-"""``editloop train``: the training commands, mounted from ``trainer``; needs the [train] extra."""
+"""``editloop train``: the training commands; needs the [train] extra."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from importlib import import_module
 
 import typer
 
-COMMANDS = {
+from editloop.cli import registered
+from trainer import GROUP
+
+COMMANDS: dict[str, str | None] = {
     "corpus": "trainer.cli_data",
     "record": "trainer.cli_data",
     "demos": "trainer.cli_data",
@@ -15,13 +18,16 @@ COMMANDS = {
     "benchset": "trainer.cli_data",
     "faulty": "trainer.cli_faulty",
     "repairs": "trainer.cli_faulty",
-    "base": "export.cli_base",
+    "base": None,
     "prior": "trainer.cli_model",
     "sft": "trainer.cli_sft",
     "rlvr": "trainer.cli_rlvr",
     "plot": "trainer.cli_sft",
 }
-"""In the order in which they are used; a command is the function of its name in that module."""
+"""In the order in which they are used; a command is the function of its name in that module.
+
+None: registered by another package, as an entry point of the group ``editloop.training``.
+"""
 
 
 def make_app() -> typer.Typer:
@@ -29,7 +35,8 @@ def make_app() -> typer.Typer:
     made = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
     made.callback(help="Corpus, tasks, demonstrations, training.")(lambda: None)
     for name, module in COMMANDS.items():
-        made.command(name)(getattr(import_module(module), name))
+        found = getattr(import_module(module), name) if module else registered(GROUP, name)
+        made.command(name)(found)
     return made
 
 

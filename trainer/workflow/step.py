@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from editloop.cli.workflow.ledger import file_digest
+from trainer.workflow.ledger import file_digest
 
 Command = list[str | Path]
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import IO
 
 from editloop.cli import USAGE_ERROR, CliError
-from editloop.cli.workflow.ledger import Ledger
-from editloop.cli.workflow.plan import Plan
-from editloop.cli.workflow.show import Show
-from editloop.cli.workflow.step import Command, Step
+from trainer.workflow.ledger import Ledger
+from trainer.workflow.plan import Plan
+from trainer.workflow.show import Show
+from trainer.workflow.step import Command, Step
 
 INTERRUPTED = 130
 _POLL = 0.2
@@ -61,13 +61,13 @@ def run_plan(plan: Plan, minutes: float, show: Show, stop: threading.Event) -> N
             least = _LEAST_TRAINING if step.own_clock else _LEAST
             left = max(least, (minutes - ledger.spent / 60) * share)
             left = ledger.begin(step.name, key, left, step.outputs, step.snapshot)
-            _run_step(step, left, ledger, _Child(log, lock, stop), show)
+            _run_step(step, left, ledger, Child(log, lock, stop), show)
             ledger.finish(step.name)
             show.update(1.0, "done")
         ledger.complete()
 
 
-def _run_step(step: Step, minutes: float, ledger: Ledger, child: _Child, show: Show) -> None:
+def _run_step(step: Step, minutes: float, ledger: Ledger, child: Child, show: Show) -> None:
     before = ledger.seconds(step.name)
     left = minutes if step.own_clock else max(_LEAST, minutes - before / 60)
     started = saved = time.monotonic()
@@ -88,7 +88,7 @@ def _run_step(step: Step, minutes: float, ledger: Ledger, child: _Child, show: S
         ledger.spend(step.name, time.monotonic() - saved)
 
 
-class _Child:
+class Child:
     """Runs commands; ``lock`` stays held as long as one of them lives."""
 
     def __init__(self, log: IO[bytes], lock: int, stop: threading.Event) -> None:
@@ -100,7 +100,8 @@ class _Child:
         self._log.flush()
         start = self._log.tell()
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "editloop.cli.workflow.child", *words],
+            # -P: nothing is imported from the working folder, which may have a `trainer` of its own
+            [sys.executable, "-P", "-m", "trainer.workflow.child", *words],
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=self._log,

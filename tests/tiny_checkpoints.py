@@ -1,4 +1,4 @@
-"""Small real checkpoints with random weights, for tests and benchmarks; no torch.
+"""Small real checkpoints with random weights, no torch.
 
 The tokenizer is trained on the standard library; the weights are drawn, so the model knows
 nothing, but it has the true shapes and runs through the same code as a trained one.
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from export.tokenizer import SPLITS
 
 __all__ = [
     "CHATML",
@@ -32,9 +34,6 @@ CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-_TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-_HEAD = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
-_SPLITS = {"qwen2": r"\p{N}", "llama3": r"\p{N}{1,3}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def make_tokenizer(
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(_HEAD + _SPLITS[style] + _TAIL), "isolated"),
+            pre_tokenizers.Split(Regex(SPLITS[style]), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

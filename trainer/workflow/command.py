@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from editloop.cli.workflow.plan import Plan
+    from trainer.workflow.plan import Plan
 
 
 class ProgressKind(enum.StrEnum):
@@ -53,10 +53,10 @@ def train_and_export(
     Every step goes on where it was stopped or killed: give the same command again. Exit code 0: the
     model is in the store, 1: a step failed, 2: wrong usage or input, 130: interrupted.
     """
-    from editloop.cli.workflow.options import check_machine, make_options
-    from editloop.cli.workflow.plan import Plan
-    from editloop.cli.workflow.runner import run_plan, stop_on_signals
-    from editloop.cli.workflow.show import BarShow, JsonShow
+    from trainer.workflow.options import check_machine, make_options
+    from trainer.workflow.plan import Plan
+    from trainer.workflow.runner import run_plan, stop_on_signals
+    from trainer.workflow.show import BarShow, JsonShow
 
     with _told(progress):
         check_machine()
@@ -93,9 +93,9 @@ def _told(progress: ProgressKind) -> Iterator[None]:
 
 def _check_name_is_free(plan: Plan, replace: bool) -> None:
     """Raises StoreError for a name that another model has; this run's own may have it."""
-    from editloop.cli.workflow.ledger import Ledger
     from editloop.model.store import StoreError
     from editloop.models import store_folder
+    from trainer.workflow.ledger import Ledger
 
     taken = (store_folder() / f"{plan.options.name}.gguf").exists()
     if taken and not replace and not Ledger(plan.work).started:
@@ -106,9 +106,9 @@ def _check_name_is_free(plan: Plan, replace: bool) -> None:
 
 def _register(plan: Plan) -> Path:
     """The file in the store, which is the one that was exported."""
-    from editloop.cli.workflow.ledger import file_digest
     from editloop.model.store import add_model
     from editloop.models import store_folder
+    from trainer.workflow.ledger import file_digest
 
     path = store_folder() / f"{plan.options.name}.gguf"
     if file_digest(path) != file_digest(plan.result):
@@ -117,7 +117,7 @@ def _register(plan: Plan) -> Path:
 
 
 def _summary(plan: Plan, path: Path) -> dict[str, Any]:
-    from editloop.cli.workflow.results import score
+    from trainer.workflow.results import score
 
     return {
         "done": True,

@@ -1,5 +1,0 @@
-"""`python -m export`."""
-
-from .cli import main
-
-raise SystemExit(main())
