@@ -124,10 +124,11 @@ def _stored(path: Path) -> Path:
     check(info)
     if not info.metadata.get("tokenizer.chat_template"):
         raise CliError(f"{path} has no chat template: choose an instruct model")
-    return path.resolve()
+    return _filling(path.resolve(), info.fill_in)
 
 
 def _pretrained(path: Path) -> Path:
+    from editloop.model.families import fill_of
     from export.safetensors import Checkpoint, read_json
     from export.shapes import read_shape
     from export.source import find_source
@@ -139,10 +140,16 @@ def _pretrained(path: Path) -> Path:
     config = read_json(source.folder / "config.json")
     shape = read_shape(config)
     list(shape.tensors(Checkpoint(source.folder)))
-    template = read_tokenizer(source.folder, shape.vocab_size, config).chat_template
-    if template is None:
+    tokenizer = read_tokenizer(source.folder, shape.vocab_size, config)
+    if tokenizer.chat_template is None:
         raise CliError(f"{path} has no chat template: choose an instruct model")
-    return source.folder.resolve()
+    return _filling(source.folder.resolve(), fill_of(tokenizer.tokens) is not None)
+
+
+def _filling(base: Path, fills: bool) -> Path:
+    if not fills:
+        raise CliError(f"{base} has no fill-in tokens, which `fix` asks by: choose a code model")
+    return base
 
 
 def _default_work(name: str) -> Path:
