@@ -141,9 +141,14 @@ class _Search:
             stop = self._stop()
             if stop is not None:
                 return stop
+            # Asked before: what was proposed until then has arrived.
+            busy = self.filling is not None and self.filling.busy
             if self.filling is not None and self._fill(self.filling):
                 continue
             entry = self.frontier.take()
+            if entry is None and busy:
+                self.moves_until = 0.0  # no move is left that could have its seconds
+                continue
             if entry is None:
                 return "fixed" if self.solutions else "no move left"
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
 import threading
@@ -71,8 +72,9 @@ def _repair(
 def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A companion finds the check above: one that an earlier test started does not."""
     companion(1).close()
-    depth = __name__.count(".")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[depth]))
+    tests = Path(__file__).parents[__name__.count(".")]
+    root = Path(__file__).parents[2]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tests, root))))
 
 
 @pytest.fixture
