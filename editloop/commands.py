@@ -12,7 +12,7 @@ Syntax (Chain-of-Edits, arXiv 2507.05065, section 3; what follows ``>>>`` is ver
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -96,7 +96,7 @@ def edit_line(number: int, old: str, new: str) -> Command:
 
     REPW of the smallest run of whole tokens that holds the change and occurs once; REPL where the
     indentation changes, where more than half of the line changes, or where REPW cannot say it.
-    One canonical form for demonstrations and generated moves: the model ranks what it was taught.
+    One canonical form for demonstrations and generated moves.
     """
     words = _smallest(old, new)
     if words is None:
@@ -147,12 +147,6 @@ def effect(command: Command, window: Sequence[str]) -> tuple[str, int, str]:
             return "line", command.line, command.text
         case verb:
             return verb, command.line, command.text
-
-
-def refused(window: Sequence[str], tried: Iterable[Command]) -> set[tuple[str, int, str]]:
-    """Effects of no legal command: they leave the window as it is, or as one ``tried`` left it."""
-    unchanged = {("line", number, text) for number, text in enumerate(window, 1)}
-    return unchanged | {effect(command, window) for command in tried}
 
 
 def without(commands: Sequence[Command], dropped: int) -> Step | None:

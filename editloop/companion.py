@@ -19,12 +19,11 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from functools import cache
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 from editloop.budget import Budget
 from editloop.checks.static import StaticChecker
-from editloop.policy import Policy, UniformPolicy
-from editloop.prior import PriorPolicy, shipped
+from editloop.policy import UniformPolicy
 from editloop.sandbox import Level, SandboxPool
 from editloop.search import search
 from editloop.solutions import SearchResult
@@ -34,7 +33,6 @@ from editloop.verify import Verifier
 
 log = logging.getLogger(__name__)
 
-Order = Literal["prior", "uniform"]
 IDLE_SECONDS = 300.0
 """After so long without an errand it ends; the next one starts it again."""
 _NO_MORE = b"stop"
@@ -43,10 +41,9 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One search: what it begins with, whose order it follows, and its limits."""
+    """One search in uniform order: what it begins with, and its limits."""
 
     state: EditState
-    order: Order
     verifier: Verifier
     first_verdict: Verdict
     budget: Budget
@@ -181,15 +178,13 @@ def _pool(level: Level, site: tuple[str, ...]) -> SandboxPool:
 
 
 def _run(errand: Errand, stop: threading.Event, answers: IO[bytes]) -> None:
-    policy: Policy = UniformPolicy() if errand.order == "uniform" else PriorPolicy(shipped())
-
     def verify(candidate: EditState) -> Verdict:
         return errand.verifier.verify(candidate.text, stop)
 
     try:
         found: SearchResult | None = search(
             errand.state,
-            policy,
+            UniformPolicy(),
             verify,
             budget=errand.budget,
             seed=errand.seed,

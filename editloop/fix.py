@@ -9,17 +9,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 
 from editloop.budget import Budget, Cancelled, Stop, raise_if_set
 from editloop.checks.plans import TestPlan, plan_asserts
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
 from editloop.doctests import docstrings, doctest_checks, documented
-from editloop.engine.errors import ContextTooSmall
 from editloop.model.backend import Model
 from editloop.policy import Policy
-from editloop.region import MAX_LINES, narrowed, opener, window
+from editloop.region import MAX_LINES, opener, window
 from editloop.repair import Repair, repair
 from editloop.sandbox import SandboxPool
 from editloop.solutions import Progress, SearchResult
@@ -77,7 +76,7 @@ class Tools:
 
 def fix(
     request: Request,
-    policy: Callable[[], Policy],
+    policy: Policy,
     tools: Tools,
     *,
     suites: Sequence[Check] = (),
@@ -86,9 +85,8 @@ def fix(
 ) -> Repair:
     """Find verified fixes of a document.
 
-    ``policy`` is called only when something is wrong, so a model is loaded only when it is needed;
-    ``suites`` are checks that cost more than all others (a person's own test suite). Raises
-    RequestError, RegionError, EngineError, SandboxError, StaticCheckError.
+    ``policy`` orders moves; ``suites`` are checks that cost more than all others (a person's own
+    test suite). Raises RequestError, RegionError, SandboxError, StaticCheckError.
     """
     _refuse_too_long(request)
     stop = request.stop(cancel)
@@ -97,14 +95,8 @@ def fix(
         line = _line_to_fix(request, tools, suites, stop)
         raise_if_set(stop)
         view = _view(request, line, tools, stop)
-        while True:
-            try:
-                done = _fix(request, policy, tools, suites, cancel, on_progress, line, view, stop)
-                return replace(done, view=view)
-            except ContextTooSmall:
-                if len(view) < 2:
-                    raise
-                view = narrowed(view, line)
+        done = _fix(request, policy, tools, suites, cancel, on_progress, line, view, stop)
+        return replace(done, view=view)
     except Cancelled:
         return replace(_given_up(request, cancel), view=view)
 
@@ -137,7 +129,7 @@ def _given_up(request: Request, cancel: threading.Event | None) -> Repair:
 
 def _fix(
     request: Request,
-    policy: Callable[[], Policy],
+    policy: Policy,
     tools: Tools,
     suites: Sequence[Check],
     cancel: threading.Event | None,
@@ -160,7 +152,6 @@ def _fix(
         asked=_asked(request, tools, stop),
         cancel=stop,
     )
-    loaded = cache(policy)
 
     def attempt(checks: Sequence[Check], budget: Budget) -> Repair:
         verifier = verifying(checks=checks)
@@ -171,7 +162,7 @@ def _fix(
             return replace(_given_up(request, cancel), before=_certain(before))
         return repair(
             EditState.open(document, _without_docstrings(document, view, line)),
-            loaded(),
+            policy,
             verifier,
             budget=budget,
             seed=request.seed,

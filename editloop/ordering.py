@@ -44,7 +44,8 @@ class Weights:
     """Cost of what is enumerated: below all moves of a state, above what they lead to without
     progress."""
     ask: float = 4.0
-    """Cost of asking the policy about a state: it takes as long as tens of verifications."""
+    """Cost of going on from a state: to list and order its moves takes as long as tens of
+    verifications."""
     settled: float = 1.0
     """Gained by progress of a step that no policy was asked about: the next such step is next."""
     certain: float = 2.0

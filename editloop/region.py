@@ -91,13 +91,6 @@ def window(
     return tuple(sorted(i for i in view if short[i]))
 
 
-def narrowed(view: Sequence[int], line: int | None) -> tuple[int, ...]:
-    """Half of a window's lines, at least one: those next to ``line``, or to its middle."""
-    middle = view[len(view) // 2] if line is None else line
-    near = sorted(view, key=lambda i: abs(i - middle))
-    return tuple(sorted(near[: max(1, len(near) // 2)]))
-
-
 def opener(document: Snapshot, line: int) -> int | None:
     """The nearest line above that is indented less: what an "unindent" error is often about."""
     texts = [item.text for item in document.lines]

@@ -115,7 +115,7 @@ class _Search:
     asked_at: float = 0.0
     """Seconds at which the model's last proposals came."""
     deadline: Stop = field(init=False)
-    """A slow decode must not outlast the budget."""
+    """Parsing many candidates must not outlast the budget."""
 
     def __post_init__(self) -> None:
         seconds = math.inf if self.budget.seconds is None else self.budget.seconds
@@ -149,9 +149,14 @@ class _Search:
             stop = self._stop()
             if stop is not None:
                 return stop
+            # Asked before: what was proposed until then has arrived.
+            busy = self.filling is not None and self.filling.busy
             if self.filling is not None and self._fill(self.filling):
                 continue
             entry = self.frontier.take()
+            if entry is None and busy:
+                self.moves_until = 0.0  # no move is left that could have its seconds
+                continue
             if entry is None:
                 return "fixed" if self.solutions else "no move left"
             try:
@@ -224,7 +229,7 @@ class _Search:
 
         Obvious steps come before the policy is asked. Where the text does not parse, what the
         parser finds helpful comes first and by itself, and where it uses what does not exist, what
-        settles that; all else, and what the policy writes freely, waits until that was tried.
+        settles that; all else waits until that was tried.
         Where it parses, small expressions wait until everything was.
         """
         findings = node.verdict.findings
@@ -237,7 +242,7 @@ class _Search:
             return [waiting, *self._next_edge(node, ((step, 0.0) for step in first), 0)]
         every = self._possible((resorts if node.last else steps)(node.state, findings))
         if node.last:
-            return self._asked(node, every, free=False)
+            return self._asked(node, every)
         base = node.base - self.weights.resort
         entries: list[Entry] = [] if broken else [(base, replace(node, base=base, last=True))]
         good = dict.fromkeys(promising(node.state, findings, every, self.deadline))
@@ -246,34 +251,19 @@ class _Search:
         base = node.base - self.weights.unscreened
         rest = tuple(step for step in every if step not in good)
         entries.append((base, replace(node, base=base, later=rest)))
-        return [*entries, *self._asked(node, list(good), free=False, alone=True)]
+        return [*entries, *self._asked(node, list(good), alone=True)]
 
     def _possible(self, choice: list[Step]) -> list[Step]:
         """A single turn is a single command."""
         return [step for step in choice if len(step) == 1] if self.budget.turns == 1 else choice
 
-    def _asked(
-        self,
-        node: Node,
-        choice: Sequence[Step],
-        *,
-        free: bool = True,
-        alone: bool = False,
-    ) -> list[Entry]:
+    def _asked(self, node: Node, choice: Sequence[Step], *, alone: bool = False) -> list[Entry]:
         """Ask the policy for the order of some steps of a node (see ``ordered``), take the best."""
         # Siblings must not all follow one order, and the seed must decide all of it.
         seed = (
             self.seed * 1_000_003 + node.depth * 8191 + self.candidates if node.depth else self.seed
         )
-        order = ordered(
-            self.policy,
-            node.transcript,
-            choice,
-            free=free,
-            screened=alone,
-            seed=seed,
-            cancel=self.deadline,
-        )
+        order = ordered(self.policy, node.transcript, choice, screened=alone, seed=seed)
         return self._next_edge(node, order, 0)
 
     def _next_edge(self, node: Node, rest: Iterator[tuple[Step, float]], rank: int) -> list[Entry]:
@@ -290,7 +280,7 @@ class _Search:
         try:
             after = reduce(apply, edge.step, edge.node.state)
         except CommandError:
-            return None  # free text of a policy may be anything
+            return None  # what a model writes may be anything
         key = normalized(after)
         if after is edge.node.state or key in self.seen:
             return None

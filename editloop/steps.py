@@ -1,7 +1,7 @@
 """The steps that a state may take: which there are, which the parser likes, in what order.
 
-Parsing one candidate takes a fraction of a millisecond, a model's opinion of a state hundreds. So
-of a broken text the parser looks at every step first, and the model orders those that it leaves.
+Parsing one candidate takes a fraction of a millisecond, and says more than the order of moves.
+So of a broken text the parser looks at every step first, and the policy orders what it leaves.
 """
 
 from __future__ import annotations
@@ -186,23 +186,20 @@ def ordered(
     transcript: Transcript,
     steps: Sequence[Step],
     *,
-    free: bool = True,
     screened: bool = False,
     seed: int,
-    cancel: threading.Event | None,
 ) -> Iterator[tuple[Step, float]]:
     """Steps with their log-probability, most probable first.
 
     Of steps that begin with the same command the first has its probability, the second half of it,
-    the third a third.
-    ``free``: the policy adds its own. ``screened``: as if there were no other steps.
+    the third a third. ``screened``: as if there were no other steps.
     """
     known: dict[Command, list[Step]] = {}
     for step in steps:
         known.setdefault(step[0], []).append(step)
     found = (
         (step, proposal.log_prob - math.log1p(at))
-        for proposal in policy.propose(transcript, list(known), seed=seed, cancel=cancel, free=free)
+        for proposal in policy.propose(transcript, list(known), seed=seed)
         for at, step in enumerate(known.get(proposal.command, [(proposal.command,)]))
     )
     yield from _shared(found) if screened else found
@@ -211,8 +208,8 @@ def ordered(
 def _shared(steps: Iterable[tuple[Step, float]]) -> Iterator[tuple[Step, float]]:
     """The same with probabilities that sum to one: the parser has ruled out all others.
 
-    A share of ``DOUBT`` is spread evenly: what the parser likes is never as unlikely as a model of
-    few megabytes may find it.
+    A share of ``DOUBT`` is spread evenly: what the parser likes is never as unlikely as a policy
+    may find it.
     """
     found = sorted(steps, key=lambda item: -item[1])
     most = max((log_prob for _, log_prob in found), default=0.0)

@@ -67,12 +67,6 @@ class Transcript:
             commands=(*self.commands, command),
         )
 
-    def tried(self) -> list[Command]:
-        """The commands that were given before for the window that is shown last."""
-        window = self.observations[-1].window
-        before = zip(self.observations, self.commands, strict=False)
-        return [command for seen, command in before if seen.window == window]
-
     def upto(self, observations: int, commands: int) -> Transcript:
         """The transcript's beginning: so many observations and commands."""
         return replace(

@@ -15,6 +15,7 @@ from typing import Any
 
 from editloop.engine import read_info
 from editloop.engine.checks import check_version
+from editloop.model.families import fill_of
 from editloop.sandbox.scratch import scratch_folder
 from editloop.transcript import TRANSCRIPT_VERSION
 
@@ -51,7 +52,8 @@ class BaseReport:
 def check_base(path: Path) -> Path:
     """The GGUF or the folder with all weights, once it is known that it can be exported again.
 
-    Raises ExportError (UnsupportedModel where it has no chat template), EngineError.
+    Raises ExportError (UnsupportedModel where it has no chat template, or no fill-in tokens, which
+    a fix asks by), EngineError.
     """
     if path.is_dir():
         source = find_source(path)
@@ -59,15 +61,21 @@ def check_base(path: Path) -> Path:
             raise UnsupportedModel(f"{path} is a LoRA adapter: give a folder with all weights")
         shape = read_shape(read_json(source.folder / "config.json"))
         list(shape.tensors(read_checkpoint(source.folder)))
-        template: Any = read_tokenizer(source.folder, shape.vocab_size).special.chat_template
-        found = source.folder
+        tokenizer = read_tokenizer(source.folder, shape.vocab_size)
+        template: Any = tokenizer.special.chat_template
+        fills, found = fill_of(tokenizer.tokens) is not None, source.folder
     else:
         info = read_info(path)
         check_version(info, TRANSCRIPT_VERSION)
         check(info)
-        template, found = info.metadata.get("tokenizer.chat_template"), path
+        template = info.metadata.get("tokenizer.chat_template")
+        fills, found = info.fill_in, path
     if not template:
         raise UnsupportedModel(f"{path} has no chat template: choose an instruct model")
+    if not fills:
+        raise UnsupportedModel(
+            f"{path} has no fill-in tokens, which a fix asks by: choose a code model"
+        )
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from editloop.tasks import Task
-from editloop.transcript import Transcript
+from editloop.transcript import Transcript, chat
 
 from .checkpoint import read_json
 from .errors import ExportError
@@ -110,12 +110,10 @@ def _reference(source: Source, rows: Sequence[Sequence[int]]) -> _Reference:
 def _transcripts(
     gguf: Path, shown: Sequence[Transcript], rows: Sequence[Sequence[int]]
 ) -> Transcripts:
-    """Ids of training beside those of the policy that serves."""
-    from editloop.engine.policy import make_policy
-
+    """Ids of training beside those of the engine that serves."""
     with open_engine(gguf, 64) as engine:
-        dialect = make_policy(engine).dialect
-        same = sum(dialect.prefix(t) == row for t, row in zip(shown, rows, strict=True))
+        ids = (engine.template.ids(engine, chat(transcript)) for transcript in shown)
+        same = sum(found == row for found, row in zip(ids, rows, strict=True))
     return Transcripts(len(shown), same)
 
 

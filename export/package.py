@@ -120,11 +120,7 @@ def judge(file: Quantized, best: RepairScore | None, *, force: bool = False) -> 
     if file.logits is not None and file.logits.agreement < _AGREEMENT.get(file.quant, 0.0):
         reason = f"only {file.logits.agreement:.0%} of positions have the checkpoint's best token"
     elif best is not None and file.repair is not None:
-        for name, whole, left in (
-            ("search", best.search, file.repair.search),
-            ("plain loop", best.greedy, file.repair.greedy),
-        ):
-            # of a few tasks some change by chance
-            if left < whole - max(2, whole // 4):
-                reason = f"the {name} repairs {left} of {file.repair.tasks} tasks, with f16 {whole}"
+        whole, left = best.solved, file.repair.solved
+        if left < whole - max(2, whole // 4):  # of a few tasks some change by chance
+            reason = f"it repairs {left} of {file.repair.tasks} tasks, f16 {whole}"
     return replace(file, reason=reason, written=force or not reason)

@@ -73,9 +73,6 @@ def compare(
     engine: Engine, reference: Sequence[ReferenceRow], *, stop: int | None = None
 ) -> LogitReport:
     """Logits and greedy continuations of an engine beside those of the checkpoint."""
-    from editloop.engine import FreeText
-
-    free = FreeText([] if stop is None else [stop], n_vocab=engine.n_vocab)
     same, positions, largest, greedy = 0, 0, 0.0, 0
     for row in reference:
         wanted = row.logits
@@ -84,10 +81,15 @@ def compare(
         positions += len(wanted)
         largest = max(largest, float(np.abs(wanted - found).max()))
         if row.greedy:
-            [(ids, _)] = engine.sample(
-                row.ids, 1, allowed=free, temperature=0.0, seed=0, max_tokens=len(row.greedy)
+            [[reply]] = engine.generate(
+                [row.ids],
+                1,
+                ended=lambda ids: ids[-1] == stop,
+                temperature=0.0,
+                seed=0,
+                max_tokens=len(row.greedy),
             )
-            greedy += tuple(ids) == row.greedy
+            greedy += reply.ids == row.greedy
     return LogitReport(len(reference), positions, same / positions, largest, greedy)
 
 

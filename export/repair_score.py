@@ -1,5 +1,6 @@
-"""How many of a few small tasks a GGUF repairs: what a quantization must not break.
+"""How many of a few small tasks a GGUF repairs by itself: what a quantization must not break.
 
+By itself, since beside a search most of them are repaired before a model is asked.
 The tasks are ours (data/README.md); they are no evaluation set, and the counts are no benchmark.
 """
 
@@ -15,17 +16,14 @@ from editloop.tasks import Task
 __all__ = ["TASKS", "RepairScore", "score_repair"]
 
 TASKS = Path(__file__).parent / "data" / "tasks.jsonl"
-_CANDIDATES = 24
-"""Verifications a task: a model that ranks badly runs out of them, a slow machine does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepairScore:
-    """``search`` and ``greedy``: tasks solved by the model's search and by one plain episode."""
+    """``solved``: tasks that one greedy episode of the plain loop solves."""
 
     tasks: int
-    search: int
-    greedy: int
+    solved: int
     errors: int
 
 
@@ -44,16 +42,16 @@ def score_repair(
 
     jobs = min(jobs or cores(), len(tasks))
     settings = BenchSettings(
+        "loop",
         budget=seconds,
-        candidates=_CANDIDATES,
         model=str(gguf),
         threads=max(1, cores() // jobs),
+        temperature=0.0,
     )
     with WorkerPool(settings, jobs) as pool:
         results = [result for result in pool.run(tasks) if result is not None]
     return RepairScore(
         tasks=len(results),
-        search=sum(result.solved for result in results),
-        greedy=sum(bool(result.greedy) for result in results),
+        solved=sum(result.solved for result in results),
         errors=sum(result.failed for result in results),
     )

@@ -75,7 +75,7 @@ def write_report(path: Path, report: Report) -> None:
 def report_table(report: Report) -> Table:
     """One line a file."""
     table = Table(box=None, pad_edge=False)
-    for name in ("file", "MB", "top-1", "largest logit difference", "greedy", "repaired", "plain"):
+    for name in ("file", "MB", "top-1", "largest logit difference", "greedy", "repaired"):
         table.add_column(name, justify="left" if name == "file" else "right")
     for file in report.files:
         logits, repair = file.logits, file.repair
@@ -85,7 +85,6 @@ def report_table(report: Report) -> Table:
             f"{logits.agreement:.2%}" if logits else "-",
             f"{logits.largest_difference:.3f}" if logits else "-",
             f"{logits.greedy}/{logits.rows}" if logits else "-",
-            f"{repair.search}/{repair.tasks}" if repair else "-",
-            f"{repair.greedy}/{repair.tasks}" if repair else "-",
+            f"{repair.solved}/{repair.tasks}" if repair else "-",
         )
     return table

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from editloop.engine.errors import EngineError, ModelNotFound
-from editloop.engine.policy import ModelPolicy
 from editloop.model.backend import ModelError
 from editloop.model.choose import Chosen, choose, chosen_path
 from editloop.model.consent import is_allowed
@@ -77,17 +76,13 @@ class LoadedModel:
         except (EngineError, ModelError) as error:
             self._tell({"state": "failed", "model": shown, "text": str(error)})
             raise
-        state = "none" if self._chosen.moves_alone else "loaded"
+        state = "loaded" if self._chosen.model else "none"
         self._tell({"state": state, "model": shown, "text": shown})
 
     def _free(self) -> None:
         before, self._chosen = self._chosen, None
-        if before is None:
-            return
-        if before.model is not None:
+        if before is not None and before.model is not None:
             before.model.close()
-        if isinstance(before.policy, ModelPolicy):
-            before.policy.engine.close()
 
 
 def _behind(server: str) -> Chosen:

@@ -95,7 +95,7 @@ class Workbench:
                 )
                 done = fix(
                     request,
-                    lambda: chosen.policy,
+                    chosen.policy,
                     tools,
                     suites=[*types, *evidence.checks, *checks],
                     cancel=cancel,
@@ -109,7 +109,7 @@ class Workbench:
         if done.result and done.result.solutions:
             notes += [f"the fix {words}" for words in done.result.solutions[0].verdict.hides]
         place = job.line is not None or job.lines is not None
-        alone = chosen.moves_alone
+        alone = chosen.model is None
         asked = Asked(editor=True, place=place, seconds=job.budget, model=not alone)
         report = LevelReport(level, level.value)
         words = evidence.words

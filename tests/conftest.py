@@ -13,9 +13,6 @@ settings.load_profile("editloop")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--update-golden", action="store_true", help="write golden files instead of comparing them"
-    )
-    parser.addoption(
         "--conformance", metavar="FILE", help="merge which feature works in which editor into FILE"
     )
 
@@ -29,8 +26,3 @@ def pytest_configure(config: pytest.Config) -> None:
         from conformance import Recorder
 
         config.pluginmanager.register(Recorder(Path(path)), "conformance")
-
-
-@pytest.fixture
-def update_golden(request: pytest.FixtureRequest) -> bool:
-    return bool(request.config.getoption("--update-golden"))

@@ -1,6 +1,6 @@
-"""Transcripts as token ids of a Hugging Face base, in the dialect in which the result will serve.
+"""Transcripts as token ids of a Hugging Face base, as the result will read them when it serves.
 
-A base reads episodes through its own chat template, encoded by the engine's own dialect, so that
+A base reads episodes through its own chat template, rendered and cut as the engine does it, so that
 training and serving cannot differ.
 """
 
@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from editloop.commands import Command
-from editloop.engine.chat import ChatDialect
+from editloop.commands import Command, render
 from editloop.engine.controls import Controls, is_mark
+from editloop.engine.errors import NoChatTemplate
+from editloop.engine.template import ChatTemplate
 from editloop.model.backend import Chat
 from editloop.model.families import fill_of
-from editloop.transcript import Transcript
+from editloop.transcript import Transcript, chat
 from trainer.rendering import Rendering
 from trainer.run import RunError
 
@@ -38,27 +38,27 @@ class Encoder:
     suffix and the middle of a gap, None where the base has none.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
-        self.tokens = _Vocabulary.of(tokenizer, name)
-        self._dialect = ChatDialect(self.tokens)
-        self.end = self._dialect.end
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.tokens = _Tokens(tokenizer)
+        bos, eos = tokenizer.bos_token or "", tokenizer.eos_token or ""
+        self._template = ChatTemplate(tokenizer.chat_template, bos=bos, eos=eos)
+        self.end = _end_of_turn(self.tokens, self._template, int(tokenizer.eos_token_id))
         known = fill_of(self.tokens.controls.texts)
         ids = known and [self.tokens.tokenize(text, special=True) for text in known.marks]
         self.fill = (ids[0][0], ids[1][0], ids[2][0]) if ids else None
 
     def prefix(self, transcript: Transcript) -> list[int]:
         """Ids up to the next command."""
-        return self._dialect.prefix(transcript)
+        return self._template.ids(self.tokens, chat(transcript))
 
     def messages(self, conversation: Chat) -> list[int]:
         """Ids of a conversation, up to the model's next turn."""
-        return self._dialect.messages(
-            [{"role": role, "content": text} for role, text in conversation.messages]
-        )
+        messages = [{"role": role, "content": text} for role, text in conversation.messages]
+        return self._template.ids(self.tokens, messages)
 
     def command(self, command: Command) -> list[int]:
         """Ids of a command, its end included."""
-        return self._dialect.command(command)
+        return [*self.tokens.tokenize(render(command)), self.end]
 
     def rows(self, transcript: Transcript) -> Iterator[Row]:
         """The rows that teach every command of an episode: one, or one a turn for a template that
@@ -83,36 +83,17 @@ class Encoder:
         yield whole, merged
 
 
-@dataclass(frozen=True, slots=True)
-class _Info:
-    path: Path
-    metadata: dict[str, Any]
-
-
-class _Vocabulary:
-    """What the chat dialect asks of an engine, answered by a Hugging Face tokenizer."""
+class _Tokens:
+    """What a conversation's ids need of an engine, answered by a Hugging Face tokenizer."""
 
     begin: list[int] = []  # noqa: RUF012 - a template writes it where its model wants one
 
-    def __init__(
-        self, tokenizer: Tokenizer, info: _Info, begin_and_end: tuple[str, str] = ("", "")
-    ) -> None:
-        self._tokenizer, self.info, self.begin_and_end = tokenizer, info, begin_and_end
-        self.n_vocab = tokenizer.get_vocab_size()
-        added = tokenizer.get_added_tokens_decoder().values()
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        # A copy: encode_special_tokens is a state of the tokenizer.
+        self._tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        added = self._tokenizer.get_added_tokens_decoder().values()
         self._marks = Controls(t.content for t in added if not t.special and is_mark(t.content))
         self.controls = Controls({*self._marks.texts, *(t.content for t in added if t.special)})
-
-    @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, name: str) -> _Vocabulary:
-        # A copy: encode_special_tokens is a state of the tokenizer.
-        own = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-        metadata = {
-            "tokenizer.chat_template": tokenizer.chat_template,
-            "tokenizer.ggml.eos_token_id": tokenizer.eos_token_id,
-        }
-        texts = (tokenizer.bos_token or "", tokenizer.eos_token or "")
-        return cls(own, _Info(Path(name), metadata), texts)
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
         self._tokenizer.encode_special_tokens = not special
@@ -120,8 +101,19 @@ class _Vocabulary:
         encode = self._tokenizer.encode
         return [i for p in pieces if p for i in encode(p, add_special_tokens=False).ids]
 
-    def detokenize(self, ids: Sequence[int]) -> bytes:
-        raise NotImplementedError("training does not decode")
+
+def _end_of_turn(tokens: _Tokens, template: ChatTemplate, default: int) -> int:
+    """The control token that the template puts behind a turn of the model.
+
+    A base names one end token, which need not be the one that ends a turn.
+    """
+    try:
+        tail = template.end_of_turn()
+    except NoChatTemplate:  # it may want a conversation of another form
+        return default
+    first = tokens.tokenize(tail, special=True)[:1] if tail else []
+    control = any(tail.startswith(text) for text in tokens.controls.texts)
+    return first[0] if first and control else default
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +138,9 @@ def load_base(folder: Path) -> Base:
     if not (folder / "tokenizer.json").exists():
         raise RunError(f"{folder} has no tokenizer.json: name a Hugging Face folder")
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    if not tokenizer.chat_template or tokenizer.eos_token_id is None:
+    if not isinstance(tokenizer.chat_template, str) or tokenizer.eos_token_id is None:
         raise RunError(f"{folder} has no chat template: choose an instruct model")
-    return Base(folder, tokenizer, Encoder(tokenizer, str(folder)))
+    return Base(folder, tokenizer, Encoder(tokenizer))
 
 
 def rendering_of(folder: Path, encoder: Encoder) -> Rendering:

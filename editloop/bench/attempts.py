@@ -1,7 +1,8 @@
 """Several independent attempts at a task by a model alone, without a search: the paper's pass@k.
 
-Three ways (Chain-of-Edits, arXiv 2507.05065, section 5): the loop of places and texts with live
-feedback, the whole program at once ("direct"), and the same after an explanation ("prose").
+Three ways (Chain-of-Edits, arXiv 2507.05065, section 5): the loop of turns with live feedback, the
+whole program at once ("direct"), and the same after an explanation ("prose"). A turn is a place and
+a text; for a model that was trained on commands, or has no fill-in tokens, it is a command.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from editloop.loop import MAX_TURNS
-from editloop.model.backend import Model, Prompt, Reply, Sampling
+from editloop.commands import EXIT
+from editloop.loop import MAX_TURNS, continued, next_observation, try_command
+from editloop.model.backend import Chat, Model, Prompt, Reply, Sampling
 from editloop.model.infill import Place, stops
 from editloop.model.turns import NAMING_TOKENS, TOLD
 from editloop.model.whole import ask_whole, read_whole
@@ -22,13 +24,17 @@ from editloop.policy import Cancelled
 from editloop.repair.turns import answered, question
 from editloop.state import EditState
 from editloop.text import Snapshot
+from editloop.transcript import Transcript, chat, observe
 from editloop.verdict import Verdict
 
 Way = Literal["loop", "direct", "prose"]
 WAYS: tuple[Way, ...] = ("loop", "direct", "prose")
 TEMPERATURE = 0.8
 TEXT_TOKENS = 96
-"""Of the text of a place."""
+"""Of the text of a place, or of a command."""
+SHOWN = 8000
+"""Characters of a conversation, of which a model that is asked for a command is shown the last
+observation alone where it is longer."""
 ANSWER_TOKENS = {"direct": 400, "prose": 600}
 
 
@@ -54,7 +60,7 @@ class Attempt:
 
 class Trial:
     """Attempts of one way at one task. ``verify`` judges a source, ``before`` is the verdict of
-    ``state``."""
+    ``state``; ``commands``: a turn is a command."""
 
     def __init__(
         self,
@@ -64,9 +70,11 @@ class Trial:
         verify: Callable[[str], Verdict],
         cancel: threading.Event,
         temperature: float = TEMPERATURE,
+        commands: bool = False,
     ) -> None:
         self._model, self._state, self._before, self._verify = model, state, before, verify
         self._cancel, self._temperature = cancel, temperature
+        self._loop = self._commanded if commands else self._filled_in
         self._tokens = self._verified = self._malformed = self._turns = 0
         self._closer = False
 
@@ -89,7 +97,7 @@ class Trial:
             text=end or "",
         )
 
-    def _loop(self, seed: int) -> str | None:
+    def _filled_in(self, seed: int) -> str | None:
         state, verdict = self._state, self._before
         for turn in range(MAX_TURNS):
             self._turns += 1
@@ -100,6 +108,24 @@ class Trial:
                 state, verdict = after, self._judge(after.text)
                 if verdict.passed:
                     return state.text
+        return None
+
+    def _commanded(self, seed: int) -> str | None:
+        state, verdict = self._state, self._before
+        transcript = Transcript((observe(state, verdict.findings),))
+        for turn in range(MAX_TURNS):
+            self._turns += 1
+            asked = _conversation(transcript)
+            reply = self._ask(asked, self._sampled(TEXT_TOKENS, ("\n",), seed * MAX_TURNS + turn))
+            command, after, error = try_command(state, reply.text if reply.finished else "")
+            self._malformed += command is None
+            if command == EXIT:
+                return None
+            if after is not state:
+                state, verdict = after, self._judge(after.text)
+                if verdict.passed:
+                    return state.text
+            transcript = continued(transcript, command, next_observation(state, verdict, error))
         return None
 
     def _turn(self, state: EditState, verdict: Verdict, seed: int) -> EditState | None:
@@ -115,17 +141,18 @@ class Trial:
 
     def _sampling(self, state: EditState, place: Place | None, seed: int) -> Sampling:
         if place is None:
-            return Sampling(1, self._temperature, NAMING_TOKENS, stop=("\n",), seed=seed)
+            return self._sampled(NAMING_TOKENS, ("\n",), seed)
         ends = stops([line.text for line in state.document.lines], place)
-        statement = not self._model.points
-        return Sampling(1, self._temperature, TEXT_TOKENS, ends, seed, statement)
+        return replace(self._sampled(TEXT_TOKENS, ends, seed), statement=not self._model.points)
+
+    def _sampled(self, tokens: int, stop: tuple[str, ...], seed: int) -> Sampling:
+        return Sampling(1, self._temperature, tokens, stop, seed)
 
     def _answer(self, way: Literal["direct", "prose"], seed: int) -> str | None:
         failed = [finding.text for finding in self._before.findings[:TOLD]]
         asked = ask_whole(self._state.text, failed, prose=way == "prose")
-        sampling = Sampling(1, self._temperature, ANSWER_TOKENS[way], seed=seed)
         self._turns = 1
-        source = read_whole(self._ask(asked, sampling).text)
+        source = read_whole(self._ask(asked, self._sampled(ANSWER_TOKENS[way], (), seed)).text)
         if source is None:
             self._malformed = 1
             return None
@@ -142,6 +169,14 @@ class Trial:
         verdict = self._verify(source)
         self._closer |= verdict.passed or verdict.progress > self._before.progress
         return verdict
+
+
+def _conversation(transcript: Transcript) -> Chat:
+    """The transcript, or where that is long its last observation."""
+    messages = chat(transcript)
+    if sum(len(message["content"]) for message in messages) > SHOWN:
+        messages = chat(Transcript(transcript.observations[-1:]))
+    return Chat(tuple((message["role"], message["content"]) for message in messages))
 
 
 def pass_at(k: int, solved: int, of: int) -> float:

@@ -20,11 +20,10 @@ from editloop.budget import Budget, Stop
 from editloop.checks.plans import TestPlan, plan_tests
 from editloop.checks.static import StaticChecker
 from editloop.checks.testruns import run_plan
-from editloop.edits import edit_size, unified_diff
-from editloop.engine.errors import Cancelled
-from editloop.loop import run_episode
+from editloop.edits import unified_diff
+from editloop.engine.gguf_info import ModelInfo, read_info
 from editloop.model.choose import Chosen, choose
-from editloop.policy import Policy, UniformPolicy
+from editloop.policy import Cancelled, Policy, UniformPolicy
 from editloop.prior import PriorPolicy, shipped
 from editloop.repair import Repair, repair
 from editloop.sandbox import open_pool
@@ -33,10 +32,9 @@ from editloop.tasks import Task
 from editloop.text import Snapshot
 from editloop.trust import WEIGHING_SECONDS
 from editloop.trust.weighing import compared, weigh
-from editloop.verdict import Verdict
 from editloop.verify import TestCheck, Verifier
 
-PolicyName = Literal["model", "prior", "uniform", "greedy", "loop", "direct", "prose"]
+PolicyName = Literal["model", "prior", "uniform", "loop", "direct", "prose"]
 OVERRUN = 5.0
 """Seconds over the budget after which a verification or decode in progress is cancelled."""
 HIDDEN_CPU_SECONDS, HIDDEN_WALL_SECONDS = 5.0, 20.0
@@ -47,10 +45,10 @@ _ALL = 1_000_000
 class BenchSettings:
     """What a worker needs: ``budget`` in seconds a task, ``model`` a path.
 
-    ``threads``: states that are verified, or read by the model, at once.
+    ``threads``: states that are verified at once, and those of the model.
 
-    ``candidates`` limits the verifications of a task too, so that the outcome hangs less on speed.
-    ``attempts``: at each task, by the policies that are ways of `attempts`; the budget is of each.
+    ``attempts``: at each task, by the policies that are ways of `attempts`, drawn at
+    ``temperature``; the budget is of each.
     """
 
     policy: PolicyName = "model"
@@ -58,8 +56,8 @@ class BenchSettings:
     seed: int = 0
     model: str | None = None
     threads: int = 1
-    candidates: int | None = None
     attempts: int = 1
+    temperature: float = TEMPERATURE
 
     @property
     def seconds(self) -> float:
@@ -72,7 +70,7 @@ class BenchSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """What a search or an episode left behind; ``document`` is None where nothing was solved."""
+    """What a search left behind; ``document`` is None where nothing was solved."""
 
     result: TaskResult
     document: Snapshot | None
@@ -91,9 +89,11 @@ class TaskRunner:
         self.static = StaticChecker()
         self.chosen = Chosen(policy) if policy else _choose(settings)
         self.policy = self.chosen.policy
+        self.taught = settings.model is not None and _speaks(read_info(settings.model))
+        """Whether the model was trained to give commands."""
         if settings.policy in WAYS and self.chosen.model is None:
             self.close()
-            raise BenchError(f"{settings.policy} needs a model that is asked, not one for commands")
+            raise BenchError(f"{settings.policy} needs a model that is asked")
 
     def close(self) -> None:
         self.static.close()
@@ -114,26 +114,16 @@ class TaskRunner:
         seed = zlib.crc32(f"{self.settings.seed}:{task.id}".encode())
         if self.settings.policy in WAYS:
             return self._trials(task, state, verifier, hidden, self.settings.policy)
-        if self.settings.policy == "greedy":
-            attempt = self._episode(task, state, verifier)
-        else:
-            attempt = self._search(task, state, verifier, seed)
+        attempt = self._search(task, state, verifier, seed)
         result = attempt.result
         if hidden is not None:
             _tell(on_part, result)
             result = replace(result, solved_hidden=self._judge(attempt.document, hidden, task))
-        if self.settings.policy == "model" and self.chosen.model is None:
-            _tell(on_part, result)
-            plain = self._episode(task, state, verifier)
-            passed = None if hidden is None else self._judge(plain.document, hidden, task)
-            return replace(result, greedy=plain.result.solved, greedy_hidden=passed)
         model = self.chosen.model
-        if self.settings.policy == "model" and model is not None and model.points:
+        if self.settings.policy == "model" and model is not None and (model.points or self.taught):
             _tell(on_part, result)
             [once] = self._attempts(task, state, verifier, hidden, "loop", [0], temperature=0.0)
             return replace(result, greedy=once.solved, greedy_hidden=once.hidden)
-        if self.settings.policy == "greedy":
-            result = replace(result, greedy=result.solved, greedy_hidden=result.solved_hidden)
         return result
 
     def _verifier(self, task: Task) -> Verifier:
@@ -150,7 +140,7 @@ class TaskRunner:
                     state,
                     self.policy,
                     verifier,
-                    budget=Budget(self.settings.budget, self.settings.candidates),
+                    budget=Budget(self.settings.budget),
                     seed=seed,
                     alternatives=_ALL,
                     workers=self.settings.threads,
@@ -200,50 +190,13 @@ class TaskRunner:
             differing=found.differing,
         )
 
-    def _episode(self, task: Task, state: EditState, verifier: Verifier) -> _Attempt:
-        """One greedy episode of the plain loop, of at most the budget's seconds."""
-        started = time.monotonic()
-        states, verified = [state], [0]
-        with _deadline(self.settings.budget) as cancel:
-
-            def verify(candidate: EditState) -> Verdict:
-                verified[0] += 1
-                return verifier.verify(candidate.text, cancel)
-
-            try:
-                trace = run_episode(
-                    state,
-                    self.policy,
-                    verify,
-                    cancel=cancel,
-                    on_turn=lambda _, after: states.append(after),
-                )
-            except Cancelled:
-                seconds = round(time.monotonic() - started, 3)
-                return _Attempt(TaskResult(task.id, seconds=seconds, reason="out of time"), None)
-        after = states[-1].document
-        edits = [turn for turn in trace.turns if turn.error is None and turn.command is not None]
-        stops = {"exit": "the model said EXIT", "turns": "out of turns", "cancelled": "out of time"}
-        result = TaskResult(
-            id=task.id,
-            solved=trace.solved,
-            seconds=round(time.monotonic() - started, 3),
-            candidates=verified[0] - 1,
-            turns=len(trace.turns),
-            commands=tuple(str(turn.command) for turn in edits),
-            diff=unified_diff(state.document, after, f"{task.id}.py") if trace.solved else "",
-            reason="fixed" if trace.solved else stops.get(trace.stop, trace.stop),
-            edit_size=edit_size(state.document, after) if trace.solved else None,
-            candidates_total=verified[0] - 1,
-        )
-        return _Attempt(result, after if trace.solved else None)
-
     def _trials(
         self, task: Task, state: EditState, verifier: Verifier, hidden: TestPlan | None, way: Way
     ) -> TaskResult:
         """Attempts of one way; ``solved`` is what the first one did, the rest is over all."""
         seeds = [self.settings.seed * 1000 + n for n in range(self.settings.attempts)]
-        found = self._attempts(task, state, verifier, hidden, way, seeds)
+        temperature = self.settings.temperature
+        found = self._attempts(task, state, verifier, hidden, way, seeds, temperature=temperature)
         first = found[0]
         return TaskResult(
             id=task.id,
@@ -268,17 +221,18 @@ class TaskRunner:
         hidden: TestPlan | None,
         way: Way,
         seeds: Sequence[int],
-        temperature: float = TEMPERATURE,
+        *,
+        temperature: float,
     ) -> list[Attempt]:
         """One attempt a seed, each of at most the budget's seconds, judged by the hidden tests."""
         model = self.chosen.model
         assert model is not None
+        commands = self.taught or not model.fills
         before, found = verifier.verify(state.text), []
         for seed in seeds:
             with _deadline(self.settings.budget) as cancel:
-                trial = Trial(
-                    model, state, before, verifier.verify, cancel, temperature=temperature
-                )
+                verify = verifier.verify
+                trial = Trial(model, state, before, verify, cancel, temperature, commands)
                 one = trial.run(way, seed)
             if hidden is not None:
                 after = Snapshot.from_text(one.text) if one.solved else None
@@ -318,6 +272,10 @@ def _choose(settings: BenchSettings) -> Chosen:
     if settings.policy == "prior":
         return Chosen(PriorPolicy(shipped()))
     return choose(settings.model, threads=settings.threads)
+
+
+def _speaks(info: ModelInfo) -> bool:
+    return info.transcript_version is not None and info.rendering == "chat"
 
 
 def _hidden_plan(task: Task) -> TestPlan | None:

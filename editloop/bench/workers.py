@@ -1,4 +1,4 @@
-"""Worker processes for the benchmark: each has an engine and a sandbox, and one task at a time.
+"""Worker processes for the benchmark: each has a model and a sandbox, and one task at a time.
 
 A worker that dies or does not answer in time costs its task a line that says so, and is replaced.
 Messages are JSON; a worker is in a session of its own, so an interrupt reaches the parent alone.
@@ -78,13 +78,7 @@ def _cut_short(part: TaskResult, task: Task, reason: str) -> TaskResult:
 
 def _about(runner: TaskRunner) -> dict[str, Any]:
     level = runner.pool.level
-    engine = getattr(runner.policy, "engine", None)
-    info: dict[str, Any] = {"sandbox": f"{level.name}: {level.value}", "policy": runner.policy.name}
-    if engine is not None:
-        info["model"] = str(engine.info.path)
-        info["parameters"] = engine.info.parameters
-        info["quantization"] = engine.info.quantization
-    return info
+    return {"sandbox": f"{level.name}: {level.value}", "policy": runner.policy.name}
 
 
 def _send(connection: Connection, kind: str, body: Any) -> None:

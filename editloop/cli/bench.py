@@ -27,14 +27,13 @@ INTERRUPTED = 130
 
 
 class PolicyChoice(enum.StrEnum):
-    """What `bench` measures: the search in the model's, the prior's or uniform order, the model's
-    plain loop (greedy); or a model alone: by turns (loop), whole programs (direct), or thoughts
-    first (prose)."""
+    """What `bench` measures: the search with a model that fills in, or in the prior's or uniform
+    order alone; or a model alone: by turns (loop), whole programs (direct), or thoughts first
+    (prose)."""
 
     model = "model"
     prior = "prior"
     uniform = "uniform"
-    greedy = "greedy"
     loop = "loop"
     direct = "direct"
     prose = "prose"
@@ -51,7 +50,7 @@ def bench(
     attempts: Annotated[
         int, typer.Option(min=1, help="At each task, for loop, direct and prose.")
     ] = 1,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes, each with its own engine.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes, each with its own model.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N tasks.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
     out: Annotated[

@@ -131,7 +131,7 @@ def run_fix(
             notes.append(note)
         done = fix(
             request,
-            lambda: chosen.policy,
+            chosen.policy,
             Tools(static, pool, workers, chosen.model),
             suites=checks,
             cancel=cancel,
@@ -143,7 +143,7 @@ def run_fix(
             place=options.line is not None or options.function is not None,
             seconds=options.budget.seconds or 0.0,
             no_code="" if sandboxed else level.reason,
-            model=not chosen.moves_alone,
+            model=chosen.model is not None,
         )
         outcome = Outcome(path.name, document, done, level, tuple(notes), asked, evidence.words)
         on_found(outcome)

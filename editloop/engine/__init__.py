@@ -1,11 +1,10 @@
-"""Runs a GGUF through llama.cpp: rank a closed set of candidates, sample under a constraint.
+"""Runs a GGUF through llama.cpp: several continuations of one prefix, scores of texts.
 
 Importing this package does not import llama_cpp; loading an engine does.
 """
 
 from __future__ import annotations
 
-from .constraint import Constraint, FreeText, OneOf
 from .errors import (
     BackendMissing,
     Cancelled,
@@ -27,19 +26,16 @@ from .llama import Engine
 __all__ = [
     "BackendMissing",
     "Cancelled",
-    "Constraint",
     "ContextTooSmall",
     "DecodeFailed",
     "Engine",
     "EngineClosed",
     "EngineCrashed",
     "EngineError",
-    "FreeText",
     "ModelInfo",
     "ModelNotFound",
     "NotAGguf",
     "NotEnoughMemory",
-    "OneOf",
     "TruncatedGguf",
     "UnsupportedCpu",
     "WrongTranscriptVersion",

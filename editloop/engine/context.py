@@ -108,10 +108,6 @@ class Context:
         """Takes the cells from position `start` on out of a sequence."""
         self._native.llama_memory_seq_rm(self._memory, seq, start, -1)
 
-    def length(self, seq: int) -> int:
-        """Cells of a sequence, which start at position 0."""
-        return int(self._native.llama_memory_seq_pos_max(self._memory, seq)) + 1
-
     def decode(
         self,
         tokens: Ints,

@@ -9,8 +9,7 @@ EngineError
  +- NotEnoughMemory         weights and cache would not fit in free memory
  +- UnsupportedCpu          llama.cpp was built for instructions this processor lacks
  +- BackendMissing          llama-cpp-python is not installed or does not load
-  +- OnlyIllegalText         the model writes no legal command
- +- NoChatTemplate          an unknown kind of model
+ +- NoChatTemplate          there is none, or it does not work
  +- EngineClosed            used after close()
  +- DecodeFailed            a decode went wrong; the next call works again
      +- EngineCrashed       llama.cpp itself failed and its context was thrown away
@@ -33,7 +32,6 @@ __all__ = [
     "NoChatTemplate",
     "NotAGguf",
     "NotEnoughMemory",
-    "OnlyIllegalText",
     "TruncatedGguf",
     "UnsupportedCpu",
     "WrongTranscriptVersion",
@@ -88,9 +86,5 @@ class EngineCrashed(DecodeFailed):
     """llama.cpp reported a fatal error; its context was thrown away and made anew."""
 
 
-class OnlyIllegalText(EngineError):
-    """Nothing that the model writes is a command."""
-
-
 class NoChatTemplate(EngineError):
-    """The model is neither trained for this transcript nor an instruct model."""
+    """The file has no chat template, or one that does not work."""

@@ -1,7 +1,6 @@
 """Free continuations of several prefixes, decoded as one batch.
 
-Continuations of one prefix that are equal so far share one row. Unlike `sample` there is no
-constraint: what ends a continuation is asked of its ids.
+Continuations of one prefix that are equal so far share one row.
 """
 
 from __future__ import annotations
@@ -10,14 +9,15 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .context import Ints, Logits
-from .logprob import log_probabilities
 from .rows import Plan, Row, RowPool
 
-__all__ = ["Continuation", "Generator"]
+__all__ = ["Continuation", "Generator", "log_probabilities"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Generator:
         rows: set[Row],
     ) -> list[_Branch]:
         """A branch for each distinct next id; those that end here are told and left out."""
-        gains = log_probabilities(branch.logits, slice(None), within=False)
+        gains = log_probabilities(branch.logits, slice(None))
         gains[list(self._refused(branch.ids))] = -np.inf
         drawn: dict[int, list[tuple[int, int]]] = {}
         if self._temperature <= 0:
@@ -136,3 +136,11 @@ class Generator:
             for branch, found in zip(branches, self._pool.extend(plans, self._cancel), strict=True):
                 branch.logits = found[-1]
         return branches
+
+
+def log_probabilities(logits: Logits, ids: Any) -> npt.NDArray[np.float64]:
+    """Log-probability over all tokens of each of `ids` (k,), in float64."""
+    exact = logits.astype(np.float64)
+    top = exact.max()
+    gains: npt.NDArray[np.float64] = exact[ids] - top - np.log(np.exp(exact - top).sum())
+    return gains

@@ -1,8 +1,8 @@
-"""The engine: one GGUF loaded through llama.cpp, ranking and sampling continuations of a prefix.
+"""The engine: one GGUF loaded through llama.cpp, which continues prefixes and scores texts.
 
 What it adds to llama-cpp-python's own `Llama`: many sequences share the prefix and are decoded as
-one batch, several prefixes stay cached at once, a closed set of candidates is ranked lazily, and
-everything can be cancelled. GPU backends are used through `n_gpu_layers` only (not tested).
+one batch, several prefixes stay cached at once, and everything can be cancelled. GPU backends are
+used through `n_gpu_layers` only (not tested).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Generator as Lazily
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +18,14 @@ import numpy.typing as npt
 
 from . import host
 from .checks import batch_sizes, cache_bytes, check_cpu, check_memory, check_version
-from .constraint import Constraint
 from .context import Context, Ints, Logits
 from .controls import Controls
-from .errors import Cancelled, ContextTooSmall, EngineClosed, EngineCrashed
-from .generate import Continuation
-from .generate import Generator as Continuing
+from .errors import ContextTooSmall, EngineClosed, EngineCrashed, NoChatTemplate
+from .generate import Continuation, Generator, log_probabilities
 from .gguf_info import ModelInfo, read_info
-from .logprob import log_probabilities
 from .native import cpu_library, default_gpu_layers, llama, load_adapter, load_model
-from .rank import RankSearch
 from .rows import Plan, RowPool
-from .sample import Sampler
+from .template import ChatTemplate
 from .vocab import Vocabulary
 
 __all__ = ["Engine"]
@@ -125,10 +121,14 @@ class Engine:
         """Ids of tokens whose text, blanks aside, begins with a text."""
         return self._vocab.beginning_with(text)
 
-    @property
-    def begin_and_end(self) -> tuple[str, str]:
-        """The texts of the begin and the end token, empty where there is none."""
-        return self._vocab.begin_and_end
+    @cached_property
+    def template(self) -> ChatTemplate:
+        """The chat template of the file. Raises NoChatTemplate."""
+        source = self.info.metadata.get("tokenizer.chat_template")
+        if not isinstance(source, str):
+            raise NoChatTemplate(f"{self.info.path} has no chat template: choose an instruct model")
+        bos, eos = self._vocab.begin_and_end
+        return ChatTemplate(source, bos=bos, eos=eos)
 
     @property
     def controls(self) -> Controls:
@@ -144,95 +144,6 @@ class Engine:
         """The exact bytes of the ids; control tokens appear as their text."""
         return self._vocab.detokenize(ids)
 
-    def rank(
-        self,
-        prefix: Sequence[int],
-        candidates: Sequence[Sequence[int]],
-        *,
-        cancel: threading.Event | None = None,
-        batch: int = 32,
-        constrained: bool = True,
-    ) -> Lazily[tuple[int, float], None, None]:
-        """Yields (candidate index, log-probability given the prefix), most probable first, lazily.
-
-        `constrained`: renormalised over the candidates' legal next tokens at every step, as if
-        decoded under a constraint; otherwise over the whole vocabulary. Equal candidates follow
-        each other with one score. At most `batch` nodes are decoded at once. Close the iterator
-        (or drop it) to free its sequences; other calls may run while it is open.
-
-        Raises ContextTooSmall at once; while iterating Cancelled, DecodeFailed.
-        """
-        row = self._prefix(prefix, max((len(c) for c in candidates), default=0))
-        return self._rank(row, candidates, cancel, batch, constrained)
-
-    def _rank(
-        self,
-        prefix: Ints,
-        candidates: Sequence[Sequence[int]],
-        cancel: threading.Event | None,
-        batch: int,
-        constrained: bool,
-    ) -> Lazily[tuple[int, float], None, None]:
-        search = RankSearch(
-            self._pool, prefix, candidates, constrained=constrained, batch=batch, cancel=cancel
-        )
-        try:
-            while True:
-                if cancel is not None and cancel.is_set():
-                    raise Cancelled("cancelled while ranking")
-                with self._working():
-                    found = search.step()
-                if found is None:
-                    return
-                yield found
-        finally:
-            search.close()
-
-    def sample(
-        self,
-        prefix: Sequence[int],
-        n: int,
-        *,
-        allowed: Constraint,
-        temperature: float,
-        seed: int,
-        max_tokens: int = 64,
-        cancel: threading.Event | None = None,
-        constrained: bool = True,
-    ) -> list[tuple[list[int], float]]:
-        """n continuations as (ids, log-probability at temperature 1), decoded as one batch.
-
-        Each ends where `allowed.done` says so, or cut off after `max_tokens`. Temperature 0 is
-        greedy: all n are equal. The same seed gives the same continuations. `constrained` has the
-        meaning it has in `rank`.
-
-        Raises ContextTooSmall, Cancelled, DecodeFailed.
-        """
-        row = self._prefix(prefix, max_tokens)
-        if n < 1 or max_tokens < 1:
-            raise ValueError("n and max_tokens have to be at least 1")
-        with self._working():
-            sampler = Sampler(
-                self._pool,
-                allowed,
-                temperature=temperature,
-                seed=seed,
-                max_tokens=max_tokens,
-                constrained=constrained,
-                cancel=cancel,
-            )
-            return sampler.run(row, n)
-
-    def score(
-        self,
-        prefix: Sequence[int],
-        continuation: Sequence[int],
-        *,
-        cancel: threading.Event | None = None,
-    ) -> float:
-        """Sum of log p over the whole vocabulary of a continuation. Raises as `sample`."""
-        return sum(self.token_scores(prefix, continuation, cancel=cancel))
-
     def generate(
         self,
         prefixes: Sequence[Sequence[int]],
@@ -245,7 +156,7 @@ class Engine:
         refused: Callable[[Sequence[int]], Sequence[int]] = lambda ids: (),
         cancel: threading.Event | None = None,
     ) -> list[list[Continuation]]:
-        """`n` continuations of each prefix without a constraint, all decoded as one batch.
+        """`n` continuations of each prefix, all decoded as one batch.
 
         One ends with the id after which `ended(ids)` is true, or after `max_tokens`. Temperature 0
         is greedy. The same seed gives the same continuations. `refused(ids)` are ids that must not
@@ -255,7 +166,7 @@ class Engine:
         """
         rows = [self._prefix(prefix, max_tokens) for prefix in prefixes]
         with self._working():
-            generator = Continuing(
+            generator = Generator(
                 self._pool,
                 ended,
                 temperature=temperature,
@@ -280,7 +191,7 @@ class Engine:
         with self._working():
             base = self._pool.prefix(tokens, cancel)
             assert base.logits is not None
-            scores = [float(log_probabilities(base.logits, [continuation[0]], within=False)[0])]
+            scores = [float(log_probabilities(base.logits, [continuation[0]])[0])]
             if len(continuation) == 1:
                 return scores
             with self._pool.pin(base):
@@ -292,7 +203,7 @@ class Engine:
             finally:
                 self._pool.release(row)
             return scores + [
-                float(log_probabilities(logits, [token], within=False)[0])
+                float(log_probabilities(logits, [token])[0])
                 for logits, token in zip(rows, continuation[1:], strict=True)
             ]
 
@@ -325,7 +236,7 @@ class Engine:
         return self._context.decoded
 
     def forget(self) -> None:
-        """Drops every cached prefix; open rankings compute theirs again."""
+        """Drops every cached prefix."""
         with self._working():
             self._pool.clear()
 
@@ -363,7 +274,6 @@ class Engine:
         with self._lock:
             if self._closed:
                 raise EngineClosed(f"the engine of {self.info.path} is closed: load it again")
-            self._pool.drain()
             try:
                 yield
             except EngineCrashed:

@@ -1,7 +1,7 @@
 """Token rows held in the key/value cache, one sequence each, sharing the cells of what they share.
 
 A row is only ever a cache: any unpinned one may be evicted, and whoever wanted it computes it
-again from the nearest row that lives. That keeps open searches independent of each other.
+again.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -55,8 +54,6 @@ class RowPool:
         self._rows: set[Row] = set()
         self._kept: list[Row] = []
         self._clock = itertools.count(1)
-        # filled by generators that end in whatever thread the garbage collector runs
-        self._released: deque[Row] = deque()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -66,17 +63,8 @@ class RowPool:
         """Prefixes held for later calls."""
         return len(self._kept)
 
-    def drain(self) -> None:
-        """Frees what `release_later` left."""
-        while self._released:
-            self.release(self._released.popleft())
-
-    def release_later(self, row: Row) -> None:
-        """Like release, from any thread and without the engine's lock."""
-        self._released.append(row)
-
-    def release(self, row: Row | None) -> None:
-        if row is None or not row.alive:
+    def release(self, row: Row) -> None:
+        if not row.alive:
             return
         row.alive = False
         self.context.remove(row.seq)
@@ -118,7 +106,7 @@ class RowPool:
             keep = self.pin(source) if source is not None else contextlib.nullcontext()
             with keep:
                 if not self._evict():
-                    raise NoRoom("every sequence is in use: close an open ranking first")
+                    raise NoRoom("every sequence is in use: ask for fewer continuations")
         row = Row(self._free.pop(), length, used=next(self._clock))
         self._rows.add(row)
         if source is not None and length:

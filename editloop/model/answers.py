@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from editloop.engine import Engine, read_info
-from editloop.engine.chat import chat_template
-from editloop.engine.template import ChatTemplate
 from editloop.model.backend import Chat, Gap, ModelError, Plain, Prompt, Reply, Sampling
 from editloop.model.statement import is_statement
 from editloop.model.threads import known, set_fastest
@@ -66,7 +64,6 @@ class Answers:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._fill = engine.fill_tokens
-        self._template: ChatTemplate | None = None
 
     def about(self) -> dict[str, Any]:
         """The model's abilities as JSON data, in the form that ``child`` reads."""
@@ -138,9 +135,8 @@ class Answers:
         """Ids of a prompt; what the file under repair holds is never read as a control token."""
         engine = self._engine
         if isinstance(prompt, Chat):
-            self._template = self._template or chat_template(engine)
             messages = [{"role": role, "content": text} for role, text in prompt.messages]
-            return self._template.ids(engine, messages, prompt.begun)
+            return engine.template.ids(engine, messages, prompt.begun)
         if isinstance(prompt, Gap):
             if self._fill is None:
                 raise ModelError("this model has no fill-in tokens")

@@ -6,12 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from editloop.engine.gguf_info import read_info
-from editloop.engine.policy import load_policy
 from editloop.model.backend import Model
 from editloop.model.child import open_model
 from editloop.model.scripted import ScriptedModel
-from editloop.models import NO_MODEL, chosen_default, find_model, with_base
+from editloop.models import NO_MODEL, chosen_default, find_model
 from editloop.policy import Policy
 from editloop.prior import PriorPolicy, shipped
 
@@ -29,11 +27,6 @@ class Chosen:
 
     policy: Policy
     model: Model | None = None
-
-    @property
-    def moves_alone(self) -> bool:
-        """Whether no model takes part, neither to order moves nor to write text."""
-        return self.model is None and isinstance(self.policy, PriorPolicy)
 
 
 def chosen_path(name: str | None = None) -> Path | None:
@@ -59,18 +52,12 @@ def declines_model(name: str | None = None) -> bool:
 def choose(name: str | None = None, *, threads: int | None = None) -> Chosen:
     """By a model's name or path; None: the user's default, or moves alone where there is none.
 
-    A GGUF that was trained for this tool's commands orders moves; any other fills in, a LoRA with
-    its base. Nothing is loaded yet but the former. Raises EngineError, and ModelError for a script
-    that cannot be read.
+    Of a LoRA, its base with it. Nothing is loaded yet. Raises EngineError, and ModelError for a
+    script that cannot be read.
     """
     script = os.environ.get(SCRIPT)
     if script:
         return Chosen(PriorPolicy(shipped()), ScriptedModel.load(Path(script)))
     path = chosen_path(name)
-    if path is None:
-        return Chosen(PriorPolicy(shipped()))
-    info = read_info(path)
-    if info.transcript_version is not None and info.rendering == "chat":
-        whole, adapter = with_base(path)
-        return Chosen(load_policy(whole, adapter=adapter, threads=threads))
-    return Chosen(PriorPolicy(shipped()), open_model(path, threads=threads))
+    model = None if path is None else open_model(path, threads=threads)
+    return Chosen(PriorPolicy(shipped()), model)

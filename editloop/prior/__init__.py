@@ -8,7 +8,6 @@ weights are learned from demonstrations (``editloop train prior``); features are
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +18,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from editloop.commands import EXIT, Command, render
+from editloop.commands import Command
 from editloop.policy import Proposal
 from editloop.prior.features import Features
 from editloop.transcript import Observation, Transcript
@@ -50,44 +49,20 @@ class Prior:
             raise ValueError(f"{path} holds {weights.shape}, not ({SIZE},) weights")
         return cls(weights.astype(np.float32))
 
-    def belief(self, observation: Observation, moves: Sequence[Command]) -> Belief:
-        """Log-probabilities of an observation's legal ``moves``, if one of them is right."""
-        return Belief(self.weights, observation, moves)
-
-
-class Belief:
-    """Log-probabilities of commands in one observation; ``moves`` are those of all its moves."""
-
-    def __init__(
-        self, weights: NDArray[np.float32], observation: Observation, moves: Sequence[Command]
-    ) -> None:
-        self._weights, self._features = weights, Features(observation)
-        scores = self._scores(moves)
-        most = scores.max(initial=0.0)
-        self._total = most + np.log(np.exp(scores - most).sum()) if moves else most
-        self._least = DOUBT / max(1, len(moves))
-        self.moves: dict[Command, float] = self._log_probs(moves, scores)
-
-    def of(self, commands: Sequence[Command]) -> dict[Command, float]:
-        """Log-probabilities in nats of other legal commands, on the scale of the moves."""
-        return self._log_probs(commands, self._scores(commands))
-
-    def _log_probs(
-        self, commands: Sequence[Command], scores: NDArray[np.float64]
-    ) -> dict[Command, float]:
-        found = np.log((1 - DOUBT) * np.exp(scores - self._total) + self._least)
-        found = np.minimum(found, 0.0)  # what is no move may be likelier than all moves together
-        return dict(zip(commands, found.tolist(), strict=True))
-
-    def _scores(self, commands: Sequence[Command]) -> NDArray[np.float64]:
-        if not commands:
-            return np.zeros(0)
+    def belief(self, observation: Observation, moves: Sequence[Command]) -> dict[Command, float]:
+        """Log-probabilities in nats of an observation's legal ``moves``, if one is right."""
+        if not moves:
+            return {}
+        features = Features(observation)
         places: list[int] = []
         starts: list[int] = []
-        for command in commands:
+        for move in moves:
             starts.append(len(places))
-            places += hashed(self._features.of(command))
-        return np.add.reduceat(self._weights[places].astype(np.float64), starts)
+            places += hashed(features.of(move))
+        scores = np.add.reduceat(self.weights[places].astype(np.float64), starts)
+        likely = np.exp(scores - scores.max())
+        found = np.log((1 - DOUBT) * likely / likely.sum() + DOUBT / len(moves))
+        return dict(zip(moves, found.tolist(), strict=True))
 
 
 @cache
@@ -105,19 +80,10 @@ class PriorPolicy:
         self.prior = prior
 
     def propose(
-        self,
-        transcript: Transcript,
-        moves: Sequence[Command],
-        *,
-        seed: int,
-        cancel: threading.Event | None = None,
-        free: bool = True,
+        self, transcript: Transcript, moves: Sequence[Command], *, seed: int
     ) -> Iterator[Proposal]:
         order = list(moves)
         random.Random(seed).shuffle(order)  # equals must not follow the generator
-        belief = self.prior.belief(transcript.observations[-1], order).moves
+        belief = self.prior.belief(transcript.observations[-1], order)
         for command in sorted(order, key=lambda command: -belief[command]):
             yield Proposal(command, belief[command])
-
-    def act(self, transcript: Transcript, *, cancel: threading.Event | None = None) -> str:
-        return render(EXIT)

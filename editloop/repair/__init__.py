@@ -1,8 +1,8 @@
 """One repair: a document, a window, a verifier and a policy go in; verified fixes come out.
 
 The one place where serving, the command line and the benchmark meet the search. Where there is more
-than one core, the policy's search has others beside it that need no policy: what a small model is
-sure of and wrong about, they do not believe.
+than one core, the policy's search has others beside it in uniform order: what the policy is sure of
+and wrong about, they do not believe.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from editloop.budget import Budget, Stop
-from editloop.companion import Errand, Order, companion
+from editloop.companion import Errand, companion
 from editloop.model.backend import Model
 from editloop.policy import Policy
 from editloop.repair.filling import Filling
@@ -79,10 +79,10 @@ def repair(
 ) -> Repair:
     """Verify the state as it is (``before``, when known), and search for fixes where it fails.
 
-    ``workers`` - 1 further searches join that of the policy (see ``_beside``), and the first with a
+    ``workers`` - 1 further searches in uniform order join that of the policy, and the first with a
     fix ends all. With a limit of candidates none does, and the result depends on the arguments
     alone. ``model`` fills in places of the search's states, and says at last which fix is most like
-    what a person would write. Raises EngineError.
+    what a person would write.
     """
     before = before or verifier.verify(state.text, cancel)
     if before.passed:
@@ -95,8 +95,8 @@ def repair(
         return verifier.verify(candidate.text, until)
 
     def errand(number: int) -> Errand:
-        order, left = _beside(policy, number), budget.after(HEAD_START)
-        return Errand(state, order, verifier, before, left, seed + number, alternatives)
+        left = budget.after(HEAD_START)
+        return Errand(state, verifier, before, left, seed + number, alternatives)
 
     filling = None
     if model is not None:
@@ -189,14 +189,6 @@ class _Others:
         for thread in self._threads:
             thread.join(LAST_WORD)
         return list(self._results)
-
-
-def _beside(policy: Policy, number: int) -> Order:
-    """Of a further search: what is usually right without the model's word, then no opinion at all.
-
-    Uniform order is a baseline, so it has only its own kind beside it.
-    """
-    return "uniform" if number > 1 or policy.name in ("uniform", "prior") else "prior"
 
 
 def _merged(state: EditState, results: list[SearchResult], alternatives: int) -> SearchResult:

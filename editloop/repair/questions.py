@@ -157,7 +157,7 @@ def likely_lines(node: Node) -> list[int]:
     moves = moves_in(build(node.state, node.verdict.findings))
     if not moves:
         return []
-    belief = shipped().belief(observation, moves).moves
+    belief = shipped().belief(observation, moves)
     view = node.state.view
     best: dict[int, float] = {}
     for move in moves:

@@ -41,7 +41,7 @@ LOOP: dict[str, Any] = {
 }
 
 
-def attempt(script: dict[str, Any], way: Way) -> Attempt:
+def attempt(script: dict[str, Any], way: Way, *, commands: bool = False) -> Attempt:
     """An attempt at a program that is right when it divides; a `pass` is a half of it."""
 
     def verify(source: str) -> Verdict:
@@ -49,7 +49,8 @@ def attempt(script: dict[str, Any], way: Way) -> Attempt:
         return Verdict((CheckResult("tests", good, 2),), complete=True)
 
     state, model = EditState.open(Snapshot.from_text(HALF)), ScriptedModel(script)
-    return Trial(model, state, verify(HALF), verify, threading.Event()).run(way, 0)
+    trial = Trial(model, state, verify(HALF), verify, threading.Event(), commands=commands)
+    return trial.run(way, 0)
 
 
 def test_the_loop_names_and_fills_until_the_checks_pass() -> None:
@@ -60,6 +61,21 @@ def test_the_loop_names_and_fills_until_the_checks_pass() -> None:
     assert done.tokens == sum(
         len(text.split()) for text in ("line two", " insert 3", "# better", " replace 2", RIGHT)
     )
+
+
+def test_a_loop_of_commands_is_shown_its_mistakes() -> None:
+    """What is no command, or an impossible one, changes nothing, and is said with the next turn."""
+    replies = ["I would divide", "### DELL 9", "### ADDL 3 >>>    pass", "### REPW 2 >>>* >>>//"]
+    told = ["### EXIT", "error: not a command", "error: there is no line 9", "L 3     pass"]
+    answers = [
+        {"kind": "chat", "match": match, "replies": [reply]}
+        for match, reply in zip(told, replies, strict=True)
+    ]
+    done = attempt({"answers": answers[::-1]}, "loop", commands=True)
+    assert (done.solved, done.turns, done.malformed, done.verified) == (True, 4, 1, 2)
+    assert done.text == "def half(number):\n    return number // 2\n    pass\n"
+    done = attempt({"otherwise": ["### EXIT"]}, "loop", commands=True)
+    assert (done.solved, done.turns, done.malformed) == (False, 1, 0)
 
 
 def test_a_loop_that_gets_closer_is_told() -> None:

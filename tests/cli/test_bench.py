@@ -140,20 +140,21 @@ def test_interrupted_it_keeps_its_lines_and_leaves_no_process(
 
 def test_a_model_that_knows_nothing(cli: Cli, tmp_path: Path, tiny_model: Path) -> None:
     tasks = write_rows(tmp_path / "tasks.jsonl", [task("a")])
-    out = tmp_path / "greedy.jsonl"
+    out = tmp_path / "loop.jsonl"
     options = ("--model", tiny_model, "--budget", "5", "--out")
-    done = cli("bench", tasks, "--policy", "greedy", *options, out)
+    done = cli("bench", tasks, "--policy", "loop", *options, out)
     assert done.returncode == 0, done.stderr
-    for row in lines(out):
-        assert row["greedy"] == row["solved"]
-        assert not row["reason"].startswith("error")
-    summary = json.loads((tmp_path / "greedy.summary.json").read_text())
-    assert summary["pass_at_1"] == summary["solved"]
-    assert summary["settings"]["model_sha256"]
+    [row] = lines(out)
+    assert (row["solved"], row["reason"]) == (False, "not solved")
+    assert row["attempts"][0]["malformed"] == row["attempts"][0]["turns"] > 0
     out = tmp_path / "model.jsonl"
     done = cli("bench", tasks, *options, out)
     assert done.returncode == 0, done.stderr
-    assert [row["id"] for row in lines(out)] == ["a"]
+    [row] = lines(out)
+    assert (row["id"], row["greedy"]) == ("a", False)
+    summary = json.loads((tmp_path / "model.summary.json").read_text())
+    assert (summary["pass_at_1"], summary["pass_at_1_hidden"]) == (0.0, 0.0)
+    assert summary["settings"]["model_sha256"]
 
 
 @pytest.mark.parametrize("text", ["", '{"id": "x"}\n', "[]\n", "nonsense\n"])

@@ -45,32 +45,16 @@ def runner() -> Iterator[MakeRunner]:
         one.close()
 
 
-def test_search_then_hidden_tests_then_one_greedy_episode(runner: MakeRunner) -> None:
+def test_search_then_hidden_tests(runner: MakeRunner) -> None:
     parts: list[TaskResult] = []
     found = runner("model", ScriptedPolicy(RIGHT)).run(parse_task(task("a")), parts.append)
     assert (found.solved, found.solved_hidden) == (True, True)
-    assert (found.greedy, found.greedy_hidden) == (True, True)
+    assert (found.greedy, found.greedy_hidden) == (None, None)
     assert found.candidates == 1
     assert found.commands == (RIGHT[0],)
     assert found.diff.endswith("-    return number * 2\n+    return number // 2\n")
     assert found.edit_size == 2
-    assert [(p.solved_hidden, p.greedy) for p in parts] == [(None, None), (True, None)]
-
-
-def test_greedy_policy_is_the_plain_loop(runner: MakeRunner) -> None:
-    found = runner("greedy", ScriptedPolicy(("### DELL 9", *RIGHT))).run(parse_task(task("a")))
-    assert (found.solved, found.solved_hidden, found.greedy) == (True, True, True)
-    assert (found.turns, found.candidates) == (3, 1)
-    assert found.commands == RIGHT
-    wrong = runner("greedy", ScriptedPolicy(())).run(parse_task(task("b")))
-    assert (wrong.solved, wrong.solved_hidden) == (False, False)
-    assert wrong.reason == "the model said EXIT"
-
-
-def test_a_fix_for_the_visible_tests_only(runner: MakeRunner) -> None:
-    cheat = "### REPL 2 >>>    return {4: 2, 10: 5}[number]"
-    found = runner("greedy", ScriptedPolicy((cheat,))).run(parse_task(task("a")))
-    assert (found.solved, found.solved_hidden) == (True, False)
+    assert [p.solved_hidden for p in parts] == [None]
 
 
 def endless(name: str) -> Task:

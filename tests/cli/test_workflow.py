@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_bases import make_base
 from tiny_checkpoints import ModelSize, make_checkpoint, make_instruct, make_tokenizer
 
 import export
@@ -40,7 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("workflow")
     (folder / "tools58").mkdir()
     shutil.copy(FUNCTIONS, folder / "tools58")
-    make_base(folder / "base", vocabulary=1024, context=2048)
+    make_instruct(folder / "base", ModelSize("qwen3", context=2048))
     return folder
 
 
@@ -88,7 +87,7 @@ def test_killed_three_times_it_still_ends_right(home: Path) -> None:
     info = read_info(row["path"])
     assert info.path == home / "data" / "editloop" / "models" / "mine.gguf"
     assert row["size"] == info.file_size
-    assert (info.rendering, info.base_model, info.transcript_version) == ("chat", "base", 1)
+    assert (info.rendering, info.base_model, info.transcript_version) == ("places", "base", 1)
     assert info.eval.keys() == {"tasks", "search", "pass_at_1"}
     assert row["before"]["tasks"] == row["after"]["tasks"] == info.eval["tasks"] > 0
     again, repeated = run(home)
@@ -203,6 +202,9 @@ def test_the_steps_of_each_kind_of_base(tiny_model: Path, home: Path, tmp_path: 
     with pytest.raises(export.UnsupportedModel, match="has no chat template"):
         steps(folder)
     (folder / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    with pytest.raises(export.UnsupportedModel, match="has no fill-in tokens"):
+        steps(folder)
+    folder = make_instruct(tmp_path / "code", ModelSize("qwen2"))
     data = ["corpus", "tests", "demonstrations", "tasks"]
     practice = ["practice", "practised draft", "practised score"]
     end = ["tool", "draft", "score", *practice, "export"]

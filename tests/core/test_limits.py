@@ -22,7 +22,7 @@ from editloop.checks.testoutcome import TestOutcome, short
 from editloop.doctests import docstrings, doctest_checks, documented
 from editloop.fix import Request, RequestError, Tools, fix
 from editloop.prior import PriorPolicy, shipped
-from editloop.region import MAX_CHARACTERS, RegionError, narrowed, window
+from editloop.region import MAX_CHARACTERS, RegionError, window
 from editloop.sandbox import SandboxPool, open_pool
 from editloop.text import Snapshot, TextError
 from editloop.verify import Verifier, outcome_findings
@@ -100,7 +100,7 @@ def test_a_text_that_takes_longer_to_read_than_the_budget_is_refused() -> None:
     document = Snapshot.from_text("x = 1\n" * 300_000)
     request = Request(document, budget=Budget(seconds=2.0))
     with pytest.raises(RequestError, match="give 4 or more"):
-        fix(request, lambda: PriorPolicy(shipped()), Tools(None, None))
+        fix(request, PriorPolicy(shipped()), Tools(None, None))
 
 
 GENERATED = {
@@ -118,7 +118,7 @@ def test_a_budget_holds_whatever_the_text(name: str) -> None:
     request = Request(Snapshot.from_text(GENERATED[name]), budget=Budget(seconds=3.0))
     with StaticChecker() as checker:
         started = time.monotonic()
-        done = fix(request, lambda: PriorPolicy(shipped()), Tools(checker, None))
+        done = fix(request, PriorPolicy(shipped()), Tools(checker, None))
     assert time.monotonic() - started < SOON
     assert done.status in ("fixed", "not fixed")
 
@@ -135,12 +135,6 @@ def test_deep_nesting_is_a_finding_and_such_a_line_is_refused(text: str) -> None
 def test_lines_of_data_are_left_out_of_a_window() -> None:
     document = Snapshot.from_text(f"x = '{'a' * MAX_CHARACTERS}'\ny = 1\nprint(z)\n")
     assert window(document) == (1, 2)
-
-
-def test_half_of_a_window_is_around_the_line() -> None:
-    assert narrowed(range(10), 2) == (0, 1, 2, 3, 4)
-    assert narrowed((4, 9, 30), None) == (9,)
-    assert narrowed((4,), 4) == (4,)
 
 
 FUNCTION = 'def f{0}(x):\n    """\n    >>> f{0}(1)\n    {1}\n    """\n    return x + {0}\n\n'
@@ -251,7 +245,7 @@ def test_a_second_search_that_fails_says_so(caplog: pytest.LogCaptureFixture) ->
     state = EditState.open(Snapshot.from_text("x = (\n"))
     verifier = Verifier("x = (\n")
     first = verifier.verify("x = (\n")
-    errand = Errand(state, "uniform", None, first, Budget(seconds=5.0), 0, 1)  # type: ignore[arg-type]
+    errand = Errand(state, None, first, Budget(seconds=5.0), 0, 1)  # type: ignore[arg-type]
     with caplog.at_level(logging.WARNING):
         _run(errand, threading.Event(), io.BytesIO())
     assert "the second search failed: AttributeError" in caplog.text

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from editloop.commands import EXIT, Command, CommandError, parse
+from editloop.commands import Command, CommandError
 from editloop.policy import ScriptedPolicy, UniformPolicy
 from editloop.state import EditState
 from editloop.text import Snapshot
@@ -22,16 +22,14 @@ def test_uniform_is_a_permutation_that_the_seed_decides() -> None:
     assert sorted(p.command.line for p in first) == list(range(1, 9))
     assert math.isclose(sum(math.exp(p.log_prob) for p in first), 1.0)
     assert list(policy.propose(TRANSCRIPT, [], seed=1)) == []
-    assert parse(policy.act(TRANSCRIPT)) == EXIT
 
 
-def test_scripted_plays_its_texts_then_exits() -> None:
+def test_scripted_proposes_its_texts_before_all_moves() -> None:
     policy = ScriptedPolicy(["### DELL 3", "### REPL 1 >>>b"])
-    assert policy.act(TRANSCRIPT) == "### DELL 3"
     later = TRANSCRIPT.extend(Command("DELL", 3), TRANSCRIPT.observations[0])
-    assert policy.act(later) == "### REPL 1 >>>b"
+    assert next(policy.propose(later, MOVES, seed=0)).command == Command("REPL", 1, "b")
     last = later.extend(Command("REPL", 1, "b"), TRANSCRIPT.observations[0])
-    assert policy.act(last) == "### EXIT"
+    assert next(policy.propose(last, MOVES, seed=0)).command == MOVES[0]
     proposals = list(policy.propose(TRANSCRIPT, MOVES, seed=0))
     assert [p.command.line for p in proposals][:2] == [3, 1]
     assert len(proposals) == len(MOVES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import subprocess
 import sys
 import threading
@@ -15,7 +17,7 @@ from editloop import repair as repairing
 from editloop.budget import Budget
 from editloop.commands import parse
 from editloop.companion import companion
-from editloop.policy import Cancelled, Proposal, UniformPolicy
+from editloop.policy import Proposal, UniformPolicy
 from editloop.repair import Repair, repair
 from editloop.state import EditState
 from editloop.text import Snapshot
@@ -40,16 +42,12 @@ class _Never:
 
 
 class _Stuck(UniformPolicy):
-    """Thinks until it is told to stop."""
+    """Thinks of nothing right, and slowly, until it is asked no more."""
 
-    def propose(
-        self, *_: object, cancel: threading.Event | None = None, **__: object
-    ) -> Iterator[Proposal]:
-        yield Proposal(parse("### REPL 1 >>>def twice(x, y):"), -1.0)
-        assert cancel is not None
-        if not cancel.wait(100):
-            raise TimeoutError("nobody stopped this")
-        raise Cancelled
+    def propose(self, *_: object, **__: object) -> Iterator[Proposal]:
+        for number in itertools.count():
+            yield Proposal(parse(f"### REPL 1 >>>def twice(x, y{number}):"), -1.0)
+            time.sleep(0.05)
 
 
 class _Gone(UniformPolicy):
@@ -74,8 +72,9 @@ def _repair(
 def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A companion finds the check above: one that an earlier test started does not."""
     companion(1).close()
-    depth = __name__.count(".")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[depth]))
+    tests = Path(__file__).parents[__name__.count(".")]
+    root = Path(__file__).parents[2]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (tests, root))))
 
 
 @pytest.fixture
@@ -90,7 +89,7 @@ def test_another_search_finds_what_the_policy_does_not() -> None:
     assert done.result is not None
     best = done.result.solutions[0]
     assert "x + x" in best.state.text or "x * 2" in best.state.text
-    # The one candidate of the policy counts, too.
+    # The candidates of the policy count, too.
     assert 2 <= best.candidates <= done.result.candidates
     assert _repair(Budget(0.3), 1, policy=_Stuck()).status == "not fixed"
 

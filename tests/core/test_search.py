@@ -285,8 +285,6 @@ class _Raising(UniformPolicy):
         moves: Sequence[Command],
         *,
         seed: int,
-        cancel: threading.Event | None = None,
-        free: bool = True,
     ) -> Iterator[Proposal]:
         yield Proposal(parse("### DELL 99"), 0.0)  # impossible: skipped
         yield Proposal(parse("### EXIT"), 0.0)  # changes nothing: skipped

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -46,6 +46,11 @@ def slow_model(folder: Path, model: Path) -> Path:
 def shared(model: Path) -> Iterator[Engine]:
     with Engine.load(model, transcript_version=VERSION, n_threads=1) as engine:
         yield engine
+
+
+def score(engine: Engine, prefix: Sequence[int], continuation: Sequence[int]) -> float:
+    """Log-probability in nats of a whole continuation."""
+    return sum(engine.token_scores(prefix, continuation))
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from editloop.engine import Cancelled, Engine, FreeText
+from editloop.engine import Cancelled, Engine
+
+from .conftest import score
 
 LONG = [5 + (i * 7919) % 1490 for i in range(4000)]
 LIMIT = 0.2  # seconds
@@ -47,9 +49,7 @@ def assert_cancelled_in_time(work: Callable[[threading.Event], object], delay: f
 @pytest.mark.parametrize("delay", [0.1, 0.35, 0.6])
 def test_during_a_long_prefill(slow: Engine, delay: float) -> None:
     slow.forget()
-    assert_cancelled_in_time(
-        lambda cancel: next(slow.rank(LONG, [[1, 2], [3]], cancel=cancel)), delay
-    )
+    assert_cancelled_in_time(lambda cancel: slow.token_scores(LONG, [1], cancel=cancel), delay)
     assert slow.open_rows == 0
 
 
@@ -65,52 +65,49 @@ def test_what_was_read_is_kept(slow: Engine) -> None:
     thread = threading.Thread(target=ask)
     thread.start()
     with pytest.raises(Cancelled):
-        slow.score(LONG, [1], cancel=cancel)
+        slow.token_scores(LONG, [1], cancel=cancel)
     thread.join()
     before = slow.tokens_decoded
-    slow.score(LONG[:700], [1])
+    slow.token_scores(LONG[:700], [1])
     assert slow.tokens_decoded - before <= 200
 
 
-def test_during_sampling_and_ranking(slow: Engine) -> None:
-    free = FreeText([], n_vocab=slow.n_vocab)
-    prefix = LONG[:50]
+def written(engine: Engine, cancel: threading.Event, tokens: int) -> object:
+    return engine.generate(
+        [LONG[:50]],
+        16,
+        ended=lambda ids: False,
+        temperature=1.0,
+        seed=0,
+        max_tokens=tokens,
+        cancel=cancel,
+    )
 
-    def sample(cancel: threading.Event) -> object:
-        return slow.sample(
-            prefix, 16, allowed=free, temperature=1.0, seed=0, max_tokens=2000, cancel=cancel
-        )
 
-    def rank(cancel: threading.Event) -> object:
-        rows = [[5 + i % 40, 50 + i % 41, 100 + i % 43, 200 + i, 2] for i in range(1200)]
-        while True:
-            list(slow.rank(prefix, rows, cancel=cancel))
-
-    for work in (sample, rank):
-        assert_cancelled_in_time(work, 0.3)
-        assert slow.open_rows == 0
-    assert slow.score(prefix, [7, 8]) < 0
+def test_during_writing(slow: Engine) -> None:
+    assert_cancelled_in_time(lambda cancel: written(slow, cancel, 2000), 0.3)
+    assert slow.open_rows == 0
+    assert score(slow, LONG[:50], [7, 8]) < 0
 
 
 def test_set_before_the_call(engine: Engine) -> None:
     cancel = threading.Event()
     cancel.set()
-    free = FreeText([], n_vocab=engine.n_vocab)
     with pytest.raises(Cancelled):
-        next(engine.rank([5, 6], [[1], [2]], cancel=cancel))
+        engine.token_scores([5, 6], [1], cancel=cancel)
     with pytest.raises(Cancelled):
-        engine.sample([5, 6], 1, allowed=free, temperature=0, seed=0, cancel=cancel)
-    assert engine.score([5, 6], [7]) < 0
+        written(engine, cancel, 8)
+    assert score(engine, [5, 6], [7]) < 0
 
 
 def test_threads_take_turns(engine: Engine) -> None:
-    wanted = [engine.score(list(range(10 + k, 60 + k)), [7, 8]) for k in range(6)]
+    wanted = [score(engine, list(range(10 + k, 60 + k)), [7, 8]) for k in range(6)]
     engine.forget()
     found: dict[int, float] = {}
 
     def work(k: int) -> None:
         for _ in range(5):
-            found[k] = engine.score(list(range(10 + k, 60 + k)), [7, 8])
+            found[k] = score(engine, list(range(10 + k, 60 + k)), [7, 8])
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
     for thread in threads:

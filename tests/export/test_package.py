@@ -91,16 +91,15 @@ def test_a_kind_that_computes_something_else_is_refused(
 
 
 def test_a_kind_that_breaks_repair_is_refused() -> None:
-    def file(quant: str, search: int, greedy: int = 8, agreement: float = 0.9) -> Quantized:
+    def file(quant: str, solved: int, agreement: float = 0.9) -> Quantized:
         logits = LogitReport(8, 500, agreement, 1.0, 4)
-        return Quantized(quant, Path("m.gguf"), 1, {}, logits, RepairScore(24, search, greedy, 0))
+        return Quantized(quant, Path("m.gguf"), 1, {}, logits, RepairScore(24, solved, 0))
 
-    best = RepairScore(24, 20, 8, 0)
+    best = RepairScore(24, 20, 0)
     assert judge(file("q4_k_m", 15), best).reason == ""
-    assert judge(file("q4_k_m", 14), best).reason == (
-        "the search repairs 14 of 24 tasks, with f16 20"
-    )
-    assert "plain loop repairs 5 of 24" in judge(file("q4_k_m", 20, 5), best).reason
+    assert judge(file("q4_k_m", 14), best).reason == "it repairs 14 of 24 tasks, f16 20"
+    few = judge(file("q4_k_m", 5), RepairScore(24, 8, 0))
+    assert few.reason == "it repairs 5 of 24 tasks, f16 8"
     assert judge(file("q4_k_m", 20, agreement=0.5), best).written
     assert not judge(file("q8_0", 20, agreement=0.5), best).written
     assert judge(file("q8_0", 0, agreement=0.5), best, force=True).written

@@ -22,6 +22,7 @@ from editloop.sandbox import SandboxPool, open_pool
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
 from editloop.transcript import Finding
+from editloop.verdict import CheckResult
 from editloop.verify import TestCheck, Verifier
 
 INITIALS = "def initials(name):\n    parts = name.split()\n    return parts\n"
@@ -54,6 +55,23 @@ def test_text_that_no_move_makes(pool: SandboxPool) -> None:
     assert best.state.text == INITIALS.replace(" parts\n", RIGHT)
     assert best.verdict.passed
     assert done.problem == ""
+
+
+class _Counts:
+    """A check that runs nothing."""
+
+    def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
+        return CheckResult("tests", int("len(values) or 1" in source), 1)
+
+
+def test_a_model_is_waited_for_where_no_move_is_left() -> None:
+    """The moves of so few lines are all tried before it has answered."""
+    text = "def count(values):\n    pass\n"
+    answer = {"match": "count", "replies": ["return len(values) or 1"], "seconds": 1.0}
+    state, verifier = EditState.open(Snapshot.from_text(text)), Verifier(text, checks=[_Counts()])
+    budget, model = Budget(60.0, turns=1), ScriptedModel({"answers": [answer]})
+    done = repair(state, PriorPolicy(shipped()), verifier, budget=budget, model=model)
+    assert done.status == "fixed"
 
 
 def test_a_model_that_was_trained_for_it_names_the_places(pool: SandboxPool) -> None:

@@ -18,10 +18,9 @@ from transformers import AutoModelForCausalLM
 from editloop.cli import run as cli
 from editloop.commands import EXIT, edit_line, render
 from editloop.engine import Engine
-from editloop.engine.chat import ChatDialect
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
-from editloop.transcript import TRANSCRIPT_VERSION, Finding, Transcript, observe
+from editloop.transcript import TRANSCRIPT_VERSION, Finding, Transcript, chat, observe
 from export import write_gguf
 from trainer.encode import Base, load_base
 from trainer.rows import Rows, encode_rows
@@ -126,12 +125,13 @@ def test_the_engine_reads_the_same_ids(chat_base: Base, tmp_path: Path) -> None:
     metadata = {"editloop.rendering": "chat"}
     path = write_gguf(chat_base.folder, tmp_path / "chat.gguf", metadata=metadata)
     with Engine.load(path, transcript_version=TRANSCRIPT_VERSION, n_threads=1) as engine:
-        dialect = ChatDialect(engine)
         for number in range(12):
             one = episode(number)
-            assert dialect.prefix(one) == chat_base.encoder.prefix(one)
+            assert engine.template.ids(engine, chat(one)) == chat_base.encoder.prefix(one)
             for command in one.commands:
-                assert dialect.command(command) == chat_base.encoder.command(command)
+                *ids, end = chat_base.encoder.command(command)
+                assert engine.tokenize(render(command)) == ids
+                assert end in engine.ends
 
 
 def test_packed_rows_do_not_see_each_other(base: Base, rows: Rows, tmp_path: Path) -> None:
