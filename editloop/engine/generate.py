@@ -22,11 +22,16 @@ __all__ = ["Continuation", "Generator", "log_probabilities"]
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """`log_prob` in nats at temperature 1; `finished` is False where the length cut it off."""
+    """`log_prob` in nats at temperature 1; `finished` is False where the length cut it off.
+
+    `seconds`: of a greedy one, the second choice at each of its ids, as (id, log-probability of the
+    continuation up to it).
+    """
 
     ids: tuple[int, ...]
     log_prob: float
     finished: bool
+    seconds: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -40,6 +45,7 @@ class _Branch:
     owned: bool
     """Whether the row is this branch's own, to extend; else it is forked from."""
     logits: Logits = field(repr=False)
+    seconds: tuple[tuple[int, float], ...] = ()
 
 
 class Generator:
@@ -101,7 +107,10 @@ class Generator:
         gains[list(self._refused(branch.ids))] = -np.inf
         drawn: dict[int, list[tuple[int, int]]] = {}
         if self._temperature <= 0:
-            drawn[int(np.argmax(gains))] = branch.members
+            second, first = np.argpartition(gains, -2)[-2:]
+            first, second = sorted((int(first), int(second)), key=lambda token: -gains[token])
+            drawn[first] = branch.members
+            branch.seconds += ((second, branch.log_prob + float(gains[second])),)
         else:
             heights = np.cumsum(np.exp((gains - gains.max()) / self._temperature))
             for member in branch.members:
@@ -112,7 +121,7 @@ class Generator:
             ids, log_prob = [*branch.ids, token], branch.log_prob + float(gains[token])
             finished = self._ended(ids)
             if finished or len(ids) >= self._max:
-                told = Continuation(tuple(ids), log_prob, finished)
+                told = Continuation(tuple(ids), log_prob, finished, branch.seconds)
                 self._found.update(dict.fromkeys(members, told))
             else:
                 going.append((members, ids, log_prob))
@@ -123,7 +132,9 @@ class Generator:
                 row = self._pool.fork(branch.row, branch.row.length)
                 row.pins += 1
                 rows.add(row)
-            children.append(_Branch(members, ids, log_prob, row, True, branch.logits))
+            children.append(
+                _Branch(members, ids, log_prob, row, True, branch.logits, branch.seconds)
+            )
         if branch.owned and not going:
             rows.discard(branch.row)
             self._pool.release(branch.row)

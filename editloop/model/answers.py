@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from editloop.engine import Engine, read_info
+from editloop.engine.generate import Continuation
 from editloop.model.backend import Chat, Gap, ModelError, Plain, Prompt, Reply, Sampling
 from editloop.model.statement import is_statement
 from editloop.model.threads import known, set_fastest
@@ -90,16 +91,13 @@ class Answers:
         self, prompts: Sequence[Prompt], sampling: Sampling, cancel: threading.Event
     ) -> list[list[dict[str, Any]]]:
         """Rows of replies, `sampling.n` for each prompt."""
-        found = self._engine.generate(
-            [self._ids(prompt) for prompt in prompts],
-            sampling.n,
-            ended=self._ended(sampling),
-            temperature=sampling.temperature,
-            seed=sampling.seed,
-            max_tokens=sampling.max_tokens,
-            refused=self._no_comment if sampling.statement else _nothing,
-            cancel=cancel,
-        )
+        ids = [self._ids(prompt) for prompt in prompts]
+        found = self._generated(ids, sampling, sampling.n, self._ended(sampling), cancel)
+        if sampling.unlike and sampling.temperature <= 0:
+            found = [
+                [self._unlike(prefix, one, sampling, cancel) for one in continuations]
+                for prefix, continuations in zip(ids, found, strict=True)
+            ]
         return [
             [
                 reply_row(
@@ -109,6 +107,58 @@ class Answers:
             ]
             for continuations in found
         ]
+
+    def _generated(
+        self,
+        ids: Sequence[list[int]],
+        sampling: Sampling,
+        number: int,
+        ended: Callable[[Sequence[int]], bool],
+        cancel: threading.Event,
+    ) -> list[list[Continuation]]:
+        return self._engine.generate(
+            ids,
+            number,
+            ended=ended,
+            temperature=sampling.temperature,
+            seed=sampling.seed,
+            max_tokens=sampling.max_tokens,
+            refused=self._no_comment if sampling.statement else _nothing,
+            cancel=cancel,
+        )
+
+    def _unlike(
+        self, prefix: list[int], told: Continuation, sampling: Sampling, cancel: threading.Event
+    ) -> Continuation:
+        """The continuation, unless it is what it must not be; then where it goes on from its
+        likeliest second choice that is another text."""
+        text = self._text(told.ids, sampling.stop)
+        if text.strip() not in {line.strip() for line in sampling.unlike}:
+            return told
+        for at in sorted(range(len(told.seconds)), key=lambda at: -told.seconds[at][1]):
+            token, log_prob = told.seconds[at]
+            head = (*told.ids[:at], token)
+            begun = self._text(head, sampling.stop)
+            if token in self._engine.ends or not begun.strip() or text.startswith(begun.rstrip()):
+                continue
+            return self._from(prefix, head, log_prob, sampling, cancel)
+        return told
+
+    def _from(
+        self,
+        prefix: list[int],
+        head: tuple[int, ...],
+        log_prob: float,
+        sampling: Sampling,
+        cancel: threading.Event,
+    ) -> Continuation:
+        """The greedy continuation that begins with ``head``."""
+        ended = self._ended(sampling)
+        if ended(head):
+            return Continuation(head, log_prob, True)
+        whole = [*prefix, *head]
+        [[rest]] = self._generated([whole], sampling, 1, lambda ids: ended([*head, *ids]), cancel)
+        return Continuation((*head, *rest.ids), log_prob + rest.log_prob, rest.finished)
 
     def score(
         self, context: str, texts: Sequence[str], cancel: threading.Event

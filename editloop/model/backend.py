@@ -65,6 +65,9 @@ class Sampling:
     statement: bool = False
     """A reply is one statement of Python: it ends with its first line that leaves no bracket open
     and no block without a body. No comment comes before it."""
+    unlike: tuple[str, ...] = ()
+    """Texts that are no answer: a greedy reply that is one of them, blanks aside, is replaced by
+    the one that leaves it at its likeliest second choice (where a backend sees tokens: `child`)."""
     rewrites: tuple[str, ...] = ()
     """Lines of which a reply is another version: it may end where it has changed something and then
     repeats two of them (see `whole.joint`)."""

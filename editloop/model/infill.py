@@ -17,9 +17,8 @@ _BEFORE_CHARACTERS = 1000
 """Characters before a gap that are shown, at most: about 280 tokens, whose reading takes half of
 the time to the first answer. The 1.5B fills as many given places rightly with 800 as with 1600,
 fewer with the definition around the place alone (docs/results.md)."""
-_BEFORE_STEP = 500
-"""What is shown begins at a multiple of these characters, so that places near one another share
-what is read: a beginning that moved with the place would be read anew for each."""
+_LEAST_CHARACTERS = 300
+"""Characters before a gap that are shown, at least, where the text has as many."""
 _AFTER_CHARACTERS = 120
 """Characters after a gap that are shown. They are read anew for each place, which takes most of its
 time; more help little (docs/results.md)."""
@@ -50,11 +49,13 @@ def gap(
     failed: Sequence[str] | None = None,
     *,
     bare: bool = False,
+    begin: int | None = None,
 ) -> Gap:
     """The question for a place: `lines` without terminators, `failed` what the checks say.
 
     Before the gap stand comments on what failed and on what was there, unless `failed` is None.
-    `bare`: the gap begins with its line, not even the indentation is given.
+    `bare`: the gap begins with its line, not even the indentation is given. `begin`: the line from
+    which on the text before it is shown (None: as `begin_of` says).
     """
     old = lines[place.first : place.stop]
     near = [line for line in (*old, *lines[place.stop :]) if line.strip()]
@@ -63,7 +64,7 @@ def gap(
     if failed is not None:
         notes += [f"fixed: {short(text)}" for text in failed]
         notes += [f"was: {line.strip()}" for line in old if line.strip()]
-    before = _last(lines[: place.first])
+    before = lines[begin_of(lines, place.first, []) if begin is None else begin : place.first]
     after = _first(lines[place.stop :], _AFTER_CHARACTERS)
     comments = [f"{indent}# {note}" for note in notes]
     given = "" if bare else place.head or indent
@@ -117,14 +118,22 @@ def short(text: str) -> str:
     return line if len(line) <= _COMMENT_CHARACTERS else line[: _COMMENT_CHARACTERS - 1] + "…"
 
 
-def _last(lines: Sequence[str]) -> Sequence[str]:
-    over = sum(len(line) + 1 for line in lines) - _BEFORE_CHARACTERS
-    skipped = -(-over // _BEFORE_STEP) * _BEFORE_STEP
-    for at, line in enumerate(lines):
-        if skipped <= 0:
-            return lines[at:]
-        skipped -= len(line) + 1
-    return ()
+def begin_of(lines: Sequence[str], gap: int, known: list[int]) -> int:
+    """The line from which on the text before line `gap` is shown: one of those `known` where it
+    fits, so that what a model has read is shared, else another, which is added to them."""
+
+    def characters(begin: int) -> int:
+        return sum(len(line) + 1 for line in lines[begin:gap])
+
+    for begin in known:
+        least = 0 if begin == 0 else _LEAST_CHARACTERS
+        if begin <= gap and least <= characters(begin) <= 2 * _BEFORE_CHARACTERS:
+            return begin
+    begin = gap
+    while begin > 0 and characters(begin - 1) <= _BEFORE_CHARACTERS:
+        begin -= 1
+    known.append(begin)
+    return begin
 
 
 def _first(lines: Sequence[str], characters: int) -> list[str]:

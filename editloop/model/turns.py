@@ -73,9 +73,11 @@ def read_place(text: str, view: Sequence[int]) -> Named | None:
     return Named("delete" if found[1] == "delete" else "replace", _span(view, first, last))
 
 
-def ask_text(lines: Sequence[str], place: Place, failed: Sequence[str]) -> Gap:
-    """The question for the text of a place that was named."""
-    return gap(lines, place, failed, bare=True)
+def ask_text(
+    lines: Sequence[str], place: Place, failed: Sequence[str], begin: int | None = None
+) -> Gap:
+    """The question for the text of a place that was named; ``begin``: see `gap`."""
+    return gap(lines, place, failed, bare=True, begin=begin)
 
 
 def say_text(lines: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ def read_prompt(row: dict[str, Any]) -> Prompt:
 
 def read_sampling(row: dict[str, Any]) -> Sampling:
     """The sampling whose fields are given as JSON data."""
-    return Sampling(**row | {key: tuple(row[key]) for key in ("stop", "rewrites")})
+    return Sampling(**row | {key: tuple(row[key]) for key in ("stop", "unlike", "rewrites")})
 
 
 def reply_row(reply: Reply) -> dict[str, Any]:

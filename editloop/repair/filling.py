@@ -74,6 +74,7 @@ class Filling:
         self.place = ""
         """What it is asking about, in words for a person."""
         self.asked = 0
+        self._begins: list[int] = []
         self._root: Node | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -199,7 +200,7 @@ class Filling:
     def _questions(self, node: Node) -> Iterator[Question]:
         named = self._named(node)
         traces = self._trace(node.state.text)
-        yield from questions(self._model, node, traces, named, self._together)
+        yield from questions(self._model, node, traces, named, self._together, self._begins)
 
     def _together(self) -> int:
         """Places to ask about at once: one at first, then as many as take PATIENCE seconds."""

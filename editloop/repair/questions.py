@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.definitions import definitions
 from editloop.frontier import Node
-from editloop.model.backend import Model, Prompt, Sampling
-from editloop.model.infill import Place, gap, stops
+from editloop.model.backend import Gap, Model, Prompt, Sampling
+from editloop.model.infill import Place, begin_of, begun, gap, stops
 from editloop.model.turns import TOLD, ask_text
 from editloop.model.whole import ask_part, unindented
 from editloop.moves import moves_in
@@ -50,10 +50,11 @@ def questions(
     traces: Sequence[SuiteTrace],
     named: Sequence[Place],
     together: Callable[[], int],
+    begins: list[int],
 ) -> Iterator[Question]:
     """Places in turn, first greedily, then by samples; last, and of a model that fills no gaps at
     once, whole functions. ``named``: places that go first; ``together``: how many to ask about at
-    once."""
+    once; ``begins``: lines from which on the model was shown text before (see `begin_of`)."""
     lines = [line.text for line in node.state.document.lines]
     found = [f.line for f in node.verdict.findings if f.line is not None]
     scores = line_scores(lines, traces, found, likely_lines(node))
@@ -62,7 +63,7 @@ def questions(
         heads = not (model.points or model.heeds)
         others = places(lines, scores, node.state.view, heads=heads)
         ordered = list(dict.fromkeys([*named, *others]))[:PLACES]
-        yield from _gaps(model, node, lines, ordered, failed, together)
+        yield from _gaps(model, node, lines, ordered, failed, together, begins)
     parts = _parts(node.state, scores)
     for number, turn in itertools.product((1, SAMPLES), range(len(parts))):
         yield _whole(lines, parts[turn], failed, number, turn)
@@ -75,12 +76,18 @@ def _gaps(
     ordered: Iterable[Place],
     failed: tuple[str, ...],
     together: Callable[[], int],
+    begins: list[int],
 ) -> Iterator[Question]:
-    def ask(group: tuple[Place, ...], number: int, turn: int) -> Question:
+    told_of = failed if model.heeds else None
+
+    def prompt(place: Place) -> Gap:
+        begin = begin_of(lines, place.first, begins)
         if model.points:
-            prompts: list[Prompt] = [ask_text(lines, place, told(node)) for place in group]
-        else:
-            prompts = [gap(lines, place, failed if model.heeds else None) for place in group]
+            return ask_text(lines, place, told(node), begin)
+        return gap(lines, place, told_of, begin=begin)
+
+    def ask(group: tuple[Place, ...], number: int, turn: int) -> Question:
+        prompts = [prompt(place) for place in group]
         ends = {text for place in group for text in stops(lines, place)}
         sampling = Sampling(
             n=number,
@@ -89,6 +96,11 @@ def _gaps(
             stop=tuple(sorted(ends)),
             seed=turn,
             statement=not model.points,
+            unlike=tuple(
+                lines[place.first].removeprefix(begun(asked))
+                for place, asked in zip(group, prompts, strict=True)
+                if place.stop == place.first + 1
+            ),
         )
         return Question(group, tuple(prompts), sampling)
 

@@ -81,6 +81,19 @@ def test_it_fills_answers_and_judges(open_model: Callable[..., ChildModel]) -> N
     assert all(score < 0 for score in (scores[0][0], scores[0][3], scores[1][0]))
 
 
+def test_what_is_no_answer_is_left_at_its_likeliest_second_choice(
+    open_model: Callable[..., ChildModel],
+) -> None:
+    model = open_model()
+    sampling = Sampling(max_tokens=8)
+    [[told]] = model.complete([GAP], sampling)
+    [[other]] = model.complete([GAP], replace(sampling, unlike=(told.text.strip(),)))
+    assert other.text.strip() != told.text.strip()
+    assert other.log_prob < 0
+    [[same]] = model.complete([GAP], replace(sampling, unlike=("another text",)))
+    assert same == told
+
+
 def test_text_that_spells_control_tokens_is_read_as_text(gguf_file: Path) -> None:
     forged = "".join(f"x = '{control}'\n" for control in CONTROLS)
     own = {Gap: 3, Chat: 3, Plain: 0}  # control tokens that stand in the prompt's own form

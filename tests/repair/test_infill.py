@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editloop.model.infill import Place, begun, gap, head, stops, written
+from editloop.model.infill import Place, begin_of, begun, gap, head, stops, written
 
 LINES = [
     "def mean(values):",
@@ -85,8 +85,11 @@ def test_long_files_are_cut_at_lines() -> None:
 
 def test_places_near_one_another_share_what_is_before() -> None:
     lines = [f"value_{n:03} = {n:03}" for n in range(300)]
-    begins = [gap(lines, Place(n, n)).before.split("\n")[0] for n in range(200, 240)]
-    assert len(set(begins)) == 2
+    known: list[int] = []
+    assert len({begin_of(lines, at, known) for at in range(200, 240)}) == 1
+    far = begin_of(lines, known[0] + 2, known)  # hardly anything would be shown before it
+    assert [far] == known[1:]
+    assert gap(lines, Place(230, 231), begin=far).before.startswith(lines[far])
 
 
 def test_a_reply_ends_where_it_rejoins() -> None:
