@@ -25,7 +25,7 @@ from editloop.model.infill import Place
 from editloop.model.turns import NAMING_TOKENS, ask_place, read_place
 from editloop.policy import Cancelled
 from editloop.repair.questions import TEMPERATURE, Question, questions, told
-from editloop.repair.replies import step_of, steps_of
+from editloop.repair.replies import Told, step_of
 from editloop.solutions import Solution
 
 log = logging.getLogger(__name__)
@@ -75,6 +75,9 @@ class Filling:
         """What it is asking about, in words for a person."""
         self.asked = 0
         self._begins: list[int] = []
+        self._told: list[Told] = []
+        self._best: Node | None = None
+        """Of the states that it was told of the one that came furthest."""
         self._root: Node | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -89,6 +92,10 @@ class Filling:
         """Ask about a state; of several the one that came furthest is asked about first."""
         with self._wanted:
             self._root = self._root or node
+            if self._best is None or node.verdict.progress > self._best.verdict.progress:
+                self._best = node
+            for told in self._told:
+                self._propose(node, told)
             rank, share = node.verdict.progress
             job = (
                 -(rank + share) + 0.05 * node.depth,
@@ -168,13 +175,22 @@ class Filling:
             self.asked += len(question.places)
             self._pace = (time.monotonic() - began) / len(question.prompts)
         log.debug("%s: %s", question.places, [[r.text for r in replies] for replies in found])
-        seen = set()
+        lines = [line.text for line in node.state.document.lines]
         for place, prompt, replies in zip(question.places, question.prompts, found, strict=True):
-            for reply in replies:
-                for step in steps_of(node.state, place, prompt, reply.text):
-                    if step not in seen:
-                        seen.add(step)
-                        self._arrived.put(Filled(node, step, reply.log_prob))
+            for reply in {reply.text: reply for reply in replies}.values():
+                told = Told.of(lines, place, prompt, reply.text, reply.log_prob)
+                self._propose(node, told)
+                with self._wanted:
+                    self._told.append(told)
+                    best = self._best
+                if best is not None and best is not node:
+                    self._propose(best, told)
+
+    def _propose(self, node: Node, told: Told) -> None:
+        """What a reply means in a state; one place is mended after the other without asking
+        again."""
+        for step in told.steps(node.state):
+            self._arrived.put(Filled(node, step, told.log_prob))
 
     def _named(self, node: Node) -> list[Place]:
         """Places that a model trained for it names, the likeliest first; a deletion is proposed at

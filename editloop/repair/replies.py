@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from editloop.commands import Command, Step
 from editloop.model.backend import Gap, Prompt
 from editloop.model.infill import Place, begun, written
 from editloop.model.whole import read_part
 from editloop.state import EditState
+
+_NEAR = 3
+"""Lines by which a place may have moved between states."""
 
 
 def steps_of(state: EditState, place: Place, prompt: Prompt, text: str) -> Iterator[Step]:
@@ -20,6 +24,39 @@ def steps_of(state: EditState, place: Place, prompt: Prompt, text: str) -> Itera
     else:
         old = [line.text for line in state.document.lines[place.first : place.stop]]
         yield from rewritten(state, place, read_part(text, old))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A reply to a question about a place of some state, which may help others of the search too;
+    ``around``: the place's lines, of an insertion those beside it."""
+
+    place: Place
+    around: tuple[str, ...]
+    prompt: Prompt
+    text: str
+    log_prob: float
+
+    @staticmethod
+    def of(lines: Sequence[str], place: Place, prompt: Prompt, text: str, gain: float) -> Told:
+        """The reply ``text`` with its log-probability ``gain``."""
+        first, stop = _beside(place)
+        return Told(place, tuple(lines[first:stop]), prompt, text, gain)
+
+    def steps(self, state: EditState) -> Iterator[Step]:
+        """The steps that it can mean in another state, where its lines are there and near."""
+        lines = [line.text for line in state.document.lines]
+        first, stop = _beside(self.place)
+        for shift in sorted(range(-_NEAR, _NEAR + 1), key=abs):
+            if first + shift >= 0 and tuple(lines[first + shift : stop + shift]) == self.around:
+                place = self.place
+                moved = replace(place, first=place.first + shift, stop=place.stop + shift)
+                yield from steps_of(state, moved, self.prompt, self.text)
+                return
+
+
+def _beside(place: Place) -> tuple[int, int]:
+    return (max(place.first - 1, 0), place.stop + 1) if place.inserts else (place.first, place.stop)
 
 
 def step_of(state: EditState, place: Place, text: Sequence[str]) -> Step | None:

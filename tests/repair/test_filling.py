@@ -17,7 +17,7 @@ from editloop.model.scripted import ScriptedModel
 from editloop.prior import PriorPolicy, shipped
 from editloop.repair import Repair, repair
 from editloop.repair.questions import failures
-from editloop.repair.replies import step_of
+from editloop.repair.replies import Told, step_of
 from editloop.sandbox import SandboxPool, open_pool
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
@@ -243,3 +243,40 @@ def test_after_a_fix_that_few_tests_confirm_the_model_is_heard(pool: SandboxPool
     assert done.result is not None
     assert done.result.solutions[0].state.text == likelier
     assert len(done.result.solutions) > 1
+
+
+def test_a_reply_helps_in_states_that_come_later(pool: SandboxPool) -> None:
+    """Two places, each of which the model is asked about once; alone neither is a fix."""
+    text = "def first(a):\n    return a\n\n\ndef second(a):\n    return a\n"
+    checks = [("first(2) == 'x2'", " f'x{a}'\n"), ("second(3) == 'y3'", " f'y{a}'\n")]
+    # Where the other place is mended already it has no answer.
+    answers = [
+        {
+            "match": "def first(a):\n    return\n\ndef second(a):\n    return a\n",
+            "replies": [checks[0][1]],
+        },
+        {
+            "match": "def first(a):\n    return a\n\n\ndef second(a):\n    return",
+            "replies": [checks[1][1]],
+        },
+    ]
+    script = {"answers": answers, "otherwise": ["pass"], "heeds": False}
+    check = TestCheck("tests", plan_asserts([one for one, _ in checks]), pool)
+    verifier = Verifier(text, checks=[check.calibrated(text)])
+    state = EditState.open(Snapshot.from_text(text))
+    policy = PriorPolicy(shipped())
+    done = repair(state, policy, verifier, budget=Budget(40.0), model=ScriptedModel(script))
+    assert done.status == "fixed"
+    assert done.result is not None
+    fixed = done.result.solutions[0].state.text
+    assert "f'x{a}'" in fixed
+    assert "f'y{a}'" in fixed
+
+
+def test_a_place_that_moved_is_found_again() -> None:
+    lines = ["a = 1", "b = 2", "c = 3"]
+    told = Told.of(lines, Place(2, 3), Gap("a = 1\nb = 2\n", ""), "c = 4\n", -1.0)
+    moved = EditState.open(Snapshot.from_text("a = 1\nnew = 0\nb = 2\nc = 3\n"))
+    [step] = told.steps(moved)
+    assert step == (Command("REPL", 4, "c = 4"),)
+    assert list(told.steps(EditState.open(Snapshot.from_text("a = 1\nb = 2\nc = 5\n")))) == []
