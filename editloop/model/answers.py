@@ -13,7 +13,7 @@ from editloop.model.backend import Chat, Gap, ModelError, Plain, Prompt, Reply, 
 from editloop.model.statement import is_statement
 from editloop.model.threads import known, set_fastest
 from editloop.model.whole import joint
-from editloop.model.wire import read_prompt, reply_row
+from editloop.model.wire import read_prompt, read_sampling, reply_row
 from editloop.transcript import TRANSCRIPT_VERSION
 
 
@@ -79,10 +79,7 @@ class Answers:
         """The answer to one question. Raises ModelError, EngineError, Cancelled."""
         if method == "complete":
             prompts = [read_prompt(row) for row in params["prompts"]]
-            told = {
-                k: tuple(v) if isinstance(v, list) else v for k, v in params["sampling"].items()
-            }
-            return self.complete(prompts, Sampling(**told), cancel)
+            return self.complete(prompts, read_sampling(params["sampling"]), cancel)
         if method == "score":
             return self.score(params["context"], params["texts"], cancel)
         raise ModelError(f"no such question: {method}")
