@@ -25,12 +25,13 @@ from editloop.definitions import Definition, definitions
 from editloop.doctests import docstrings
 from editloop.edits import unified_diff
 from editloop.evidence import Evidence, Wanted, gathered
-from editloop.fix import Request, Tools, fix, suspects
+from editloop.fix import Request, Tools, fix
 from editloop.model.choose import Chosen, declines_model
 from editloop.outcome import Outcome, edit_rows
 from editloop.policy import ScriptedPolicy
 from editloop.project import project_root
 from editloop.region import MAX_LINES
+from editloop.repair.diagnosis import diagnose
 from editloop.sandbox import Level, LevelReport, SandboxError, SandboxPool, detect_level
 from editloop.solutions import Progress
 from editloop.suites import Regression, find_suites
@@ -151,13 +152,12 @@ class Workbench:
 
     def suspects(self, job: SuspectsJob) -> list[dict[str, Any]]:
         """Objects with ``line``, ``text`` and ``scope``: suspects of one scope are one fix."""
-        document = Snapshot.from_text(job.text)
+        static = self._static if job.static else None
         pool = self._pool(_level(job.level))
-        tools = Tools(self._static if job.static else None, pool)
-        found = definitions(document)
+        known = diagnose(Snapshot.from_text(job.text), static, pool)
         return [
-            {"line": s.line, "text": s.text, "scope": _scope(s.line, found)}
-            for s in suspects(document, tools)
+            {"line": s.line, "text": s.text, "scope": _scope(s.line, known.definitions)}
+            for s in known.suspects()
         ]
 
     def change(self, job: ChangeJob) -> dict[str, Any]:
