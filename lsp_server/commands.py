@@ -167,7 +167,7 @@ def _row(ls: EditloopServer, result: FixResult) -> dict[str, Any]:
     report = result.report
     row: dict[str, Any] = {
         "status": report.status,
-        "reason": report.reason,
+        "reason": report.found.reason,
         "applied": False,
         "report": report.data(),
         "alternatives": [],
@@ -196,7 +196,7 @@ async def _apply(ls: EditloopServer, result: FixResult, index: int) -> dict[str,
         applied, reason = await asyncio.shield(applying)
     except asyncio.CancelledError:  # the edit is on its way: the answer says what became of it
         applied, reason = await applying
-    return {"applied": applied, "reason": reason or result.report.reason}
+    return {"applied": applied, "reason": reason or result.report.found.reason}
 
 
 def _last(ls: EditloopServer, argument: Argument) -> FixResult | None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
 from editloop.models import NO_MODEL
+from editloop.report import Fix, FixReport
 from lsp_server.documents import Text
-from lsp_server.edits import Hunk, shift, workspace_edit
+from lsp_server.edits import shift, workspace_edit
 from lsp_server.fixall import fix_all
 from lsp_server.jobs import Job, JobCancelled
 from lsp_server.orders import fix_job, note
@@ -28,28 +28,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Fix:
-    """One edit of a text that passes its checks, in code points."""
-
-    hunks: tuple[Hunk, ...]
-    region: tuple[int, int]
-    """Lines that have to be unchanged for the edit to be still right."""
-    diff: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
 class FixResult:
-    """How a target came out; the best fix is first."""
+    """How a target of a text came out."""
 
     target: Target
     text: Text
     report: Report
-    fixes: tuple[Fix, ...] = ()
-    compared: tuple[str, ...] = ()
-    """Texts after the first of the fixes, as far as they can be compared."""
     level: str = ""
     """Of the sandbox in which code may be run, "" where none may."""
+
+    @property
+    def fixes(self) -> tuple[Fix, ...]:
+        """The best is first."""
+        return self.report.found.fixes
 
 
 class Stale(Exception):
@@ -110,7 +101,7 @@ def edit_of(server: EditloopServer, result: FixResult, index: int = 0) -> types.
         moved = document.text, lines
     return workspace_edit(
         result.text,
-        fix.hunks,
+        fix.edits,
         server.client,
         encoding=server.encoding,
         label=fix.label,
@@ -137,15 +128,15 @@ async def _work(
         if refusal:
             order = replace(order, server="", model=NO_MODEL)
 
-        async def step(order: FixJob) -> Mapping[str, Any]:
+        async def step(order: FixJob) -> FixReport:
             return await _step(server, job, progress, order)
 
         if target.kind == "all":
-            row = await fix_all(order, step, server.checker)
+            found = await fix_all(order, step, server.checker)
         else:
-            row = await step(order)
-        notes = (*row["notes"], *filter(None, [refusal]))
-        result = _result(server, target, text, {**row, "notes": notes}, note(text, why))
+            found = await step(order)
+        found = replace(found, notes=(*found.notes, *filter(None, [refusal])))
+        result = _result(server, target, text, found, note(text, why))
     except WorkerDied as error:
         reason = f"{error} and is started again (model: {server.model_name})"
         result = _failed(target, text, "error", reason)
@@ -158,9 +149,7 @@ async def _work(
     return result
 
 
-async def _step(
-    server: EditloopServer, job: Job, progress: WorkDone, order: FixJob
-) -> Mapping[str, Any]:
+async def _step(server: EditloopServer, job: Job, progress: WorkDone, order: FixJob) -> FixReport:
     """One search, when it is its turn."""
 
     def show(now: dict[str, Any]) -> None:
@@ -172,9 +161,7 @@ async def _step(
 
     async with server.jobs.turn():
         started = time.monotonic()
-        row = await server.fixer.request("fix", order, show)
-    assert isinstance(row, Mapping)
-    return row
+        return FixReport.decode(await server.fixer.request("fix", order, show))
 
 
 def shorten(text: str, length: int = 100) -> str:
@@ -198,54 +185,27 @@ def title(target: Target) -> str:
 
 
 def _result(
-    server: EditloopServer, target: Target, text: Text, row: Mapping[str, Any], missing: str
+    server: EditloopServer, target: Target, text: Text, found: FixReport, missing: str
 ) -> FixResult:
-    status: Status = "not found" if row["status"] == "not fixed" else row["status"]
-    found = [row, *row["alternatives"]] if row["edits"] else []
-    _, _, finding = str(row["before"]).partition("\n")
-    report = Report(
-        uri=text.uri,
-        name=text.name,
-        title=title(target),
-        status=status,
-        reason=_reason(target, row, missing),
-        diff=str(row["diff"]),
-        before=tuple(row["before_checks"]),
-        after=tuple(row["checks"][0]) if found else (),
-        finding=finding,
-        commands=tuple(row["commands"]),
-        candidates=int(row["candidates"]),
-        turns=int(row["turns"]),
-        seconds=float(row["seconds"]),
-        sandbox=server.trust.describe(str(row["sandbox"])),
-        model=server.model_name,
-        notes=(*row["notes"], *([missing] if missing else [])),
-        alternatives=max(len(found) - 1, 0),
-        verified=str(row["verified"]),
-        possible=str(row["possible"]),
-        next="" if missing and status != "not found" else str(row["next"]),
-        wants_model=bool(row["wants_model"]),
-    )
-    fixes = tuple(_fix(one, report) for one in found)
-    level = "" if missing else str(row["sandbox"])
-    return FixResult(target, text, report, fixes, tuple(row["compared"]), level)
-
-
-def _reason(target: Target, row: Mapping[str, Any], missing: str) -> str:
-    """One line; where nothing seems wrong, what was not looked at."""
-    reason = str(row["reason"])
-    if row["status"] == "nothing wrong":
+    """``missing``: what was not looked at, "" for nothing."""
+    status: Status = "not found" if found.status == "not fixed" else found.status
+    reason = found.reason
+    if status == "nothing wrong":
         if target.kind == "diagnostic":
             reason = "every check of editloop passes; it cannot check this diagnostic itself"
         if missing:
             reason += f" ({missing})"
-    return reason
-
-
-def _fix(row: Mapping[str, Any], report: Report) -> Fix:
-    one = replace(report, verified=str(row["verified"]), possible=str(row["possible"]))
-    return Fix(tuple(row["edits"]), tuple(row["region"]), row["diff"], one.label)
+    shown = replace(
+        found,
+        reason=reason,
+        next="" if missing and status != "not found" else found.next,
+        notes=(*found.notes, *filter(None, [missing])),
+    )
+    sandbox = server.trust.describe(found.sandbox)
+    report = Report(text.uri, title(target), status, shown, sandbox, server.model_name)
+    return FixResult(target, text, report, "" if missing else found.sandbox)
 
 
 def _failed(target: Target, text: Text, status: Status, reason: str) -> FixResult:
-    return FixResult(target, text, Report(text.uri, text.name, title(target), status, reason))
+    found = FixReport(text.name, "not fixed", reason)
+    return FixResult(target, text, Report(text.uri, title(target), status, found))

@@ -22,11 +22,12 @@ async def weigh_fixes(server: EditloopServer, result: FixResult) -> None:
 
     A search that begins meanwhile goes first: what is not known then stays unknown.
     """
-    if not result.compared or not result.level:
+    compared = [fix.text for fix in result.fixes[: result.report.found.compared]]
+    if not compared or not result.level:
         return
     text = result.text
     path = str(text.path) if text.path else None
-    job = WeighJob(text.text, list(result.compared), result.level, path, WEIGHING_SECONDS)
+    job = WeighJob(text.text, compared, result.level, path, WEIGHING_SECONDS)
     try:
         row = await server.fixer.request("weigh", job)
     except (WorkerDied, WorkerError) as error:

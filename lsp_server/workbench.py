@@ -9,10 +9,9 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +22,22 @@ from editloop.checks.static import StaticChecker
 from editloop.checks.typecheck import Aim, type_check
 from editloop.definitions import Definition, definitions
 from editloop.doctests import docstrings
-from editloop.edits import unified_diff
 from editloop.evidence import Evidence, Wanted, gathered
 from editloop.fix import Request, Tools, fix
 from editloop.model.choose import Chosen, declines_model
-from editloop.outcome import Outcome, edit_rows
 from editloop.policy import ScriptedPolicy
 from editloop.project import project_root
 from editloop.region import MAX_LINES
 from editloop.repair.diagnosis import diagnose
-from editloop.sandbox import Level, LevelReport, SandboxError, SandboxPool, detect_level
+from editloop.report import FixReport
+from editloop.reporting import change, edit_rows, fix_report
+from editloop.sandbox import Level, SandboxError, SandboxPool, detect_level
 from editloop.solutions import Progress
 from editloop.suites import Regression, find_suites
 from editloop.text import Snapshot
 from editloop.trust.inputs import read_tests
 from editloop.trust.keeping import with_example
-from editloop.trust.weighing import Change, Difference, Weighed, compared, weigh
+from editloop.trust.weighing import Change, Difference, Weighed, weigh
 from editloop.verify import Check
 from editloop.wording import Asked, without_model
 from lsp_server.lint import lint
@@ -47,7 +46,6 @@ from lsp_server.suitecache import SuiteCache
 from lsp_server.testing import doctest_failures, has_tests, suite_failures
 from lsp_server.wire import ChangeJob, CheckJob, FixJob, KeepJob, SuspectsJob, TestsJob, WeighJob
 
-_LONGEST_COMPARED = 200_000
 WORKERS = min(2, cores())
 """Searches of one fix."""
 
@@ -67,8 +65,8 @@ class Workbench:
         job: FixJob,
         cancel: threading.Event,
         on_progress: Callable[[dict[str, Any]], None],
-    ) -> dict[str, Any]:
-        """The row of ``editloop fix --json``, and ``before_checks``, ``checks`` of each fix."""
+    ) -> FixReport:
+        """Find a fix."""
         started = time.monotonic()
         document = Snapshot.from_text(job.text)
         level = _level(job.level)
@@ -115,14 +113,17 @@ class Workbench:
         place = job.line is not None or job.lines is not None
         alone = chosen.moves_alone
         asked = Asked(editor=True, place=place, seconds=job.budget, model=not alone)
-        report = LevelReport(level, level.value)
-        words = evidence.words
-        outcome = Outcome(job.name, document, done, report, tuple(notes), asked, words)
-        row = _row(outcome, time.monotonic() - started)
-        row["text"] = outcome.best.state.text if outcome.best else job.text
-        row["compared"] = _compared(outcome)
-        row["wants_model"] = done.status == "not fixed" and alone and not declines_model(job.model)
-        return row
+        return fix_report(
+            job.name,
+            document,
+            done,
+            asked,
+            notes=tuple(notes),
+            sandbox=level.name,
+            evidence=evidence.words,
+            seconds=round(time.monotonic() - started, 3),
+            wants_model=done.status == "not fixed" and alone and not declines_model(job.model),
+        )
 
     def weigh(self, job: WeighJob, cancel: threading.Event) -> dict[str, Any]:
         """``Weighed`` as JSON data, with ``line`` for each difference and change."""
@@ -139,7 +140,7 @@ class Workbench:
             "changes": _with_lines(found.changes),
         }
 
-    def keep(self, job: KeepJob) -> list[dict[str, Any]]:
+    def keep(self, job: KeepJob) -> Sequence[dict[str, Any]]:
         """The edits that write an answer down as a doctest; none where there is no place for it."""
         kept = with_example(job.text, job.call, job.answer)
         if kept is None:
@@ -162,13 +163,7 @@ class Workbench:
 
     def change(self, job: ChangeJob) -> dict[str, Any]:
         """``edits``, ``region`` and ``diff`` between two texts."""
-        before, after = Snapshot.from_text(job.before), Snapshot.from_text(job.after)
-        edits = edit_rows(before, after)
-        return {
-            "edits": edits,
-            "region": _region(edits, definitions(before)),
-            "diff": unified_diff(before, after, job.name),
-        }
+        return change(job.name, Snapshot.from_text(job.before), Snapshot.from_text(job.after))
 
     def has_tests(self, text: str, path: str | None) -> bool:
         """Whether a module has doctests or test files."""
@@ -294,38 +289,5 @@ def _scope(line: int | None, found: Sequence[Definition]) -> str:
     return next((d.name for d in found if line is not None and d.start <= line < d.stop), "")
 
 
-def _row(outcome: Outcome, seconds: float) -> dict[str, Any]:
-    row = outcome.row(seconds)
-    row["before_checks"] = _checks(outcome.repair.before.checks)
-    row["checks"] = [_checks(solution.verdict.checks) for solution in outcome.solutions]
-    found = definitions(outcome.document) if outcome.solutions else []
-    for one in [row, *row["alternatives"]]:
-        one["region"] = _region(one["edits"], found)
-    return row
-
-
 def _with_lines(parts: Sequence[Difference | Change]) -> list[dict[str, Any]]:
     return [{**asdict(part), "line": part.line} for part in parts]
-
-
-def _compared(outcome: Outcome) -> list[str]:
-    """The texts of the fixes that are offered and worth comparing; none of a very long document."""
-    if len(outcome.document.text) > _LONGEST_COMPARED:
-        return []
-    worth = set(compared(outcome.repair))
-    texts = (solution.state.text for solution in outcome.solutions)
-    return list(takewhile(worth.__contains__, texts))
-
-
-def _checks(checks: Any) -> list[dict[str, Any]]:
-    return [{"name": c.name, "good": c.good, "total": c.total} for c in checks]
-
-
-def _region(edits: Sequence[Mapping[str, Any]], found: Sequence[Definition]) -> tuple[int, int]:
-    """The lines of the edits, and of the functions that they are in."""
-    if not edits:
-        return 0, 0
-    first = min(edit["start"]["line"] for edit in edits)
-    stop = max(edit["end"]["line"] for edit in edits) + 1
-    around = [d for d in found if d.kind == "function" and d.start < stop and first < d.stop]
-    return min([first, *(d.start for d in around)]), max([stop, *(d.stop for d in around)])

@@ -63,7 +63,7 @@ class Worker:
 
         match method:
             case "fix":
-                return lambda params: bench.fix(FixJob(**params), cancel, tell)
+                return lambda params: bench.fix(FixJob(**params), cancel, tell).encode()
             case "weigh":
                 return lambda params: bench.weigh(WeighJob(**params), cancel)
             case "keep":

@@ -188,7 +188,7 @@ class TaskRunner:
 
     def _weighed(self, task: Task, repair: Repair, result: TaskResult) -> TaskResult:
         """With how the fixes compare, on calls like those of the visible tests."""
-        sources = [task.prelude + text for text in compared(repair)]
+        sources = [task.prelude + one.state.text for one in compared(repair)]
         until = Stop(None, time.monotonic() + WEIGHING_SECONDS)
         tests = [visible_tests(task)]
         found = weigh(task.prelude + task.buggy, sources, tests, self.pool, until)

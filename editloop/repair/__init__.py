@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -42,6 +42,15 @@ class Repair:
     """Why the model did not take part to the end, in one line."""
     passing: tuple[Solution, ...] = ()
     """All fixes that were found, in the order of those in the result, which are the first."""
+
+    def left_with(self, kept: Sequence[Solution], reason: str) -> Repair:
+        """With these of its fixes alone; without any it is not fixed, for this ``reason``."""
+        assert self.result is not None
+        if not kept:
+            result = replace(self.result, solutions=(), reason=reason)
+            return replace(self, status="not fixed", result=result)
+        most = len(self.result.solutions)
+        return replace(self, result=replace(self.result, solutions=tuple(kept[:most])))
 
     @property
     def reason(self) -> str:

@@ -129,7 +129,7 @@ def test_nothing_is_asked_twice_for_an_editor(
     bench = Workbench(lambda event: None)
     bench._static, bench._pools = ruff, {sandbox.level: sandbox}
     job = FixJob("m.py", text, level=sandbox.level.name, model="none", budget=60.0, **place)
-    assert bench.fix(job, threading.Event(), lambda now: None)["status"] == "fixed"
+    assert bench.fix(job, threading.Event(), lambda now: None).status == "fixed"
     asked_once(ruff, sandbox, text, 15)
 
 
