@@ -91,6 +91,7 @@ def fix(
     RequestError, RegionError, EngineError, SandboxError, StaticCheckError.
     """
     _refuse_too_long(request)
+    _window(request, request.line)  # a place that is not there is refused before anything is asked
     stop = request.stop(cancel)
     line, view = request.line, tuple[int, ...]()
     try:
@@ -219,20 +220,23 @@ def _line_to_fix(
 
 def _view(request: Request, line: int | None, known: Diagnosis) -> tuple[int, ...]:
     """The window's lines, and the one above that opens the block of a wrong indentation."""
-    document = request.document
-    view = window(
-        document,
+    view = _window(request, line, imports=known.lacks_name)
+    broken = known.broken
+    if broken is not None and broken.line is not None and "unindent" in broken.text:
+        above = opener(request.document, broken.line)
+        return view if above is None else tuple(sorted({*view, above}))
+    return view
+
+
+def _window(request: Request, line: int | None, *, imports: bool = False) -> tuple[int, ...]:
+    return window(
+        request.document,
         line=line,
         function=request.function,
         lines=request.lines,
         narrow=request.narrow,
-        imports=known.lacks_name,
+        imports=imports,
     )
-    broken = known.broken
-    if broken is not None and broken.line is not None and "unindent" in broken.text:
-        above = opener(document, broken.line)
-        return view if above is None else tuple(sorted({*view, above}))
-    return view
 
 
 def _without_docstrings(

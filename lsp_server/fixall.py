@@ -60,31 +60,29 @@ def _keys(suspect: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]
 async def _sum(order: FixJob, done: _Sum, checker: WorkerProcess) -> FixReport:
     fixed = [report.fixes[0] for report in done.reports if report.status == "fixed"]
     missed = len(done.reports) - len(fixed)
-    first = done.reports[0] if done.reports else None
-    status: Status
-    if fixed:
-        status, reason = "fixed", f"{len(fixed)} fixed, {missed} not" if missed else "all fixed"
-    elif first is not None:
+    status: Status = "nothing wrong"
+    ran = "; no code was run" if order.level is None else ", no example fails"
+    reason = f"it parses, no findings{ran}"
+    first = FixReport(order.name, status, reason, sandbox=order.level or "F")
+    if done.reports:
+        first = done.reports[0]
         possible = first.status == "possible fix"
         hint = "only a possible fix, to be looked at by itself: " if possible else ""
         status, reason = "not fixed", f"{hint}{first.reason}"
-    else:
-        ran = "; no code was run" if order.level is None else ", no example fails"
-        status, reason = "nothing wrong", f"it parses, no findings{ran}"
+    if fixed:
+        status, reason = "fixed", f"{len(fixed)} fixed, {missed} not" if missed else "all fixed"
     notes = dict.fromkeys(note for report in done.reports for note in report.notes)
-    return FixReport(
-        name=order.name,
+    return replace(
+        first,
         status=status,
         reason=reason,
-        next="" if fixed or first is None else first.next,
+        next="" if fixed else first.next,
         fixes=(await _together(order, done, fixed, checker),) if fixed else (),
-        before=first.before if first else "",
-        before_checks=first.before_checks if first else (),
         candidates=sum(report.candidates for report in done.reports),
         turns=max((report.turns for report in done.reports), default=0),
         seconds=sum(report.seconds for report in done.reports),
-        sandbox=first.sandbox if first else order.level or "F",
         notes=(*notes, *done.notes),
+        compared=0,
         wants_model=not fixed and any(report.wants_model for report in done.reports),
     )
 
