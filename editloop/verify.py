@@ -254,11 +254,11 @@ class Verifier:
             new = [d for d in hints if not _take(allowed, d)]
         # An import makes any name known to ruff.
         invented = sorted(filterfalse(_is_module, _imports(source) - self._imported))
-        findings = tuple(_finding(d) for d in [*wrong, *new])
+        findings = tuple(d.finding for d in [*wrong, *new])
         findings += tuple(Finding(f"there is no module {name}") for name in invented)
         bad = len(wrong) + len(invented)
         result = CheckResult("static", int(not bad) + int(not new), max(bad, 1) + 1, findings)
-        return result, tuple(_finding(d) for d in hints if d not in new)
+        return result, tuple(d.finding for d in hints if d not in new)
 
 
 def _imports(source: str) -> set[str]:
@@ -312,7 +312,3 @@ def _take(allowed: Counter[tuple[str, str]], diagnostic: Diagnostic) -> bool:
         return False
     allowed[key] -= 1
     return True
-
-
-def _finding(diagnostic: Diagnostic) -> Finding:
-    return Finding(f"{diagnostic.code} {diagnostic.message}", diagnostic.line)

@@ -39,9 +39,7 @@ class Diagnosis:
             last, line = len(self.document.lines) - 1, self.broken.line
             yield Finding(self.broken.text, None if line is None else min(line, last))
             return
-        for diagnostic in self.found:
-            if diagnostic.is_error:
-                yield Finding(f"{diagnostic.code} {diagnostic.message}", diagnostic.line)
+        yield from (diagnostic.finding for diagnostic in self.found if diagnostic.is_error)
         for one in self.examples:
             if not one.passes:
                 name = one.definition.name if one.definition else "the module"
