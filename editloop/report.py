@@ -73,8 +73,6 @@ class FixReport:
     evidence: str = ""
     weighed: Weighed | None = None
     """How the fixes compare; None where that was not looked at."""
-    compared: int = 0
-    """How many of the fixes, from the first on, are worth comparing."""
     wants_model: bool = False
     """Whether no fix was found, no model took part, and nobody said that none should."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import Any
 
 from editloop.definitions import definitions
@@ -13,12 +12,8 @@ from editloop.report import Fix, FixReport, Row, Status
 from editloop.solutions import Solution
 from editloop.text import Snapshot
 from editloop.trust.strength import doubt
-from editloop.trust.weighing import compared
 from editloop.verdict import Verdict
 from editloop.wording import Asked, checked, next_step, reason, satisfied
-
-_LONGEST_COMPARED = 200_000
-"""Characters of a document whose fixes are compared in an editor. Chosen."""
 
 
 def fix_report(
@@ -28,8 +23,6 @@ def fix_report(
     result, lines = repair.result, len(document.lines)
     fixes = [_fix(name, document, repair, found) for found in result.solutions] if result else []
     status: Status = "possible fix" if fixes and fixes[0].possible else repair.status
-    worth = compared(repair) if len(document.text) <= _LONGEST_COMPARED else ()
-    texts = {one.state.text for one in worth}
     return FixReport(
         name=name,
         status=status,
@@ -40,7 +33,6 @@ def fix_report(
         before_checks=_checks(repair.before),
         candidates=result.candidates if result else 0,
         turns=result.turns if result else 0,
-        compared=len(list(takewhile(lambda fix: fix.text in texts, fixes))),
         **known,
     )
 

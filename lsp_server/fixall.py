@@ -82,7 +82,6 @@ async def _sum(order: FixJob, done: _Sum, checker: WorkerProcess) -> FixReport:
         turns=max((report.turns for report in done.reports), default=0),
         seconds=sum(report.seconds for report in done.reports),
         notes=(*notes, *done.notes),
-        compared=0,
         wants_model=not fixed and any(report.wants_model for report in done.reports),
     )
 

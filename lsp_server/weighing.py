@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from editloop.trust import WEIGHING_SECONDS
@@ -16,16 +17,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_LONGEST = 200_000
+"""Characters of a document whose fixes are compared. Chosen."""
+
 
 async def weigh_fixes(server: EditloopServer, result: FixResult) -> None:
     """Put into the document's results how the fixes compare; where some differ, say it once.
 
     A search that begins meanwhile goes first: what is not known then stays unknown.
     """
-    compared = [fix.text for fix in result.fixes[: result.report.found.compared]]
-    if not compared or not result.level:
+    text, fixes = result.text, result.fixes
+    if not fixes or not result.level or result.target.kind == "all" or len(text.text) > _LONGEST:
         return
-    text = result.text
+    # What only hides a failure is no rival of what does not.
+    compared = [fix.text for fix in takewhile(lambda fix: fix is fixes[0] or not fix.weak, fixes)]
     path = str(text.path) if text.path else None
     job = WeighJob(text.text, compared, result.level, path, WEIGHING_SECONDS)
     try:

@@ -162,7 +162,8 @@ class TaskRunner:
                 return _Attempt(TaskResult(task.id, seconds=seconds, reason="out of time"), None)
         seconds = round(time.monotonic() - started, 3)
         if outcome.result is None:
-            solved = TaskResult(task.id, True, seconds=seconds, reason=outcome.reason, edit_size=0)
+            why = "every check passes"
+            solved = TaskResult(task.id, True, seconds=seconds, reason=why, edit_size=0)
             return _Attempt(solved, state.document)
         found = outcome.result
         reason = "out of time" if found.reason == "cancelled" else found.reason

@@ -52,14 +52,6 @@ class Repair:
         most = len(self.result.solutions)
         return replace(self, result=replace(self.result, solutions=tuple(kept[:most])))
 
-    @property
-    def reason(self) -> str:
-        """One line for a person."""
-        if self.result is None:
-            return "every check passes"
-        after = f" after {self.result.candidates} candidates"
-        return self.result.reason + (after if self.result.reason == "out of time" else "")
-
 
 HEAD_START = 1.0
 """Seconds that the policy's search is alone. What it finds by then is what a person would take;
