@@ -42,7 +42,7 @@ class Fix:
 
     @property
     def label(self) -> str:
-        """For the undo list: by what it is verified, or that it is only possible."""
+        """A label for the undo list: by what it is verified, or that it is only possible."""
         words = f"possible fix: {self.possible}" if self.possible else self.verified
         return f"editloop: {words}" if words else "editloop"
 

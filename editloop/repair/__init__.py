@@ -44,7 +44,7 @@ class Repair:
     """All fixes that were found, in the order of those in the result, which are the first."""
 
     def left_with(self, kept: Sequence[Solution], reason: str) -> Repair:
-        """With these of its fixes alone; without any it is not fixed, for this ``reason``."""
+        """The repair with some fixes ``kept``; without any it is not fixed, for a ``reason``."""
         assert self.result is not None
         if not kept:
             result = replace(self.result, solutions=(), reason=reason)

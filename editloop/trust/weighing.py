@@ -90,7 +90,7 @@ class Weighed:
 
     @staticmethod
     def decode(row: Mapping[str, Any]) -> Weighed:
-        """The same of its fields as JSON data."""
+        """What was compared, of its fields as JSON data."""
         told = (Difference(one["call"], tuple(one["answers"])) for one in row["differences"])
         changes = (Change(**one) for one in row["changes"])
         return Weighed(row["fixes"], row["calls"], tuple(told), tuple(changes))
