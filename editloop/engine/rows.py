@@ -164,6 +164,8 @@ class RowPool:
             return best
         # the logits of the last token are needed, so that one is always decoded
         common = min(common, len(tokens) - 1)
+        if best is not None:
+            best.used = next(self._clock)  # what others begin with stays longest
         row = self.fork(best if common else None, common)
         with self.pin(row):
             try:

@@ -50,6 +50,16 @@ def test_two_alternating_prefixes(engine: Engine) -> None:
     assert engine.tokens_decoded - before <= 60 + 6 * 5
 
 
+def test_what_others_begin_with_stays(engine: Engine) -> None:
+    """Gaps in one text: the deepest prefix is read once, though many shallower ones come after."""
+    scores(engine, BASE)
+    for number in range(20):
+        scores(engine, [*BASE[: 100 + number], 700 + number, 800])
+    before = engine.tokens_decoded
+    scores(engine, [*BASE, 900])
+    assert engine.tokens_decoded - before < 20
+
+
 def test_many_prefixes_do_not_run_out_of_cells(engine: Engine) -> None:
     for start in range(40):
         prefix = [5 + (start * 37 + i * 13) % 1400 for i in range(900)]
