@@ -79,7 +79,7 @@ class Answers:
         """The answer to one question. Raises ModelError, EngineError, Cancelled."""
         if method == "complete":
             prompts = [read_prompt(row) for row in params["prompts"]]
-            told = {
+            told: dict[str, Any] = {
                 k: tuple(v) if isinstance(v, list) else v for k, v in params["sampling"].items()
             }
             return self.complete(prompts, Sampling(**told), cancel)
