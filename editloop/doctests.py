@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from editloop.budget import raise_if_set
 from editloop.checks.docexample import DocGroup
 from editloop.checks.plans import TestPlan, plan_doctests
 from editloop.checks.syntax import check_syntax
 from editloop.checks.testdoc import has_objects
-from editloop.checks.testoutcome import NOT_RUN
+from editloop.checks.testoutcome import NOT_RUN, TestOutcome
 from editloop.checks.testruns import run_plan
 from editloop.definitions import Definition, definitions
 from editloop.sandbox import SandboxPool
+from editloop.sandbox.job import Answers, Job
 from editloop.text import Snapshot
 from editloop.verify import Check, Limits, TestCheck
 
@@ -35,11 +38,25 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Documented:
-    """The examples of one docstring; ``definition`` is None for the module's own."""
+    """The examples of one docstring; ``definition`` is None for the module's own.
+
+    How they went: an outcome for each, () where the document does not parse; the seconds of loading
+    the module, and theirs after that; whether their child had run no others before them (``first``)
+    and did not outlive them (``last``).
+    """
 
     definition: Definition | None
     group: DocGroup
-    passes: bool
+    outcomes: tuple[TestOutcome, ...] = ()
+    load: float = 0.0
+    seconds: float = 0.0
+    first: bool = True
+    last: bool = False
+
+    @property
+    def passes(self) -> bool:
+        """Whether all of its examples do; False where nobody ran them."""
+        return bool(self.outcomes) and all(outcome.status == "pass" for outcome in self.outcomes)
 
     @property
     def line(self) -> int:
@@ -58,90 +75,152 @@ class Documented:
 
 def doctest_checks(
     document: Snapshot,
+    found: Sequence[Documented],
     view: set[int],
-    pool: SandboxPool | None,
+    pool: SandboxPool,
     stop: threading.Event | None = None,
     line: int | None = None,
 ) -> Examples:
-    """The examples of a window (line indices, made around ``line``), and of what is around it; none
-    without a sandbox. Raises Cancelled.
+    """Checks of the examples of a window (line indices, made around ``line``), and of those around
+    it. ``found``: all of the document. Raises Cancelled.
     """
-    if pool is None:
+    if not found:
         return Examples()
     if view.issuperset(range(len(document.lines))):
-        plan = _plan(document)
-        whole = TestCheck("doctests", plan, pool) if plan else None
-        return Examples((whole.calibrated(document.text, stop),) if whole else ())
-    parses = check_syntax(document.text) is None
-    inside: list[Check] = []
-    others: list[DocGroup] = []
-    for found in documented(document, pool, stop):
-        if found.is_shown(view, line):
-            own = TestCheck("doctests", _of(document, (found.group,)), pool)
-            inside.append(own.calibrated(document.text, stop))
-        elif not parses or found.passes:
-            others.append(found.group)
+        return Examples((_check(document, found, pool, stop),))
+    parses = bool(found[0].outcomes)
+    own, others = tuple[Check, ...](), list[Documented]()
+    for one in found:
+        if one.is_shown(view, line):
+            own += (_check(document, (one,), pool, stop),)
+        elif one.passes or not parses:
+            others.append(one)
     if not others:
-        return Examples(tuple(inside))
-    plan = _of(document, tuple(others))
-    rest = TestCheck("doctests", plan, pool, limits=_ALL_OTHERS)
-    if not parses:
-        return Examples(tuple(inside), (rest,))
-    return Examples((*inside, rest.calibrated(document.text, stop)))
+        return Examples(own)
+    rest = _check(document, others, pool, stop, _ALL_OTHERS)
+    return Examples((*own, rest)) if parses else Examples(own, (rest,))
+
+
+def _check(
+    document: Snapshot,
+    some: Sequence[Documented],
+    pool: SandboxPool,
+    stop: threading.Event | None,
+    limits: Limits = Limits(),
+) -> TestCheck:
+    """The check of some examples. What failed in a child that others had used is run by itself."""
+    plan = _of(document, tuple(one.group for one in some))
+    check = TestCheck("doctests", plan, pool, limits=limits)
+    if not some[0].outcomes or not (some[0].first or all(one.passes for one in some)):
+        return check.calibrated(document.text, stop)
+    seconds = max(one.load for one in some) + sum(one.seconds for one in some)
+    return check.fitted(document.text, tuple(_in_one_child(some)), seconds)
+
+
+def _in_one_child(some: Sequence[Documented]) -> Iterator[TestOutcome]:
+    """The outcomes of examples as one child would have them: none after those that it does not
+    outlive."""
+    ended = False
+    for one in some:
+        for outcome in one.outcomes:
+            if ended:
+                outcome = replace(outcome, status="error", got=NOT_RUN, line=None, weak="")
+            yield outcome
+        ended |= one.last
 
 
 def documented(
-    document: Snapshot, pool: SandboxPool | None, stop: threading.Event | None = None
-) -> Iterator[Documented]:
-    """The docstrings with examples, in order; none without a sandbox. Raises Cancelled."""
-    plan = _plan(document) if pool else None
+    document: Snapshot, pool: SandboxPool, stop: threading.Event | None = None
+) -> tuple[Documented, ...]:
+    """The docstrings with examples, in order; those of a document that parses are run, each once.
+
+    One child runs them all, and another what comes after one that ends or outlasts it. Raises
+    Cancelled.
+    """
+    plan = _plan(document)
     raise_if_set(stop)
-    if plan is None or pool is None:
-        return
-    parses = check_syntax(document.text) is None
-    passing = _passing(document.text, plan, pool, stop) if parses else set()
-    raise_if_set(stop)
+    if plan is None:
+        return ()
     found = definitions(document)
     starts = [definition.start for definition in found]
-    for number, group in enumerate(plan.groups):
+    all_of_them = []
+    for group in plan.groups:
         line = group[0].line - 1
         # Nothing is defined between a header and its docstring.
         at = bisect_right(starts, line) - 1
         around = found[at] if at >= 0 and line < found[at].stop else None
-        yield Documented(around, group, number in passing)
+        all_of_them.append(Documented(around, group))
+    if check_syntax(document.text) is not None:
+        return tuple(all_of_them)
+    pool.start(stop)
+    ran: list[Documented] = []
+    while len(ran) < len(all_of_them):
+        ran += _ran(document, all_of_them[len(ran) :], plan, pool, stop)
+    return tuple(ran)
 
 
-def _passing(
-    source: str, plan: TestPlan, pool: SandboxPool, stop: threading.Event | None
-) -> set[int]:
-    """Numbers of the docstrings whose examples all pass; one child runs them all, and another what
-    comes after one that ends or outlasts it. Raises Cancelled."""
-    groups = plan.groups
-    passing: set[int] = set()
-    first = 0
-    while first < len(groups):
-        begin = first
-        # An endless one costs all of it, as each of many costs a little.
-        cpu_seconds = min(1.0 + len(groups[first:]) / 200, _ALL_OTHERS.cpu_seconds)
-        outcomes = iter(
-            run_plan(
-                pool,
-                source,
-                replace(plan, groups=groups[first:]),
-                cpu_seconds=cpu_seconds,
-                wall_seconds=_ALL_OTHERS.wall_seconds,
-                cancel=stop,
-            )
+def _ran(
+    document: Snapshot,
+    some: Sequence[Documented],
+    plan: TestPlan,
+    pool: SandboxPool,
+    stop: threading.Event | None,
+) -> list[Documented]:
+    """How those went that a new child runs: all, or those up to one that it does not outlive."""
+    clock = _Clock(pool)
+    outcomes = iter(
+        run_plan(
+            cast(SandboxPool, clock),
+            document.text,
+            replace(plan, groups=tuple(one.group for one in some)),
+            # An endless one costs all of it, as each of many costs a little.
+            cpu_seconds=min(1.0 + len(some) / 200, _ALL_OTHERS.cpu_seconds),
+            wall_seconds=_ALL_OTHERS.wall_seconds,
+            cancel=stop,
         )
-        raise_if_set(stop)
-        for number in range(first, len(groups)):
-            told = [next(outcomes) for _ in groups[number]]
-            if told[0].got == NOT_RUN and number > begin:
-                break
-            if all(outcome.status == "pass" for outcome in told):
-                passing.add(number)
-            first = number + 1
-    return passing
+    )
+    raise_if_set(stop)
+    found: list[Documented] = []
+    at = 0
+    for one in some:
+        told = tuple(next(outcomes) for _ in one.group)
+        if told[0].got == NOT_RUN and found:
+            found[-1] = replace(found[-1], last=True)
+            break
+        load, seconds = clock.between(-1, 0), clock.between(at, at + len(told))
+        found.append(replace(one, outcomes=told, load=load, seconds=seconds, first=not found))
+        at += len(told)
+    return found
+
+
+class _Clock:
+    """A pool that notes when the answers of its last run came."""
+
+    def __init__(self, pool: SandboxPool) -> None:
+        self._pool = pool
+        self._times: list[float] = []
+
+    def run(
+        self,
+        job: Job,
+        cancel: threading.Event | None = None,
+        watch: Callable[[Any], bool] = lambda frame: False,
+    ) -> Answers:
+        """As ``SandboxPool.run``."""
+        times = self._times = [time.monotonic()]
+
+        def seen(frame: Any) -> bool:
+            times.append(time.monotonic())
+            return watch(frame)
+
+        answers = self._pool.run(job, cancel, seen)
+        times.append(time.monotonic())
+        return answers
+
+    def between(self, first: int, stop: int) -> float:
+        """Seconds that some answers took; -1 is the first, that the module is loaded."""
+        last = len(self._times) - 1
+        return self._times[min(stop + 1, last)] - self._times[min(first + 1, last)]
 
 
 def _of(document: Snapshot, groups: tuple[DocGroup, ...]) -> TestPlan:

@@ -7,19 +7,19 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from editloop.budget import Budget, Cancelled, Stop, raise_if_set
 from editloop.checks.plans import TestPlan, plan_asserts
 from editloop.checks.static import StaticChecker
-from editloop.checks.syntax import check_syntax
-from editloop.doctests import docstrings, doctest_checks, documented
+from editloop.doctests import Examples, docstrings, doctest_checks
 from editloop.model.backend import Model
 from editloop.policy import Policy
 from editloop.region import MAX_LINES, opener, window
 from editloop.repair import Repair, repair
+from editloop.repair.diagnosis import Diagnosis, diagnose
 from editloop.sandbox import SandboxPool
 from editloop.solutions import Progress, SearchResult
 from editloop.state import EditState
@@ -89,13 +89,15 @@ def fix(
     test suite). Raises RequestError, RegionError, SandboxError, StaticCheckError.
     """
     _refuse_too_long(request)
+    _window(request, request.line)  # a place that is not there is refused before anything is asked
     stop = request.stop(cancel)
     line, view = request.line, tuple[int, ...]()
     try:
-        line = _line_to_fix(request, tools, suites, stop)
+        known = diagnose(request.document, tools.static, tools.pool, stop)
+        line = _line_to_fix(request, known, suites, stop)
         raise_if_set(stop)
-        view = _view(request, line, tools, stop)
-        done = _fix(request, policy, tools, suites, cancel, on_progress, line, view, stop)
+        view = _view(request, line, known)
+        done = _fix(request, known, policy, tools, suites, cancel, on_progress, line, view, stop)
         return replace(done, view=view)
     except Cancelled:
         return replace(_given_up(request, cancel), view=view)
@@ -129,6 +131,7 @@ def _given_up(request: Request, cancel: threading.Event | None) -> Repair:
 
 def _fix(
     request: Request,
+    known: Diagnosis,
     policy: Policy,
     tools: Tools,
     suites: Sequence[Check],
@@ -143,13 +146,16 @@ def _fix(
     asserts = _assert_checks(request.tests, document.text, tools, stop)
     inside = set(view)
     raise_if_set(stop)
-    examples = doctest_checks(document, inside, tools.pool, stop, line)
+    examples = Examples()
+    if tools.pool is not None:
+        examples = doctest_checks(document, known.examples, inside, tools.pool, stop, line)
     verifying = partial(
         Verifier,
         document.text,
         static=tools.static,
         tolerated=[i for i in range(len(document.lines)) if i not in inside],
-        asked=_asked(request, tools, stop),
+        asked=_asked(request, known),
+        found=known.found,
         cancel=stop,
     )
 
@@ -186,12 +192,14 @@ def _fix(
     return attempt(checks, replace(left.half(), seconds=stop.left, turns=1))
 
 
-def _line_to_fix(request: Request, tools: Tools, suites: Sequence[Check], stop: Stop) -> int | None:
+def _line_to_fix(
+    request: Request, known: Diagnosis, suites: Sequence[Check], stop: Stop
+) -> int | None:
     """The line that was asked for; where nothing was, that of the first suspect, and else where a
     failing test of a suite points to, if not all lines are looked at anyway."""
     if request.line is not None or request.function is not None or request.lines is not None:
         return request.line
-    first = next((suspect.line for suspect in suspects(request.document, tools, stop)), None)
+    first = next((suspect.line for suspect in known.suspects()), None)
     if first is not None or len(request.document.lines) <= MAX_LINES:
         return first
     text = request.document.text
@@ -199,22 +207,25 @@ def _line_to_fix(request: Request, tools: Tools, suites: Sequence[Check], stop: 
     return next((line for line in found if line is not None), None)
 
 
-def _view(request: Request, line: int | None, tools: Tools, stop: Stop) -> tuple[int, ...]:
+def _view(request: Request, line: int | None, known: Diagnosis) -> tuple[int, ...]:
     """The window's lines, and the one above that opens the block of a wrong indentation."""
-    document = request.document
-    view = window(
-        document,
+    view = _window(request, line, imports=known.lacks_name)
+    broken = known.broken
+    if broken is not None and broken.line is not None and "unindent" in broken.text:
+        above = opener(request.document, broken.line)
+        return view if above is None else tuple(sorted({*view, above}))
+    return view
+
+
+def _window(request: Request, line: int | None, *, imports: bool = False) -> tuple[int, ...]:
+    return window(
+        request.document,
         line=line,
         function=request.function,
         lines=request.lines,
         narrow=request.narrow,
-        imports=_lacks_name(document, tools, stop),
+        imports=imports,
     )
-    broken = check_syntax(document.text)
-    if broken is not None and broken.line is not None and "unindent" in broken.text:
-        above = opener(document, broken.line)
-        return view if above is None else tuple(sorted({*view, above}))
-    return view
 
 
 def _without_docstrings(
@@ -248,48 +259,10 @@ def _plan(tests: Sequence[str]) -> TestPlan:
     return replace(plan, tests=tuple(replace(test, name=text) for test, text in named))
 
 
-@dataclass(frozen=True, slots=True)
-class Suspect:
-    """Where something is wrong: a line (0-based, None where nobody knows), and what, in words."""
-
-    line: int | None
-    text: str
-
-
-def suspects(
-    document: Snapshot, tools: Tools, stop: threading.Event | None = None
-) -> Iterator[Suspect]:
-    """Where to look when nobody said: a syntax error, or static errors and failing doctests.
-
-    Raises Cancelled.
-    """
-    broken = check_syntax(document.text)
-    if broken is not None:
-        last = len(document.lines) - 1
-        yield Suspect(None if broken.line is None else min(broken.line, last), broken.text)
-        return
-    for diagnostic in tools.static.check(document.text, stop) if tools.static else ():
-        if diagnostic.is_error:
-            yield Suspect(diagnostic.line, f"{diagnostic.code} {diagnostic.message}")
-    for found in documented(document, tools.pool, stop):
-        if not found.passes:
-            name = found.definition.name if found.definition else "the module"
-            yield Suspect(found.line, f"a doctest of {name} fails")
-
-
-def _lacks_name(document: Snapshot, tools: Tools, stop: Stop) -> bool:
-    """Whether something is used that nothing binds, so that an import may be missing."""
-    parses = check_syntax(document.text) is None
-    found = tools.static.check(document.text, stop) if tools.static and parses else ()
-    return any(diagnostic.code == "F821" for diagnostic in found)
-
-
-def _asked(request: Request, tools: Tools, stop: Stop) -> list[tuple[str, str]]:
+def _asked(request: Request, known: Diagnosis) -> list[tuple[str, str]]:
     """Code and message of the hints that were asked about."""
-    if not request.asked or tools.static is None:
-        return []
     return [
         (found.code, found.message)
-        for found in tools.static.check(request.document.text, stop)
+        for found in known.found
         if found.code == request.asked and found.line == request.line
     ]

@@ -18,6 +18,12 @@ NO_MODEL = "none"
 """Chosen by who wants moves alone."""
 CHOICE = "default"
 """The file in the store that holds the name or path of the user's own default model."""
+SECONDS, SECONDS_WITH_MODEL = 10.0, 60.0
+"""Budgets where a person gives none. Chosen: moves find nearly all they find in 10 seconds, a model
+of a billion parameters on two cores answers about ten questions in 60."""
+SCRIPT = "EDITLOOP_SCRIPTED_MODEL"
+"""The environment variable that names a file for `model.scripted`, which then takes part in place of a
+model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +163,23 @@ def _read(
         return StoredModel(name, path, source, read_info(path), None, chosen)
     except (EngineError, OSError, ValueError) as error:
         return StoredModel(name, path, source, None, str(error), chosen)
+
+
+def chosen_path(name: str | None = None) -> Path | None:
+    """The file of the model that takes part; None where none does. Raises ModelNotFound."""
+    if name == NO_MODEL or (name is None and chosen_default() in (None, NO_MODEL)):
+        return None
+    return find_model(name)
+
+
+def default_seconds(name: str | None, server: str | None) -> float:
+    """The budget where a person gives none: a model needs seconds for each place that it fills in.
+
+    Raises ModelNotFound."""
+    with_model = server is not None or SCRIPT in os.environ or chosen_path(name) is not None
+    return SECONDS_WITH_MODEL if with_model else SECONDS
+
+
+def declines_model(name: str | None = None) -> bool:
+    """Whether the user wants moves alone, by the name or as default."""
+    return (name or chosen_default()) == NO_MODEL

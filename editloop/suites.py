@@ -105,6 +105,7 @@ class SuiteCheck:
         self._lock = threading.Lock()
         self._before: PytestReport | None = None
         self._kept = False
+        self._traced: tuple[str | None, tuple[SuiteTrace, ...]] = None, ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process has a process of its own."""
@@ -147,9 +148,15 @@ class SuiteCheck:
     def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]:
         """Each test's way through the module, by one run more: lines, and where it fails.
 
-        A file of tests that cannot be collected has one as well.
+        A file of tests that cannot be collected has one as well. The last is remembered: where to
+        look in a document and where to have the model write are found out one after the other.
         """
-        return self._quick(source, cancel, (), traced=True).traces
+        if source != self._traced[0]:
+            report = self._quick(source, cancel, (), traced=True)
+            if report.status == "cancelled":
+                return ()
+            self._traced = source, report.traces
+        return self._traced[1]
 
     def refused(self, cancel: threading.Event | None) -> str:
         """Why no test of the person's own version can be run, one line with the error itself.
@@ -252,13 +259,15 @@ class Regression:
     """
 
     def __init__(self, suite: SuiteCheck, original: str, cancel: threading.Event | None) -> None:
-        self._suite = suite
+        self._suite, self._original = suite, original
         outcomes = dict(suite.outcomes(original, cancel).outcomes)
         self.passed = frozenset(name for name, told in outcomes.items() if told == "passed")
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
-        lost = self._lost(self._suite.outcomes(source, cancel))
-        lost = lost or self._lost(self._suite.report(source, cancel))
+        lost: list[str] = []
+        if source != self._original:
+            lost = self._lost(self._suite.outcomes(source, cancel))
+            lost = lost or self._lost(self._suite.report(source, cancel))
         findings = tuple(Finding(f"{name} passed before") for name in lost)
         good, total = len(self.passed) - len(lost), len(self.passed)
         return CheckResult("pytest", good, total, findings, kept=True)

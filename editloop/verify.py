@@ -88,8 +88,9 @@ class TestCheck:
     prelude: str = ""
     limits: Limits = Limits()
     patience: _Patience | None = None
-    kept: bool = False
-    """Whether the version that it was calibrated with passes."""
+    original: str = ""
+    before: CheckResult | None = None
+    """How ``original``, the version that it was calibrated with, does; it is not run again."""
 
     def calibrated(self, source: str, cancel: threading.Event | None = None) -> TestCheck:
         """A check with limits that fit what ``source``, a version of the module, needs.
@@ -102,29 +103,40 @@ class TestCheck:
             limits = Limits(cpu_seconds, self.limits.wall_seconds)
             return replace(self, limits=limits, patience=_Patience())
         check = replace(self, plan=self.plan.about(source))
-        check._run(source, cancel, warm=False)  # the first run of a sandbox starts it
+        self.pool.start(cancel)
         started = time.monotonic()
         outcomes = check._run(source, cancel, warm=False)
-        known = outcome_findings(outcomes)
-        took = time.monotonic() - started
+        seconds = time.monotonic() - started
         raise_if_set(cancel)
-        cpu_seconds = min(max(_HEADROOM * took, _LEAST_CPU), self.limits.cpu_seconds)
-        if any(f"-> {_NO_ANSWER}" in finding.text for finding in known):
+        return check.fitted(source, outcomes, seconds)
+
+    def fitted(self, source: str, outcomes: Sequence[TestOutcome], seconds: float) -> TestCheck:
+        """A check with limits that fit, where it is known how ``source`` went, and how long."""
+        cpu_seconds = min(max(_HEADROOM * seconds, _LEAST_CPU), self.limits.cpu_seconds)
+        if any(outcome.status == "timeout" and outcome.call for outcome in outcomes):
             cpu_seconds = _ENDLESS_CPU
-        kept = all(outcome.status == "pass" for outcome in outcomes)
-        return replace(check, limits=Limits(cpu_seconds, self.limits.wall_seconds), kept=kept)
+        limits = Limits(cpu_seconds, self.limits.wall_seconds)
+        before = self._result(outcomes)
+        before = replace(before, kept=before.passed)
+        return replace(self, limits=limits, original=source, before=before)
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
         """The result for ``source`` by a warm child; a pass is confirmed by a fresh child."""
+        if self.before is not None and source == self.original:
+            return self.before
         outcomes = self._run(source, cancel, warm=True)
         if all(outcome.status == "pass" for outcome in outcomes):
             outcomes = self._run(source, cancel, warm=False)
         if self.patience and any(outcome.status == "timeout" for outcome in outcomes):
             self.patience.waited += 1
+        return self._result(outcomes)
+
+    def _result(self, outcomes: Sequence[TestOutcome]) -> CheckResult:
+        kept = self.before is not None and self.before.passed
         good = sum(outcome.status == "pass" for outcome in outcomes)
         weak = tuple(outcome.weak for outcome in outcomes if outcome.weak)
         found = outcome_findings(outcomes)
-        return CheckResult(self.name, good, len(outcomes), found, weak, kept=self.kept)
+        return CheckResult(self.name, good, len(outcomes), found, weak, kept=kept)
 
     def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]:
         """Each test's way through the module, by one run more. Raises SandboxError."""
@@ -162,16 +174,21 @@ class Verifier:
         prelude: str = "",
         tolerated: Sequence[int] = (),
         asked: Sequence[tuple[str, str]] = (),
+        found: Sequence[Diagnostic] | None = None,
         cancel: threading.Event | None = None,
     ) -> None:
         """``tolerated``: line indices (0-based) whose errors cannot be fixed in this window;
         ``checks``: in order of cost; ``asked``: codes and messages of hints that have to be gone
-        as if they were errors. Raises Cancelled where ``cancel`` is set meanwhile."""
+        as if they were errors; ``found``: what ruff says of the original with its prelude, asked
+        here where it is None. Raises Cancelled where ``cancel`` is set meanwhile."""
         self._static = static
         self._checks = tuple(checks)
         self._prelude = prelude
         self._asked = frozenset(asked)
-        known = self._diagnose(original, cancel) if check_syntax(original) is None else None
+        self._original, self._known = original, found
+        known = None
+        if check_syntax(original) is None:
+            known = self._known = self._diagnose(original, cancel)
         outside = set(tolerated)
         self._has_code = _CODE.search(original) is not None
         self._imported = _imports(prelude + original)
@@ -211,7 +228,9 @@ class Verifier:
         """Whether it has to be gone from a fix."""
         return diagnostic.is_error or _key(diagnostic) in self._asked
 
-    def _diagnose(self, source: str, cancel: threading.Event | None) -> tuple[Diagnostic, ...]:
+    def _diagnose(self, source: str, cancel: threading.Event | None) -> Sequence[Diagnostic]:
+        if self._known is not None and source == self._original:
+            return self._known
         if self._static is None:
             return ()
         shift = self._prelude.count("\n")
@@ -235,11 +254,11 @@ class Verifier:
             new = [d for d in hints if not _take(allowed, d)]
         # An import makes any name known to ruff.
         invented = sorted(filterfalse(_is_module, _imports(source) - self._imported))
-        findings = tuple(_finding(d) for d in [*wrong, *new])
+        findings = tuple(d.finding for d in [*wrong, *new])
         findings += tuple(Finding(f"there is no module {name}") for name in invented)
         bad = len(wrong) + len(invented)
         result = CheckResult("static", int(not bad) + int(not new), max(bad, 1) + 1, findings)
-        return result, tuple(_finding(d) for d in hints if d not in new)
+        return result, tuple(d.finding for d in hints if d not in new)
 
 
 def _imports(source: str) -> set[str]:
@@ -293,7 +312,3 @@ def _take(allowed: Counter[tuple[str, str]], diagnostic: Diagnostic) -> bool:
         return False
     allowed[key] -= 1
     return True
-
-
-def _finding(diagnostic: Diagnostic) -> Finding:
-    return Finding(f"{diagnostic.code} {diagnostic.message}", diagnostic.line)

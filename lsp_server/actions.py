@@ -95,7 +95,7 @@ def action(
     lazy = client.resolves_edits or edit is not None
     shown = offer.title
     if edit is not None and known is not None:
-        shown = f"{offer.title}: {known.report.label.removeprefix('editloop: ')}"
+        shown = f"{offer.title}: {known.fixes[0].label.removeprefix('editloop: ')}"
         if known.report.question is not None:
             shown += f"; {shorten(known.report.question['line'])}"
     return types.CodeAction(

@@ -107,7 +107,7 @@ class Commands:
         report = result.report
         row: dict[str, Any] = {
             "status": report.status,
-            "reason": report.reason,
+            "reason": report.found.reason,
             "applied": False,
             "report": report.data(),
             "alternatives": [],
@@ -136,7 +136,7 @@ class Commands:
             applied, reason = await asyncio.shield(applying)
         except asyncio.CancelledError:  # the edit is on its way: the answer says what became of it
             applied, reason = await applying
-        return {"applied": applied, "reason": reason or result.report.reason}
+        return {"applied": applied, "reason": reason or result.report.found.reason}
 
     def _edit(self, result: FixResult, index: int) -> types.WorkspaceEdit:
         now = self.documents.text(result.text.uri)

@@ -10,6 +10,7 @@ from typing import Any
 
 from lsprotocol import types
 
+from editloop.report import Fix
 from lsp_server.client import Client
 from lsp_server.positions import to_client
 from lsp_server.reports import Report
@@ -21,28 +22,19 @@ Hunk = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Fix:
-    """One edit of a text that passes its checks, in code points."""
-
-    hunks: tuple[Hunk, ...]
-    region: tuple[int, int]
-    """Lines that have to be unchanged for the edit to be still right."""
-    diff: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
 class FixResult:
-    """How a target came out; the best fix is first."""
+    """How a target of a text came out."""
 
     target: Target
     text: Text
     report: Report
-    fixes: tuple[Fix, ...] = ()
-    compared: tuple[str, ...] = ()
-    """Texts after the first of the fixes, as far as they can be compared."""
     level: str = ""
     """Level of the sandbox in which code may be run, "" where none may."""
+
+    @property
+    def fixes(self) -> tuple[Fix, ...]:
+        """The best is first."""
+        return self.report.found.fixes
 
     def edit(self, now: Text | None, client: Client, index: int = 0) -> types.WorkspaceEdit:
         """The edit of a fix for the document's present text, None where it is closed.
@@ -55,7 +47,7 @@ class FixResult:
         lines = 0 if now is self.text else shift(self.text.lines, now.lines, *fix.region)
         if lines is None:
             raise Stale(self.text, "the document changed meanwhile where the fix is")
-        return workspace_edit(self.text, fix.hunks, client, label=fix.label, moved=(now, lines))
+        return workspace_edit(self.text, fix.edits, client, label=fix.label, moved=(now, lines))
 
 
 class Stale(Exception):

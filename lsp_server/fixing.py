@@ -7,15 +7,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice, takewhile
 from typing import Any
 
 from lsprotocol import types
 
-from editloop.trust import WEIGHING_SECONDS
+from editloop.report import FixReport
+from editloop.trust import MOST_FIXES, WEIGHING_SECONDS
 from lsp_server.documents import Documents
-from lsp_server.edits import Fix, FixResult
+from lsp_server.edits import FixResult
 from lsp_server.fixall import fix_all
 from lsp_server.jobs import Job, JobCancelled, Jobs, Spawn
 from lsp_server.orders import Orders
@@ -29,6 +30,9 @@ from lsp_server.wire import FixJob, WeighJob
 from lsp_server.workers import WorkerDied, WorkerError, WorkerProcess
 
 log = logging.getLogger(__name__)
+
+_LONGEST_COMPARED = 200_000
+"""Characters of a document whose fixes are compared; chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,9 @@ class Fixing:
 
         A search that begins meanwhile goes first: what is not known then stays unknown.
         """
-        if not result.compared or not result.level:
+        text, texts = result.text, _compared(result)
+        if not texts or not result.level:
             return
-        text, texts = result.text, list(result.compared)
         job = WeighJob(text.text, texts, result.level, text.file, WEIGHING_SECONDS)
         try:
             row = await self.fixer.request("weigh", job)
@@ -114,15 +118,15 @@ class Fixing:
         try:
             order, missing, refusal = await self.orders.job(target, text)
 
-            async def step(order: FixJob) -> Mapping[str, Any]:
+            async def step(order: FixJob) -> FixReport:
                 return await self._step(progress, order)
 
             if target.kind == "all":
-                row = await fix_all(order, step, self.checker)
+                found = await fix_all(order, step, self.checker)
             else:
-                row = await step(order)
-            notes = (*row["notes"], *filter(None, [refusal]))
-            result = self._result(target, text, {**row, "notes": notes}, missing)
+                found = await step(order)
+            found = replace(found, notes=(*found.notes, *filter(None, [refusal])))
+            result = self._result(target, text, found, missing)
         except WorkerDied as error:
             reason = f"{error} and is started again (model: {self.status.model_name})"
             result = _failed(target, text, "error", reason)
@@ -134,7 +138,7 @@ class Fixing:
         progress.end(result.report.line)
         return result
 
-    async def _step(self, progress: WorkDone, order: FixJob) -> Mapping[str, Any]:
+    async def _step(self, progress: WorkDone, order: FixJob) -> FixReport:
         """One search, when it is its turn."""
 
         def show(now: dict[str, Any]) -> None:
@@ -144,48 +148,36 @@ class Fixing:
 
         async with self.jobs.turn:
             started = time.monotonic()
-            row = await self.fixer.request("fix", order, show)
-        assert isinstance(row, Mapping)
-        return row
+            return FixReport.decode(await self.fixer.request("fix", order, show))
 
-    def _result(
-        self, target: Target, text: Text, row: Mapping[str, Any], missing: str
-    ) -> FixResult:
-        status: Status = "not found" if row["status"] == "not fixed" else row["status"]
-        found = [row, *row["alternatives"]] if row["edits"] else []
-        _, _, finding = str(row["before"]).partition("\n")
-        report = Report(
-            uri=text.uri,
-            name=text.name,
-            title=target.title,
-            status=status,
-            reason=_reason(target, row, missing),
-            diff=str(row["diff"]),
-            before=tuple(row["before_checks"]),
-            after=tuple(row["checks"][0]) if found else (),
-            finding=finding,
-            commands=tuple(row["commands"]),
-            candidates=int(row["candidates"]),
-            turns=int(row["turns"]),
-            seconds=float(row["seconds"]),
-            sandbox=self.status.level_name(str(row["sandbox"])),
-            model=self.status.model_name,
-            notes=(*row["notes"], *([missing] if missing else [])),
-            alternatives=max(len(found) - 1, 0),
-            verified=str(row["verified"]),
-            possible=str(row["possible"]),
-            next="" if missing and status != "not found" else str(row["next"]),
-            wants_model=bool(row["wants_model"]),
+    def _result(self, target: Target, text: Text, found: FixReport, missing: str) -> FixResult:
+        """``missing``: what was not looked at, "" for nothing."""
+        status: Status = "not found" if found.status == "not fixed" else found.status
+        shown = replace(
+            found,
+            reason=_reason(target, found, missing),
+            next="" if missing and status != "not found" else found.next,
+            notes=(*found.notes, *filter(None, [missing])),
         )
-        fixes = tuple(_fix(one, report) for one in found)
-        level = "" if missing else str(row["sandbox"])
-        return FixResult(target, text, report, fixes, tuple(row["compared"]), level)
+        sandbox = self.status.level_name(found.sandbox)
+        report = Report(text.uri, target.title, status, shown, sandbox, self.status.model_name)
+        return FixResult(target, text, report, "" if missing else found.sandbox)
 
 
-def _reason(target: Target, row: Mapping[str, Any], missing: str) -> str:
+def _compared(result: FixResult) -> list[str]:
+    """The texts of fixes that are worth comparing; what only hides a failure is no rival of what
+    does not."""
+    fixes = result.fixes
+    if result.target.kind == "all" or len(result.text.text) > _LONGEST_COMPARED:
+        return []
+    honest = takewhile(lambda fix: fix is fixes[0] or not fix.weak, fixes)
+    return [fix.text for fix in islice(honest, MOST_FIXES)]
+
+
+def _reason(target: Target, found: FixReport, missing: str) -> str:
     """One line; where nothing seems wrong, what was not looked at."""
-    reason = str(row["reason"])
-    if row["status"] == "nothing wrong":
+    reason = found.reason
+    if found.status == "nothing wrong":
         if target.kind == "diagnostic":
             reason = "every check of editloop passes; it cannot check this diagnostic itself"
         if missing:
@@ -193,10 +185,6 @@ def _reason(target: Target, row: Mapping[str, Any], missing: str) -> str:
     return reason
 
 
-def _fix(row: Mapping[str, Any], report: Report) -> Fix:
-    one = replace(report, verified=str(row["verified"]), possible=str(row["possible"]))
-    return Fix(tuple(row["edits"]), tuple(row["region"]), row["diff"], one.label)
-
-
 def _failed(target: Target, text: Text, status: Status, reason: str) -> FixResult:
-    return FixResult(target, text, Report(text.uri, text.name, target.title, status, reason))
+    found = FixReport(text.name, "not fixed", reason)
+    return FixResult(target, text, Report(text.uri, target.title, status, found))

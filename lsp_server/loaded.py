@@ -8,10 +8,10 @@ from typing import Any
 
 from editloop.engine.errors import EngineError, ModelNotFound
 from editloop.model.backend import ModelError
-from editloop.model.choose import Chosen, choose, chosen_path
+from editloop.model.choose import Chosen, choose
 from editloop.model.consent import is_allowed
 from editloop.model.server import ServerModel
-from editloop.models import NO_MODEL
+from editloop.models import NO_MODEL, chosen_path
 from editloop.prior import PriorPolicy, shipped
 
 Identity = tuple[str, int, int]

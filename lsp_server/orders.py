@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from editloop.checks.checkers import checker_of
 from editloop.engine.errors import ModelNotFound
-from editloop.model.choose import SECONDS, default_seconds
-from editloop.models import NO_MODEL
+from editloop.models import NO_MODEL, SECONDS, default_seconds
 from lsp_server.cells import NOTE, as_python
 from lsp_server.configuration import Configuration
 from lsp_server.consent import Consent

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from editloop.report import FixReport
 
 Status = Literal[
     "fixed", "possible fix", "nothing wrong", "not found", "cancelled", "stale", "error"
@@ -15,36 +17,17 @@ Check = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One fix, found or not. ``before`` and ``after`` are checks; empty where none ran."""
+    """What came of one target in an editor: ``found``, or why there is nothing."""
 
     uri: str
-    name: str
     title: str
     status: Status
-    reason: str
-    diff: str = ""
-    before: tuple[Check, ...] = ()
-    after: tuple[Check, ...] = ()
-    finding: str = ""
-    """The first thing that was wrong, in words."""
-    commands: tuple[str, ...] = ()
-    candidates: int = 0
-    turns: int = 0
-    seconds: float = 0.0
+    found: FixReport
     sandbox: str = ""
+    """In words."""
     model: str = ""
-    notes: tuple[str, ...] = ()
-    alternatives: int = 0
-    verified: str = ""
-    """By what the fix is verified, in words, "" where it is only possible."""
-    possible: str = ""
-    """What speaks for and against a fix that was not verified, in words."""
-    next: str = ""
-    """What to do next, "" where there is nothing to do."""
     trust: Mapping[str, Any] = field(default_factory=dict)
     """How the fixes compare (``Weighed`` as JSON data), empty until that is known."""
-    wants_model: bool = False
-    """Whether no fix was found, no model took part, and nobody said that none should."""
 
     @property
     def question(self) -> Mapping[str, Any] | None:
@@ -54,40 +37,62 @@ class Report:
         return found[0] if found else None
 
     @property
-    def proven(self) -> bool:
-        """Whether a doctest or test failed before, and all pass now."""
-        broken = not passed(self.before)
-        ran = {check["name"] for check in self.after} & {"doctests", "tests", "pytest"}
-        failed = {c["name"] for c in self.before if c["good"] < c["total"]}
-        return self.status == "fixed" and broken and bool(ran & failed)
+    def after(self) -> tuple[Check, ...]:
+        """The checks of the best fix."""
+        return self.found.best.checks if self.found.best else ()
 
     @property
-    def label(self) -> str:
-        """A label for the undo list: by what the fix is verified, or that it is only possible."""
-        words = f"possible fix: {self.possible}" if self.possible else self.verified
-        return f"editloop: {words}" if words else "editloop"
+    def finding(self) -> str:
+        """The first thing that was wrong, in words."""
+        return self.found.before.partition("\n")[2]
+
+    @property
+    def proven(self) -> bool:
+        """Whether a doctest or test failed before, and all pass now."""
+        ran = {check["name"] for check in self.after} & {"doctests", "tests", "pytest"}
+        failed = {c["name"] for c in self.found.before_checks if c["good"] < c["total"]}
+        return self.status == "fixed" and bool(ran & failed)
 
     @property
     def line(self) -> str:
         """One line for a person."""
-        if self.status in ("fixed", "possible fix"):
-            words = self.verified or self.possible
-            return f"{self.name}: {self.status}: {words} ({self.seconds:.1f} s)"
-        hint = f"; {self.next}" if self.next else ""
-        if self.status == "nothing wrong":
-            return f"{self.name}: nothing wrong found: {self.reason}{hint}"
-        if self.status == "not found":
-            return f"{self.name}: not fixed: {self.reason}{hint}"
-        if self.status == "stale":
-            return f"{self.name}: the fix was not applied: {self.reason}"
-        return f"{self.name}: {self.reason}"
+        found = self.found
+        if found.best is not None:
+            words = found.best.verified or found.best.possible
+            return f"{found.name}: {self.status}: {words} ({found.seconds:.1f} s)"
+        hint = f"; {found.next}" if found.next else ""
+        told = {
+            "nothing wrong": f"nothing wrong found: {found.reason}{hint}",
+            "not found": f"not fixed: {found.reason}{hint}",
+            "stale": f"the fix was not applied: {found.reason}",
+        }
+        return f"{found.name}: {told.get(self.status, found.reason)}"
 
     def data(self) -> dict[str, Any]:
-        return {**asdict(self), "line": self.line, "proven": self.proven}
+        """The object that clients get (docs/lsp.md)."""
+        row, best = self.found.encode(), self.found.best
+        return {
+            "uri": self.uri,
+            "title": self.title,
+            "status": self.status,
+            **{key: row[key] for key in _SAME},
+            "diff": self.found.diff,
+            "before": row["before_checks"],
+            "after": self.after,
+            "finding": self.finding,
+            "commands": best.commands if best else (),
+            "sandbox": self.sandbox,
+            "model": self.model,
+            "alternatives": max(len(self.found.fixes) - 1, 0),
+            "verified": best.verified if best else "",
+            "possible": best.possible if best else "",
+            "trust": self.trust,
+            "line": self.line,
+            "proven": self.proven,
+        }
 
 
-def passed(checks: Sequence[Check]) -> bool:
-    return all(check["good"] == check["total"] for check in checks)
+_SAME = ("name", "reason", "candidates", "turns", "seconds", "notes", "next", "wants_model")
 
 
 def summary(checks: Sequence[Check]) -> str:
@@ -101,7 +106,7 @@ def summary(checks: Sequence[Check]) -> str:
     return ", ".join(words)
 
 
-def merged(checks: Sequence[Check]) -> list[Check]:
+def merged(checks: Sequence[Check]) -> list[dict[str, Any]]:
     """Checks of one name as one, in order of their first."""
     sums: dict[str, dict[str, Any]] = {}
     for check in checks:
@@ -113,25 +118,26 @@ def merged(checks: Sequence[Check]) -> list[Check]:
 
 def markdown(report: Report) -> str:
     """The report to read."""
-    parts = [f"# {report.name}: {report.status}", "", report.line, ""]
-    if report.diff:
-        parts += ["```diff", report.diff.rstrip("\n"), "```", ""]
+    found = report.found
+    parts = [f"# {found.name}: {report.status}", "", report.line, ""]
+    if found.diff:
+        parts += ["```diff", found.diff.rstrip("\n"), "```", ""]
     rows = [
         ("asked for", report.title),
-        ("checks before", summary(report.before)),
+        ("checks before", summary(found.before_checks)),
         ("first finding", report.finding),
         ("checks after", summary(report.after)),
-        ("commands", "; ".join(f"`{command}`" for command in report.commands)),
-        ("search", f"{report.candidates} candidates tried, depth {report.turns}"),
-        ("alternatives", str(report.alternatives) if report.alternatives else ""),
+        ("commands", "; ".join(f"`{one}`" for one in found.best.commands) if found.best else ""),
+        ("search", f"{found.candidates} candidates tried, depth {found.turns}"),
+        ("alternatives", str(len(found.fixes) - 1) if len(found.fixes) > 1 else ""),
         ("trust", str(report.trust.get("words", ""))),
         *(("differs", one["line"]) for one in report.trust.get("differences", ())),
         *(("changes", one["line"]) for one in report.trust.get("changes", ())),
-        ("seconds", f"{report.seconds:.2f}"),
-        ("next", report.next),
+        ("seconds", f"{found.seconds:.2f}"),
+        ("next", found.next),
         ("sandbox", report.sandbox),
         ("model", report.model),
-        *(("note", note) for note in report.notes),
+        *(("note", note) for note in found.notes),
     ]
     parts += ["| | |", "|---|---|"]
     parts += [f"| {name} | {_cell(text)} |" for name, text in rows if text]

@@ -22,13 +22,16 @@ from editloop.checks.typecheck import Aim, type_check
 from editloop.definitions import Definition, definitions
 from editloop.doctests import docstrings
 from editloop.evidence import Evidence, Wanted, gathered
-from editloop.fix import Request, Tools, fix, suspects
-from editloop.model.choose import Chosen, declines_model
-from editloop.outcome import Outcome, edit_rows
+from editloop.fix import Request, Tools, fix
+from editloop.model.choose import Chosen
+from editloop.models import declines_model
 from editloop.policy import ScriptedPolicy
 from editloop.project import project_root
 from editloop.region import MAX_LINES
-from editloop.sandbox import Level, LevelReport, SandboxError, SandboxPool, detect_level
+from editloop.repair.diagnosis import diagnose
+from editloop.report import FixReport
+from editloop.reporting import edit_rows, fix_report
+from editloop.sandbox import Level, SandboxError, SandboxPool, detect_level
 from editloop.solutions import Progress
 from editloop.suites import Regression, find_suites
 from editloop.text import Snapshot
@@ -63,8 +66,8 @@ class Workbench:
         job: FixJob,
         cancel: threading.Event,
         on_progress: Callable[[dict[str, Any]], None],
-    ) -> dict[str, Any]:
-        """The row of a fix (``rows.fix_row``), and ``wants_model``."""
+    ) -> FixReport:
+        """Find a fix."""
         started = time.monotonic()
         document = Snapshot.from_text(job.text)
         level = _level(job.level)
@@ -111,12 +114,17 @@ class Workbench:
         place = job.line is not None or job.lines is not None
         alone = chosen.model is None
         asked = Asked(editor=True, place=place, seconds=job.budget, model=not alone)
-        report = LevelReport(level, level.value)
-        words = evidence.words
-        outcome = Outcome(job.name, document, done, report, tuple(notes), asked, words)
-        row = rows.fix_row(outcome, time.monotonic() - started)
-        row["wants_model"] = done.status == "not fixed" and alone and not declines_model(job.model)
-        return row
+        return fix_report(
+            job.name,
+            document,
+            done,
+            asked,
+            notes=tuple(notes),
+            sandbox=level.name,
+            evidence=evidence.words,
+            seconds=round(time.monotonic() - started, 3),
+            wants_model=done.status == "not fixed" and alone and not declines_model(job.model),
+        )
 
     def weigh(self, job: WeighJob, cancel: threading.Event) -> dict[str, Any]:
         """How fixes compare (``rows.weighed_row``)."""
@@ -129,7 +137,7 @@ class Workbench:
             found = weigh(job.text, job.fixes, tests, pool, until)
         return rows.weighed_row(found)
 
-    def keep(self, job: KeepJob) -> list[dict[str, Any]]:
+    def keep(self, job: KeepJob) -> Sequence[dict[str, Any]]:
         """The edits that write an answer down as a doctest; none where there is no place for it."""
         kept = with_example(job.text, job.call, job.answer)
         if kept is None:
@@ -142,13 +150,12 @@ class Workbench:
 
     def suspects(self, job: SuspectsJob) -> list[dict[str, Any]]:
         """Objects with ``line``, ``text`` and ``scope``: suspects of one scope are one fix."""
-        document = Snapshot.from_text(job.text)
+        static = self._static if job.static else None
         pool = self._pool(_level(job.level))
-        tools = Tools(self._static if job.static else None, pool)
-        found = definitions(document)
+        known = diagnose(Snapshot.from_text(job.text), static, pool)
         return [
-            {"line": s.line, "text": s.text, "scope": _scope(s.line, found)}
-            for s in suspects(document, tools)
+            {"line": s.line, "text": s.text, "scope": _scope(s.line, known.definitions)}
+            for s in known.suspects()
         ]
 
     def tests(self, job: TestsJob, cancel: threading.Event) -> list[dict[str, Any]]:

@@ -64,7 +64,7 @@ class Worker:
             self._send({"id": number, "progress": progress})
 
         handlers: dict[str, Callable[[dict[str, Any]], Any]] = {
-            "fix": lambda params: bench.fix(FixJob(**params), cancel, tell),
+            "fix": lambda params: bench.fix(FixJob(**params), cancel, tell).encode(),
             "weigh": lambda params: bench.weigh(WeighJob(**params), cancel),
             "keep": lambda params: bench.keep(KeepJob(**params)),
             "check": lambda params: bench.check(CheckJob(**params)),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from editloop.transcript import Finding
+
 RUFF_ERRORS = ("E9", "F5", "F63", "F7", "F82")
 """Wrong in any program: undefined names, misplaced statements, broken formats, comparisons."""
 ERROR_RULES = (*RUFF_ERRORS, "E1101", "E112")
@@ -30,3 +32,8 @@ class Diagnostic:
     @property
     def is_error(self) -> bool:
         return self.code.startswith(ERROR_RULES) and self.code not in NO_ERRORS
+
+    @property
+    def finding(self) -> Finding:
+        """As a model and a person read it."""
+        return Finding(f"{self.code} {self.message}", self.line)

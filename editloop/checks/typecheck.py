@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -68,16 +68,15 @@ class TypeCheck:
     server: Server
     original: str
     asked: tuple[Diagnostic, ...] = ()
-    before: Counter[tuple[str, str]] = field(default_factory=Counter)
+    before: Sequence[Diagnostic] | None = None
 
     def calibrated(self, aim: Aim, cancel: threading.Event | None = None) -> TypeCheck:
         """This check, told what the checker says of the original.
 
         Raises Cancelled, LanguageServerError.
         """
-        found = self.server.check(self.original, cancel)
-        self.asked = tuple(d for d in found if aim.wants(d))
-        self.before = Counter(map(_key, found))
+        self.before = self.server.check(self.original, cancel)
+        self.asked = tuple(d for d in self.before if aim.wants(d))
         return self
 
     @property
@@ -87,9 +86,11 @@ class TypeCheck:
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
         """An item for each finding that was asked about, and one for "no new one"."""
-        found = self.server.check(source, cancel)
+        before = self.before or ()
+        same = self.before is not None and source == self.original
+        found = before if same else self.server.check(source, cancel)
         asked = Counter(map(_key, self.asked))
-        allowed = self.before - asked
+        allowed = Counter(map(_key, before)) - asked
         left, new = list[Diagnostic](), list[Diagnostic]()
         for diagnostic in found:
             key = _key(diagnostic)

@@ -6,18 +6,19 @@ import sys
 
 import typer
 
-from editloop.outcome import Outcome
+from editloop.cli.fix_run import Finished
+from editloop.report import FixReport
 from editloop.trust.asking import NEITHER, Question, after_answer, as_doctest, next_question
 
 _NEITHER_WORDS = ("n", "neither")
 
 
-def asked(outcome: Outcome) -> Outcome:
-    """The outcome with the fixes that a person's answers leave, the likeliest first; an answer that
+def asked(done: Finished) -> FixReport:
+    """The report of the fixes that a person's answers leave, the likeliest first; an answer that
     was not given leaves all as it is."""
-    weighed = outcome.weighed
+    weighed = done.report.weighed
     if weighed is None:
-        return outcome
+        return done.report
     left = tuple(range(weighed.fixes))
     while (question := next_question(weighed.differences, left)) is not None:
         answer = _ask(question)
@@ -27,8 +28,8 @@ def asked(outcome: Outcome) -> Outcome:
         if answer != NEITHER:
             typer.echo(f"as a doctest:\n{as_doctest(question.call, answer)}")
         if not left:
-            return outcome.without_fixes(question.call)
-    return outcome.of_fixes(left)
+            return done.left_with((), f"no fix that was found is right for {question.call}")
+    return done.left_with(left)
 
 
 def _ask(question: Question) -> str | None:

@@ -50,7 +50,7 @@ def probe_model() -> Iterator[Finding]:
     from editloop.engine.checks import check_kind, check_version
     from editloop.engine.errors import EngineError
     from editloop.engine.gguf_info import read_info
-    from editloop.model.choose import chosen_path
+    from editloop.models import chosen_path
     from editloop.transcript import TRANSCRIPT_VERSION
 
     try:
@@ -74,7 +74,7 @@ def probe_speed() -> Iterator[Finding]:
     from editloop.engine.errors import EngineError
     from editloop.engine.gguf_info import read_info
     from editloop.model.backend import ModelError
-    from editloop.model.choose import chosen_path
+    from editloop.models import chosen_path
 
     try:
         path = chosen_path()

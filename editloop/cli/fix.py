@@ -87,7 +87,7 @@ def fix(
         raise CliError("choose one of --function and --line")
     from editloop.budget import Budget
     from editloop.cli.fix_run import Options, run_fix
-    from editloop.model.choose import default_seconds
+    from editloop.models import default_seconds
 
     started = time.monotonic()
     if write:
@@ -112,34 +112,34 @@ def fix(
     told = not (diff or as_json)
     with _interruptible(cancel), _progress(seconds_for_all, quiet) as (on_progress, done):
 
-        def on_found(outcome: Any) -> None:
+        def on_found(report: Any) -> None:
             done()
             if told:
-                _show_fix(outcome)
+                _show_fix(report)
 
-        outcome = run_fix(options, cancel=cancel, on_progress=on_progress, on_found=on_found)
-    seconds = time.monotonic() - started
+        finished = run_fix(options, cancel=cancel, on_progress=on_progress, on_found=on_found)
+    report = finished.report
     if as_json:
-        echo(json.dumps(outcome.row(seconds), ensure_ascii=False))
+        echo(json.dumps(report.shown(), ensure_ascii=False))
     elif diff:
-        echo(outcome.diff, end="")
+        echo(report.diff, end="")
     else:
-        _report(outcome, seconds)
+        _report(report)
     if ask:
-        outcome = _asked(outcome)
-    if write and outcome.best is not None:
-        write_atomically(file, outcome.document.encode(), outcome.best.state.document.encode())
+        report = _asked(finished)
+    if write and report.best is not None:
+        write_atomically(file, finished.document.encode(), finished.encoded(report.best.text))
         typer.echo(f"wrote {file}")
-    if outcome.repair.status == "not fixed":
+    if report.status == "not fixed":
         raise typer.Exit(NOT_FIXED)
 
 
-def _asked(outcome: Any) -> Any:
+def _asked(finished: Any) -> Any:
     """What a person's answers leave of the fixes; shown where the first is another one now."""
     from editloop.cli.asking import asked
 
-    left = asked(outcome)
-    if left.diff != outcome.diff:
+    left = asked(finished)
+    if left.diff != finished.report.diff:
         _show_fix(left)
     return left
 
@@ -249,39 +249,43 @@ def _progress(budget: float, quiet: bool) -> Iterator[Any]:
         yield show, progress.stop
 
 
-def _show_fix(outcome: Any) -> None:
+def _show_fix(report: Any) -> None:
     """The diff, and how far it goes in one line."""
     console = Terminal(highlight=False, soft_wrap=True)
-    for note in outcome.notes:
+    for note in report.notes:
         console.print(f"note: {note}", markup=False)
-    best = outcome.best
-    if best is not None and console.is_terminal:
-        console.print(Syntax(outcome.diff, "diff", background_color="default"))
-    elif best is not None:
-        echo(outcome.diff)
-    console.print(outcome.line, markup=False)
+    if report.best is not None and console.is_terminal:
+        console.print(Syntax(report.diff, "diff", background_color="default"))
+    elif report.best is not None:
+        echo(report.diff)
+    console.print(report.line, markup=False)
 
 
-def _report(outcome: Any, seconds: float) -> None:
+def _report(report: Any) -> None:
     """What else a person wants to know, in one row each."""
+    from editloop.sandbox.level import Level
+
     console = Terminal(highlight=False, soft_wrap=True)
-    best = outcome.best
-    rows = [("trust", outcome.trust)] if outcome.trust else []
-    rows += _differences(outcome.weighed) if outcome.weighed else []
-    rows += [("next", outcome.next)] if outcome.next else []
-    if outcome.repair.status != "nothing wrong":
-        rows.append(("before", outcome.before_line))
+    best = report.best
+    rows = [("trust", report.trust)] if report.trust else []
+    rows += _differences(report.weighed) if report.weighed else []
+    rows += [("next", report.next)] if report.next else []
+    if report.status != "nothing wrong":
+        rows.append(("before", report.before))
     if best is not None:
-        result = outcome.repair.result
-        rows += [("weak", f"it {words}") for words in best.verdict.hides]
+        rows += [("weak", f"it {words}") for words in best.weak]
         rows += [
-            ("after", outcome.after_line),
-            ("commands", "\n".join(map(str, best.commands))),
-            ("search", f"found as candidate {best.candidates} of {result.candidates} tried"),
+            ("after", best.after),
+            ("commands", "\n".join(best.commands)),
+            ("search", f"found as candidate {best.candidates} of {report.candidates} tried"),
         ]
-        if len(result.solutions) > 1:
-            rows.append(("also", f"{len(result.solutions) - 1} other (see --json)"))
-    rows += [("seconds", f"{seconds:.1f}"), ("sandbox", outcome.sandbox)]
+        if len(report.fixes) > 1:
+            rows.append(("also", f"{len(report.fixes) - 1} other (see --json)"))
+    sandbox = Level[report.sandbox]
+    rows += [
+        ("seconds", f"{report.seconds:.1f}"),
+        ("sandbox", f"level {sandbox.name}, {sandbox.value}"),
+    ]
     for name, value in rows:
         for number, text in enumerate(value.split("\n")):
             console.print(f"{name if number == 0 else '':<9} {text}", markup=False)

@@ -23,15 +23,17 @@ from editloop.definitions import definitions
 from editloop.evidence import Wanted, gathered
 from editloop.fix import Request, Tools, fix
 from editloop.model.choose import Chosen, choose
-from editloop.outcome import Outcome
 from editloop.prior import PriorPolicy, shipped
+from editloop.repair import Repair
+from editloop.report import FixReport
+from editloop.reporting import fix_report
 from editloop.sandbox import Level, SandboxPool, detect_level
 from editloop.solutions import Progress
 from editloop.suites import find_suites, suite_check
-from editloop.text import Snapshot, TextError
+from editloop.text import Snapshot, TextError, split_lines
 from editloop.trust import WEIGHING_SECONDS
 from editloop.trust.inputs import read_tests
-from editloop.trust.weighing import compared, weigh
+from editloop.trust.weighing import Weighed, compared, weigh
 from editloop.verify import Check
 from editloop.wording import Asked, without_model
 
@@ -59,14 +61,33 @@ class Options:
     """A type checker whose findings have to be gone, "" for none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A repair and its report, and what makes the report of another one of ``document``."""
+
+    document: Snapshot
+    repair: Repair
+    report: FixReport
+    tell: Callable[[Repair, Weighed | None], FixReport]
+
+    def encoded(self, text: str) -> bytes:
+        """Another text of the document, in its encoding. Raises TextError."""
+        return replace(self.document, lines=split_lines(text)).encode()
+
+    def left_with(self, numbers: Sequence[int], reason: str = "") -> FixReport:
+        """The report of some of the fixes that were compared, by their numbers."""
+        kept = [compared(self.repair)[number] for number in numbers]
+        return self.tell(self.repair.left_with(kept, reason), self.report.weighed)
+
+
 def run_fix(
     options: Options,
     *,
     cancel: threading.Event,
     on_progress: Callable[[Progress], None] | None,
-    on_found: Callable[[Outcome], None],
-) -> Outcome:
-    """Read, check, search; ``on_found`` gets the outcome before it is looked at how far it can be
+    on_found: Callable[[FixReport], None],
+) -> Finished:
+    """Read, check, search; ``on_found`` gets the report before it is looked at how far it can be
     trusted. Raises CliError and the errors of the core; writes nothing."""
     path = options.path
     if options.checker:
@@ -145,14 +166,28 @@ def run_fix(
             no_code="" if sandboxed else level.reason,
             model=chosen.model is not None,
         )
-        outcome = Outcome(path.name, document, done, level, tuple(notes), asked, evidence.words)
-        on_found(outcome)
-        if pool is None or outcome.best is None:
-            return outcome
-        tests = [*expressions, *map(read_tests, suites)]
-        until = Stop(request.stop(cancel), time.monotonic() + WEIGHING_SECONDS)
-        weighed = weigh(document.text, compared(done), tests, pool, until)
-        return replace(outcome, weighed=weighed)
+
+        def tell(repair: Repair, weighed: Weighed | None = None) -> FixReport:
+            return fix_report(
+                path.name,
+                document,
+                repair,
+                asked,
+                notes=tuple(notes),
+                sandbox=level.level.name,
+                evidence=evidence.words,
+                seconds=round(time.monotonic() - options.started, 3),
+                weighed=weighed,
+            )
+
+        report = tell(done)
+        on_found(report)
+        if pool is not None and report.best is not None:
+            tests = [*expressions, *map(read_tests, suites)]
+            until = Stop(request.stop(cancel), time.monotonic() + WEIGHING_SECONDS)
+            fixes = [one.state.text for one in compared(done)]
+            report = tell(done, weigh(document.text, fixes, tests, pool, until))
+        return Finished(document, done, report, tell)
 
 
 @contextlib.contextmanager

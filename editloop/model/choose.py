@@ -6,19 +6,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from editloop.engine import read_info
+from editloop.engine.checks import check_version
 from editloop.model.backend import Model
 from editloop.model.child import open_model
 from editloop.model.scripted import ScriptedModel
-from editloop.models import NO_MODEL, chosen_default, find_model
+from editloop.models import SCRIPT, chosen_path
 from editloop.policy import Policy
 from editloop.prior import PriorPolicy, shipped
-
-SECONDS, SECONDS_WITH_MODEL = 10.0, 60.0
-"""Budgets where a person gives none. Chosen: moves find nearly all they find in 10 seconds, a model
-of a billion parameters on two cores answers about ten questions in 60."""
-SCRIPT = "EDITLOOP_SCRIPTED_MODEL"
-"""The environment variable that names a file for `scripted`, which then takes part in place of a
-model."""
+from editloop.transcript import TRANSCRIPT_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +23,6 @@ class Chosen:
 
     policy: Policy
     model: Model | None = None
-
-
-def chosen_path(name: str | None = None) -> Path | None:
-    """The file that `choose` takes; None where it takes none. Raises ModelNotFound."""
-    if name == NO_MODEL or (name is None and chosen_default() in (None, NO_MODEL)):
-        return None
-    return find_model(name)
-
-
-def default_seconds(name: str | None, server: str | None) -> float:
-    """The budget where a person gives none: a model needs seconds for each place that it fills in.
-
-    Raises ModelNotFound."""
-    with_model = server is not None or SCRIPT in os.environ or chosen_path(name) is not None
-    return SECONDS_WITH_MODEL if with_model else SECONDS
-
-
-def declines_model(name: str | None = None) -> bool:
-    """Whether the user wants moves alone, by the name or as default."""
-    return (name or chosen_default()) == NO_MODEL
 
 
 def choose(name: str | None = None, *, threads: int | None = None) -> Chosen:
@@ -59,5 +35,7 @@ def choose(name: str | None = None, *, threads: int | None = None) -> Chosen:
     if script:
         return Chosen(PriorPolicy(shipped()), ScriptedModel.load(Path(script)))
     path = chosen_path(name)
-    model = None if path is None else open_model(path, threads=threads)
-    return Chosen(PriorPolicy(shipped()), model)
+    if path is None:
+        return Chosen(PriorPolicy(shipped()))
+    check_version(read_info(path), TRANSCRIPT_VERSION)
+    return Chosen(PriorPolicy(shipped()), open_model(path, threads=threads))

@@ -43,13 +43,14 @@ class Repair:
     passing: tuple[Solution, ...] = ()
     """All fixes that were found, in the order of those in the result, which are the first."""
 
-    @property
-    def reason(self) -> str:
-        """One line for a person."""
-        if self.result is None:
-            return "every check passes"
-        after = f" after {self.result.candidates} candidates"
-        return self.result.reason + (after if self.result.reason == "out of time" else "")
+    def left_with(self, kept: Sequence[Solution], reason: str) -> Repair:
+        """The repair with some fixes ``kept``; without any it is not fixed, for a ``reason``."""
+        assert self.result is not None
+        if not kept:
+            result = replace(self.result, solutions=(), reason=reason)
+            return replace(self, status="not fixed", result=result)
+        most = len(self.result.solutions)
+        return replace(self, result=replace(self.result, solutions=tuple(kept[:most])))
 
 
 HEAD_START = 1.0

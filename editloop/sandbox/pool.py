@@ -68,6 +68,15 @@ class SandboxPool:
             except queue.Empty:
                 continue
 
+    def start(self, cancel: threading.Event | None = None) -> None:
+        """Start a sandbox, so that what the next run takes is its own."""
+        worker = self._take(cancel)
+        if worker is not None:
+            try:
+                worker.started()
+            finally:
+                self._free.put(worker)
+
     def run(
         self,
         job: Job,

@@ -27,15 +27,20 @@ class Worker:
         self._zygote: ZygoteProcess | None = None
         self._warm: dict[tuple[str, ...], list[Session]] = {}
 
+    def started(self) -> ZygoteProcess:
+        """The zygote, which runs."""
+        if self._zygote is not None and not self._zygote.alive:
+            self.close()
+        if self._zygote is None:
+            self._zygote = self._start()
+        return self._zygote
+
     def drive(
         self, jobs: Sequence[Job], on_frame: OnFrame, cancel: threading.Event | None, ready: Ready
     ) -> list[Session]:
         """Run one or two jobs at a time to their end."""
         warm = all(job.warm for job in jobs)
-        if self._zygote is not None and not self._zygote.alive:
-            self.close()
-        if self._zygote is None:
-            self._zygote = self._start()
+        zygote = self.started()
         kinds = tuple(job.message["kind"] for job in jobs)
         sessions = self._warm.pop(kinds, []) if warm else []
         if not all(session.idle for session in sessions):
@@ -48,13 +53,13 @@ class Worker:
                 limits = job.cpu_seconds, job.wall_seconds
                 if known:
                     payload = frame_job(job, known[at].jobs + 1)
-                    self._zygote.resume(known[at], payload, *limits)
+                    zygote.resume(known[at], payload, *limits)
                 else:
                     payload = frame_job(job, 1 if warm else None)
-                    sessions.append(self._zygote.open(payload, *limits, job.cap, warm=warm))
+                    sessions.append(zygote.open(payload, *limits, job.cap, warm=warm))
             ready(sessions)
             wall = max(job.wall_seconds for job in jobs)
-            usable = drive(self._zygote, sessions, on_frame, wall_seconds=wall, cancel=cancel)
+            usable = drive(zygote, sessions, on_frame, wall_seconds=wall, cancel=cancel)
         except SandboxError:
             sessions += [lost_session() for _ in jobs[len(sessions) :]]
         finally:

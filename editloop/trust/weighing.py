@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from editloop.budget import Cancelled, Stop
 from editloop.repair import Repair
 from editloop.sandbox import SandboxError, SandboxPool
+from editloop.solutions import Solution
+from editloop.trust import MOST_FIXES
 from editloop.trust.answers import Answer, ask
 from editloop.trust.inputs import inputs
 from editloop.trust.share import group_of, share
 
-MOST_FIXES = 8
 _MOST_CHANGES = 3
 
 Answers = tuple[Answer | None, ...]
@@ -87,6 +88,13 @@ class Weighed:
     def row(self) -> dict[str, Any]:
         return {**asdict(self), "words": self.words}
 
+    @staticmethod
+    def decode(row: Mapping[str, Any]) -> Weighed:
+        """What was compared, of its fields as JSON data."""
+        told = (Difference(one["call"], tuple(one["answers"])) for one in row["differences"])
+        changes = (Change(**one) for one in row["changes"])
+        return Weighed(row["fixes"], row["calls"], tuple(told), tuple(changes))
+
 
 def is_error(text: str) -> bool:
     """Whether an answer's text tells of an exception."""
@@ -97,12 +105,12 @@ def _gives(text: str) -> str:
     return text if is_error(text) else f"gives {text}"
 
 
-def compared(repair: Repair) -> tuple[str, ...]:
-    """Sources of the fixes that are worth comparing, the best first, at most MOST_FIXES: what only
-    hides a failure is no rival of what does not."""
+def compared(repair: Repair) -> tuple[Solution, ...]:
+    """The fixes that are worth comparing, the best first, at most MOST_FIXES: what only hides a
+    failure is no rival of what does not."""
     best = repair.passing[:1]
     honest = [one for one in repair.passing[1:] if not one.verdict.hides]
-    return tuple(one.state.text for one in (*best, *honest))[:MOST_FIXES]
+    return (*best, *honest)[:MOST_FIXES]
 
 
 def weigh(

@@ -13,8 +13,8 @@ import pytest
 from editloop.bench import BenchError, BenchSettings, TaskResult, TaskRunner
 from editloop.bench.attempts import Attempt, Trial, Way, pass_at
 from editloop.bench.results import read_results
-from editloop.model.choose import SCRIPT
 from editloop.model.scripted import ScriptedModel
+from editloop.models import SCRIPT
 from editloop.policy import UniformPolicy
 from editloop.state import EditState
 from editloop.tasks import parse_task

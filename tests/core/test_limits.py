@@ -144,7 +144,7 @@ def test_examples_of_many_functions_are_run_at_once(pool: SandboxPool) -> None:
     wrong = {7, 900}
     text = "".join(FUNCTION.format(i, i + 1 + (i in wrong)) for i in range(1500))
     started = time.monotonic()
-    found = list(documented(Snapshot.from_text(text), pool))
+    found = documented(Snapshot.from_text(text), pool)
     assert time.monotonic() - started < SOON
     assert {i for i, one in enumerate(found) if not one.passes} == wrong
     assert [one.definition.name for one in found[:2] if one.definition] == ["f0", "f1"]
@@ -162,7 +162,7 @@ def test_a_failing_example_of_a_function_longer_than_the_window_counts(pool: San
     text = f'def f(x):\n    """\n    >>> f(1)\n    1\n    """\n{body}    return x\n'
     document = Snapshot.from_text(text)
     view = set(window(document, line=0))
-    checks = doctest_checks(document, view, pool, line=0).known
+    checks = doctest_checks(document, documented(document, pool), view, pool, line=0).known
     assert [check.run(text, None).passed for check in checks] == [False]
 
 

@@ -85,8 +85,8 @@ def _no_head_start(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_no_head_start")
 def test_another_search_finds_what_the_policy_does_not() -> None:
     done = _repair(Budget(60.0), 2, policy=_Stuck())
-    assert (done.status, done.reason) == ("fixed", "fixed")
     assert done.result is not None
+    assert (done.status, done.result.reason) == ("fixed", "fixed")
     best = done.result.solutions[0]
     assert "x + x" in best.state.text or "x * 2" in best.state.text
     # The candidates of the policy count, too.
@@ -147,7 +147,8 @@ def test_cancelling_ends_all(head_start: float, monkeypatch: pytest.MonkeyPatch)
     threading.Timer(0.2, cancel.set).start()
     started = time.monotonic()
     done = _repair(Budget(None), 3, policy=_Stuck(), check=_Never(), cancel=cancel)
-    assert (done.status, done.reason) == ("not fixed", "cancelled")
+    assert done.result is not None
+    assert (done.status, done.result.reason) == ("not fixed", "cancelled")
     assert time.monotonic() - started < 15
 
 
@@ -155,12 +156,6 @@ def test_cancelling_ends_all(head_start: float, monkeypatch: pytest.MonkeyPatch)
 def test_what_the_policy_raises_ends_all() -> None:
     with pytest.raises(OSError, match="gone"):
         _repair(Budget(60.0), 2, policy=_Gone())
-
-
-def test_out_of_time_says_how_many_were_tried() -> None:
-    done = _repair(Budget(0.2), 2, policy=_Stuck())
-    assert done.result is not None
-    assert done.reason == f"out of time after {done.result.candidates} candidates"
 
 
 def test_what_passes_is_left_alone() -> None:

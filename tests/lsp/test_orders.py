@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from editloop.model.choose import SECONDS, SECONDS_WITH_MODEL
-from editloop.models import NO_MODEL
+from editloop.models import NO_MODEL, SECONDS, SECONDS_WITH_MODEL
 from lsp_server.orders import seconds_of
 from lsp_server.settings import Settings
 from lsp_server.targets import Target

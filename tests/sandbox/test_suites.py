@@ -12,8 +12,9 @@ import pytest
 
 from editloop.budget import Stop
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.fix import Request, Tools, _line_to_fix
+from editloop.fix import Request, _line_to_fix
 from editloop.project import project_root
+from editloop.repair.diagnosis import diagnose
 from editloop.sandbox import SandboxPool
 from editloop.suites import Regression, SuiteCheck, suite_check, suspect_line
 from editloop.text import Snapshot
@@ -144,8 +145,9 @@ def long(fault: str) -> str:
 def test_where_tests_fail_is_where_to_look(made: Made, fault: str) -> None:
     text = long(fault)
     check = made.check(text, TESTS.replace("area(2, 2) == 4", "area(2, 2) == 4 == area(2, 2)"))
-    request = Request(Snapshot.from_text(text))
-    line = _line_to_fix(request, Tools(None, None), [check], Stop(None))
+    document = Snapshot.from_text(text)
+    known = diagnose(document, None, None)
+    line = _line_to_fix(Request(document), known, [check], Stop(None))
     header = text.split("\n").index("def area(width, height):")
     assert line in (header + 1, header + 2)
 
