@@ -22,8 +22,8 @@ SECONDS, SECONDS_WITH_MODEL = 10.0, 60.0
 """Budgets where a person gives none. Chosen: moves find nearly all they find in 10 seconds, a model
 of a billion parameters on two cores answers about ten questions in 60."""
 SCRIPT = "EDITLOOP_SCRIPTED_MODEL"
-"""The environment variable that names a file for `model.scripted`, which then takes part in place of a
-model."""
+"""The environment variable that names a file for `model.scripted`, which then takes part in place
+of a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +167,18 @@ def _read(
 
 def chosen_path(name: str | None = None) -> Path | None:
     """The file of the model that takes part; None where none does. Raises ModelNotFound."""
-    if name == NO_MODEL or (name is None and chosen_default() in (None, NO_MODEL)):
-        return None
-    return find_model(name)
+    return find_model(name) if wants_model(name) else None
+
+
+def wants_model(name: str | None = None) -> bool:
+    """Whether a model takes part, by its name or as default; it need not be there."""
+    return (name or chosen_default() or NO_MODEL) != NO_MODEL
 
 
 def default_seconds(name: str | None, server: str | None) -> float:
-    """The budget where a person gives none: a model needs seconds for each place that it fills in.
-
-    Raises ModelNotFound."""
-    with_model = server is not None or SCRIPT in os.environ or chosen_path(name) is not None
+    """The budget where a person gives none: a model needs seconds for each place that it fills
+    in."""
+    with_model = server is not None or SCRIPT in os.environ or wants_model(name)
     return SECONDS_WITH_MODEL if with_model else SECONDS
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from editloop.checks.checkers import checker_of
-from editloop.engine.errors import ModelNotFound
 from editloop.models import NO_MODEL, SECONDS, default_seconds
 from lsp_server.cells import NOTE, as_python
 from lsp_server.configuration import Configuration
@@ -66,10 +65,7 @@ def seconds_of(settings: Settings, target: Target, *, refused: bool) -> float:
     """How long one fix may take; where all is fixed, which are many, moves have to do."""
     if settings.budget or refused or target.kind == "all":
         return settings.budget or SECONDS
-    try:
-        return default_seconds(settings.model or None, settings.server or None)
-    except ModelNotFound:
-        return SECONDS  # the fix says that there is no such model
+    return default_seconds(settings.model or None, settings.server or None)
 
 
 def _place(
