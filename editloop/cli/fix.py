@@ -243,7 +243,8 @@ def _progress(budget: float, quiet: bool) -> Iterator[Any]:
 
         def show(now: Any) -> None:
             place = f"{now.place}, " if now.place else ""
-            best = "a fix is found, a better one is looked for" if now.solutions else f"best: {now.best}"
+            found = "a fix is found, a better one is looked for"
+            best = found if now.solutions else f"best: {now.best}"
             text = f"{place}{now.candidates} candidates, {best}"
             progress.update(task, completed=min(now.seconds, budget), description=text)
 
