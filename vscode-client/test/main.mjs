@@ -1,5 +1,6 @@
 // All tests of the extension in a real VS Code: first as a person at the window, twice, then inside of the extension
 // host. node main.mjs --cache FOLDER --server PATH [--results FILE.json] [--images FOLDER] [--only window|repairs|host]
+// [--repair TEXT]: of the repairs, which need nothing of each other, those with the text in their name.
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { access, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -49,6 +50,7 @@ const { values: options } = parseArgs({
     results: { type: "string" },
     images: { type: "string" },
     only: { type: "string" },
+    repair: { type: "string", default: "" },
   },
 });
 const client = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -185,7 +187,7 @@ async function ofWhatIsAtHand(common) {
     env: { PS1: "$ ", SHELL: "/bin/sh", VSCODE_CLI: "1" },
   };
   await withVSCode(window, async ({ page, url }) => {
-    page.setDefaultTimeout(REPAIR_MS / 4);
+    page.setDefaultTimeout(FEATURE_MS);
     const steps = repairs({
       page,
       url,
@@ -201,7 +203,7 @@ async function ofWhatIsAtHand(common) {
       model: await smallModel(),
       picture: picture(page),
     });
-    for (const [name, step] of Object.entries(steps)) {
+    for (const [name, step] of Object.entries(steps).filter(([name]) => name.includes(options.repair))) {
       await feature(page, "vscode-client/test/repairs.mjs", name, step, REPAIR_MS);
     }
   });

@@ -72,7 +72,8 @@ export function repairs({ page, url, folder, script, initials, run, checkers, mo
     return text;
   }
 
-  async function withChecker(name, image) {
+  /** finding: how the words of the error begin; warnings at the same place are other actions. */
+  async function withChecker(name, finding, image) {
     const command = checkers[name];
     if (!command) throw new Skipped(`${name} is not installed beside the server`);
     const files = { "shop.py": SHOP };
@@ -80,7 +81,7 @@ export function repairs({ page, url, folder, script, initials, run, checkers, mo
     await squiggle.waitFor();
     const before = SHOP.slice(0, SHOP.indexOf("prize")).split("\n");
     await window.goToLine(before.length, before.at(-1).length + 2);
-    const entry = await window.action(/^Fix: .*\(editloop\)/);
+    const entry = await window.action(`Fix: ${finding}`);
     await entry.click();
     await accepted("shop.py", new RegExp(`${name}: its finding is gone`), image);
     await squiggle.waitFor({ state: "detached" });
@@ -110,9 +111,9 @@ export function repairs({ page, url, folder, script, initials, run, checkers, mo
       assert.match(await run(join(path, "spending.py")), /The most at once: 41\.15/);
     },
 
-    "a finding of ty, fixed": () => withChecker("ty", "vscode-ty"),
+    "a finding of ty, fixed": () => withChecker("ty", "Object of type `Item` has no attribute", "vscode-ty"),
 
-    "a finding of basedpyright, fixed": () => withChecker("basedpyright"),
+    "a finding of basedpyright, fixed": () => withChecker("basedpyright", "Cannot access attribute"),
 
     "fixes by a model, which is loaded once": async () => {
       if (!model) throw new Skipped("no model is here: editloop models get, or name its file in EDITLOOP_TEST_MODEL");
