@@ -1,5 +1,5 @@
-// Bundles the extension, and with --tests its mocha suite too; `vscode` is the editor's own.
-import { readdir, readFile, writeFile } from "node:fs/promises";
+// Bundles the extension, and with --tests its mocha suite and an extension for tests too; `vscode` is the editor's own.
+import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 
@@ -22,6 +22,13 @@ if (process.argv.includes("--tests")) {
     outfile: "out/test/index.js",
     external: ["vscode", "mocha"],
   });
+  await build({
+    ...common,
+    entryPoints: ["test/checkers/extension.ts"],
+    outfile: "out/test/checkers/extension.js",
+    external: ["vscode"],
+  });
+  await copyFile("test/checkers/package.json", "out/test/checkers/package.json");
 }
 
 /** The licences of the packages whose files were bundled, which ask to be passed on. */

@@ -1,18 +1,22 @@
-// All tests of the extension in a real VS Code: first as a person at the window, then inside of the extension host.
-// node main.mjs --cache FOLDER --server PATH [--results FILE.json] [--images FOLDER] [--only window|host]
+// All tests of the extension in a real VS Code: first as a person at the window, twice, then inside of the extension
+// host. node main.mjs --cache FOLDER --server PATH [--results FILE.json] [--images FOLDER] [--only window|repairs|host]
+// [--repair TEXT]: of the repairs, which need nothing of each other, those with the text in their name.
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { access, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { runHostTests } from "./host.mjs";
-import { merge } from "./results.mjs";
+import { repairs } from "./repairs.mjs";
+import { merge, Skipped } from "./results.mjs";
 import { scenario } from "./ui.mjs";
 import { SERVER, withVSCode } from "./vscode.mjs";
 
 const FEATURE_MS = 60_000;
+/** For a repair, which has a window, a server and up to two searches of its own. */
+const REPAIR_MS = 600_000;
 const SIZE = { width: 1200, height: 720 };
 const LOOK = {
   "workbench.startupEditor": "none",
@@ -46,12 +50,17 @@ const { values: options } = parseArgs({
     results: { type: "string" },
     images: { type: "string" },
     only: { type: "string" },
+    repair: { type: "string", default: "" },
   },
 });
 const client = dirname(dirname(fileURLToPath(import.meta.url)));
 const work = await mkdtemp(join(tmpdir(), "editloop-vscode-"));
 const images = options.images ?? join(work, "images");
 const outcome = {};
+const execute = promisify(execFile);
+const example = (name) => readFile(join(client, "..", "examples", name), "utf8");
+const exists = (path) => access(path).then(() => true, () => false);
+const picture = (page) => (name) => page.screenshot({ path: join(images, `${name}.png`) });
 
 const note = (feature, test, result) => {
   (outcome[feature] ??= {})[test] = result;
@@ -66,16 +75,21 @@ async function folder(name, files) {
 }
 
 /** Runs a step; late or failed, it leaves a picture of the window and what was wrong. */
-async function feature(page, name, step) {
+async function feature(page, test, name, step, limit) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done in ${FEATURE_MS / 1000} s`)), FEATURE_MS);
+    timer = setTimeout(() => reject(new Error(`not done in ${limit / 1000} s`)), limit);
   });
   try {
     await Promise.race([step(), late]);
-    note(name, "vscode-client/test/ui.mjs", "pass");
+    note(name, test, "pass");
   } catch (error) {
-    note(name, "vscode-client/test/ui.mjs", "fail");
+    if (error instanceof Skipped) {
+      note(name, test, "skip");
+      console.log(`      ${error.message}`);
+      return;
+    }
+    note(name, test, "fail");
     const path = join(work, `${name.replace(/\W+/g, "-")}.png`);
     await page.screenshot({ path });
     console.log(`${error.message}\nthe window then: ${path}`);
@@ -97,26 +111,25 @@ async function modelHub() {
   return { env: { HF_ENDPOINT: String(url).trim(), PYTHONPATH: site }, end: () => hub.stdin.end() };
 }
 
+/** Installs VSIX files into a folder of extensions. */
+async function install(extensions, ...files) {
+  await execute(process.execPath, [
+    join(options.cache, SERVER),
+    ...files.flatMap((file) => ["--install-extension", file]),
+    ...["--extensions-dir", extensions, "--server-data-dir", join(work, "cli")],
+  ]);
+}
+
 async function atTheWindow(common) {
   const hub = await modelHub();
   const extensions = join(work, "extensions");
-  const vsix = join(client, "editloop.vsix");
-  const server = join(options.cache, SERVER);
-  await promisify(execFile)(process.execPath, [
-    server,
-    "--install-extension",
-    vsix,
-    "--extensions-dir",
-    extensions,
-    "--server-data-dir",
-    join(work, "cli"),
-  ]);
+  await install(extensions, join(client, "editloop.vsix"));
   // The server is found on the PATH, and can be taken away from there.
   const bin = join(work, "bin");
   await mkdir(bin);
   await symlink(options.server, join(bin, "editloop"));
   const path = process.env.PATH.split(delimiter).filter((one) => one !== dirname(options.server));
-  const median = await readFile(join(client, "..", "examples", "median.py"), "utf8");
+  const median = await example("median.py");
   const window = {
     ...common,
     home: join(work, "window"),
@@ -133,11 +146,67 @@ async function atTheWindow(common) {
       folder: await folder("statistics", { "median.py": median, "hard.py": HARD }),
       empty: await folder("empty", { "some.py": "" }),
       hide: () => rm(join(bin, "editloop")),
-      picture: async (name) => page.screenshot({ path: join(images, `${name}.png`) }),
+      picture: picture(page),
     });
-    for (const [name, step] of Object.entries(steps)) await feature(page, name, step);
+    for (const [name, step] of Object.entries(steps)) {
+      await feature(page, "vscode-client/test/ui.mjs", name, step, FEATURE_MS);
+    }
   });
   hub.end();
+}
+
+/** The model that tests are given, else the small one of the person's store; null where there is none. */
+async function smallModel() {
+  const store = process.env.XDG_DATA_HOME ?? join(homedir(), ".local", "share");
+  const file = process.env.EDITLOOP_TEST_MODEL || join(store, "editloop", "models", "qwen2.5-coder-0.5b.gguf");
+  if (!(await exists(file))) return null;
+  // By a path of this run, so that its process is told from others.
+  const link = join(work, "qwen2.5-coder-0.5b.gguf");
+  await symlink(resolve(file), link);
+  return link;
+}
+
+/** The command of a language server that is installed beside the server under test, else null. */
+async function checker(...command) {
+  const [program, argument] = command;
+  const path = join(dirname(options.server), program);
+  return (await exists(path)) ? [path, argument] : null;
+}
+
+async function ofWhatIsAtHand(common) {
+  const extensions = join(work, "with-checkers");
+  await install(extensions, join(client, "editloop.vsix"), join(client, "out", "test", "checkers.vsix"));
+  const home = join(work, "repairs");
+  const window = {
+    ...common,
+    home,
+    extensions,
+    // The terminal's rows as text; no prompt of a person's own.
+    settings: { ...LOOK, "editloop.path": options.server, "terminal.integrated.gpuAcceleration": "off" },
+    args: ["--disable-workspace-trust"],
+    env: { PS1: "$ ", SHELL: "/bin/sh", VSCODE_CLI: "1" },
+  };
+  await withVSCode(window, async ({ page, url }) => {
+    page.setDefaultTimeout(FEATURE_MS);
+    const steps = repairs({
+      page,
+      url,
+      folder: (name, files, settings) =>
+        folder(`with-${name}`, { ...files, ".vscode/settings.json": JSON.stringify(settings) }),
+      script: await readFile(join(client, "test", "files", "spending.py"), "utf8"),
+      initials: await example("initials.py"),
+      run: async (file) => (await execute("python3", [file])).stdout,
+      checkers: {
+        ty: await checker("ty", "server"),
+        basedpyright: await checker("basedpyright-langserver", "--stdio"),
+      },
+      model: await smallModel(),
+      picture: picture(page),
+    });
+    for (const [name, step] of Object.entries(steps).filter(([name]) => name.includes(options.repair))) {
+      await feature(page, "vscode-client/test/repairs.mjs", name, step, REPAIR_MS);
+    }
+  });
 }
 
 async function insideTheHost(common) {
@@ -161,12 +230,14 @@ async function insideTheHost(common) {
 
 await mkdir(images, { recursive: true });
 const common = { cache: options.cache, node: process.execPath, size: SIZE };
-if (options.only !== "host") await atTheWindow(common);
-const hostPassed = options.only === "window" || (await insideTheHost(common));
+const wanted = (part) => !options.only || options.only === part;
+if (wanted("window")) await atTheWindow(common);
+if (wanted("repairs")) await ofWhatIsAtHand(common);
+const hostPassed = !wanted("host") || (await insideTheHost(common));
 if (options.results) await merge(options.results, outcome);
 const all = Object.values(outcome).flatMap((tests) => Object.values(tests));
-const failed = all.filter((result) => result === "fail").length;
-console.log(`${all.length - failed} passed, ${failed} failed`);
+const [passed, failed, skipped] = ["pass", "fail", "skip"].map((one) => all.filter((result) => result === one).length);
+console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 if (failed || !hostPassed) {
   process.exitCode = 1;
 } else {

@@ -51,6 +51,8 @@ export class Window {
     const entry = this.page.locator(".action-widget .monaco-list-row.action", { hasText: text }).first();
     // The key does nothing while another request for the menu, by the moved cursor, is under way.
     for (let left = 5; left > 0 && !(await entry.isVisible()); left--) {
+      // Where the menu is open without the entry, the key would take another one.
+      if (await this.page.locator(".action-widget").first().isVisible()) await this.page.keyboard.press("Escape");
       await this.page.keyboard.press("Control+.");
       await entry.waitFor({ timeout: 5_000 }).catch(() => undefined);
     }

@@ -2,6 +2,9 @@
 // {feature: {editor: {"result": "pass" | "fail" | "skip", "tests": {id: result}}}}
 import { readFile, rename, writeFile } from "node:fs/promises";
 
+/** Thrown by a test of what is not there; the message says what is missing. */
+export class Skipped extends Error {}
+
 const EDITOR = "VS Code";
 const WORST = ["fail", "skip", "pass"];
 
