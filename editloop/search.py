@@ -64,7 +64,8 @@ def search(
     weights: Weights = Weights(),
     filling: Proposer | None = None,
 ) -> SearchResult:
-    """Search for verified fixes of ``state``; at most ``alternatives``, distinct by their source.
+    """Search for verified fixes of ``state``, distinct by source: at most ``alternatives``, and
+    as many again that a model wrote.
 
     With no limit of seconds the result depends on the arguments alone. After the first fix it goes
     on for ``polish`` times the candidates spent so far (at least 10), for a smaller fix or another
@@ -110,6 +111,8 @@ class _Search:
     last_second: float = math.inf
     hears_until: float = 0.0
     """The second until which the model is to be heard, as few tests confirm the first fix."""
+    heard: bool = False
+    """Whether what the model wrote for HEARD places, or for all of its own, was tried."""
     moves_until: float = HEAD_START
     """Seconds until which moves are tried though the model is at work."""
     asked_at: float = 0.0
@@ -151,15 +154,15 @@ class _Search:
                 return stop
             # Asked before: what was proposed until then has arrived.
             busy = self.filling is not None and self.filling.busy
-            if self.filling is not None and self._fill(self.filling):
-                continue
-            entry = self.frontier.take()
-            if entry is None and busy:
-                self.moves_until = 0.0  # no move is left that could have its seconds
-                continue
-            if entry is None:
-                return "fixed" if self.solutions else "no move left"
             try:
+                if self.filling is not None and self._fill(self.filling):
+                    continue
+                entry = self.frontier.take()
+                if entry is None and busy:
+                    self.moves_until = 0.0  # no move is left that could have its seconds
+                    continue
+                if entry is None:
+                    return "fixed" if self.solutions else "no move left"
                 if isinstance(entry, Node):
                     self.frontier.push(self._expanded(entry))
                 else:
@@ -175,14 +178,18 @@ class _Search:
         """
         waits = filling.busy and self.seconds > self.moves_until
         began = self.seconds
+        heard = filling.asked >= HEARD or not filling.busy  # before what it says is taken
         arrived = filling.arrived(_WAIT if waits else 0.0)
         for one in arrived:
             if self._stop() is not None:
                 return True
+            if self.budget.turns == 1 and len(one.step) > 1:
+                continue  # a single edit alone is believed
             self._try(Edge(one.node, one.step, one.log_prob, iter(()), written=one.written))
         if arrived:
             asked, self.asked_at = began - self.asked_at, self.seconds
             self.moves_until = max(self.moves_until, self.seconds + MOVES_SHARE * asked)
+        self.heard = heard
         return waits
 
     def _try(self, edge: Edge) -> None:
@@ -219,10 +226,7 @@ class _Search:
 
     def _unheard(self) -> bool:
         """Whether the model still has to say what it would have written."""
-        filling = self.filling
-        if filling is None or self.seconds >= self.hears_until:
-            return False
-        return filling.busy and filling.asked < HEARD
+        return not self.heard and self.seconds < self.hears_until
 
     def _expanded(self, node: Node) -> list[Entry]:
         """The best step of a node, in the order of the policy; and the node again, for what waits.
@@ -343,11 +347,11 @@ class _Search:
         self.solutions.append(found)
         if verdict.hides:
             return  # it may only hide the failure: something better is still looked for
-        if self.last_candidate is None:
+        if self.last_candidate is None and not self.hears_until:
             self.shrinking = len(commands) > 1 and log_prob < 0
             extra = max(10, math.ceil(self.polish * self.candidates)) if self.polish > 0 else 0
             lingers = self.filling is not None and log_prob < 0 and _items(verdict) <= FEW
-            if lingers:
+            if lingers and self.budget.seconds is not None:
                 self.hears_until = self.seconds + LINGER_MOST
             else:
                 self.last_candidate = self.candidates + extra

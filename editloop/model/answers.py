@@ -12,7 +12,7 @@ from editloop.engine.generate import Continuation
 from editloop.model.backend import Chat, Gap, ModelError, Plain, Prompt, Reply, Sampling
 from editloop.model.statement import is_statement
 from editloop.model.threads import known, set_fastest
-from editloop.model.whole import joint
+from editloop.model.whole import joint, uncommented
 from editloop.model.wire import read_prompt, read_sampling, reply_row
 from editloop.transcript import TRANSCRIPT_VERSION
 
@@ -219,7 +219,7 @@ class Answers:
     def _rejoins(self, ids: Sequence[int], old: Sequence[str]) -> bool:
         text = self._engine.detokenize(ids)
         lines = text.decode("utf-8", "replace").split("\n")
-        return text.endswith(b"\n") and joint(lines[:-1], old) is not None
+        return text.endswith(b"\n") and joint(uncommented(lines[:-1], old), old) is not None
 
     def _text(self, ids: Sequence[int], stop: tuple[str, ...]) -> str:
         if ids and ids[-1] in self._engine.ends:

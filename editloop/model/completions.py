@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from editloop.model.backend import Chat, Gap, ModelError, Reply, Sampling
@@ -71,7 +71,9 @@ def conversation(chat: Chat, sampling: Sampling, *, bare: bool = False) -> Quest
     messages = [{"role": role, "content": text} for role, text in chat.messages]
     if chat.begun:
         messages.append({"role": "assistant", "content": chat.begun})
-    body = _sampling(sampling)
+    # A server that does not go on with the beginning writes it, and must not end there.
+    ends = tuple(text for text in sampling.stop if not chat.begun.startswith(text))
+    body = _sampling(replace(sampling, stop=ends))
     if not bare:
         body["chat_template_kwargs"] = {"enable_thinking": False}
         if chat.begun:

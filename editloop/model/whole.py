@@ -61,11 +61,15 @@ def read_part(text: str, lines: Sequence[str]) -> tuple[str, ...]:
     """
     code = text.partition("```")[0].rstrip().split("\n")
     old = unindented(lines)
-    said = {line.strip() for line in old}
-    code = [one for one in code if not one.lstrip().startswith("#") or one.strip() in said]
-    code = rejoined(_same(code, old), old)
+    code = rejoined(_same(uncommented(code, old), old), old)
     indent = lines[0][: len(lines[0]) - len(old[0])] if lines else ""
     return tuple(indent + line.rstrip() if line.strip() else "" for line in code)
+
+
+def uncommented(lines: Sequence[str], old: Sequence[str]) -> list[str]:
+    """The lines without comments that are not in `old`."""
+    said = {line.strip() for line in old}
+    return [one for one in lines if not one.lstrip().startswith("#") or one.strip() in said]
 
 
 def rejoined(lines: Sequence[str], old: Sequence[str]) -> list[str]:

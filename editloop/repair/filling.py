@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.commands import Step
 from editloop.frontier import Node
-from editloop.model.backend import Model, ModelError, Sampling
+from editloop.model.backend import Model, ModelError, ModelLost, Sampling
 from editloop.model.infill import Place
 from editloop.model.turns import NAMING_TOKENS, ask_place, read_place
 from editloop.policy import Cancelled
@@ -37,6 +37,8 @@ TOGETHER = 4
 """Places that are asked about at once, at most: their replies are decoded as one batch. Chosen."""
 PATIENCE = 8.0
 """Seconds after which replies are to come: a good one is not waited for too long. Chosen."""
+REMEMBERED = 16
+"""Replies, the last ones, that are tried in a new state; chosen: each may cost a run of tests."""
 NAMINGS = 8
 """Answers to the question for a place: they share all that is read, and have four tokens each."""
 
@@ -94,7 +96,7 @@ class Filling:
             self._root = self._root or node
             if self._best is None or node.verdict.progress > self._best.verdict.progress:
                 self._best = node
-            for told in self._told:
+            for told in self._told[-REMEMBERED:]:
                 self._propose(node, told)
             rank, share = node.verdict.progress
             job = (
@@ -133,9 +135,7 @@ class Filling:
         try:
             while (job := self._next()) is not None:
                 _, _, node, questions = job
-                question = next(questions, None)
-                if question is not None:
-                    self._ask(node, question)
+                question = self._answered(node, questions)
                 with self._wanted:
                     self._asking = False
                     if question is not None:
@@ -166,13 +166,28 @@ class Filling:
             self._asking = True
             return heapq.heappop(self._jobs)
 
+    def _answered(self, node: Node, questions: Iterator[Question]) -> Question | None:
+        """The next question, once it was answered; None where no other is to be put."""
+        try:
+            question = next(questions, None)
+            if question is not None:
+                self._ask(node, question)
+                self.problem = ""
+        except ModelLost:
+            raise
+        except ModelError as error:
+            # Such as a prompt that is too long: the questions about other states may do.
+            log.info("a question was not answered: %s", error)
+            self.problem = "" if self.asked else str(error)
+            return None
+        return question
+
     def _ask(self, node: Node, question: Question) -> None:
         """Ask one question and hand its replies on, each as soon as all of them are there."""
         self.place = f"line {question.places[0].first + 1}"
         began = time.monotonic()
         found = self._model.complete(question.prompts, question.sampling, _Either(self._stop, self))
         if question.sampling.n == 1:
-            self.asked += len(question.places)
             self._pace = (time.monotonic() - began) / len(question.prompts)
         log.debug("%s: %s", question.places, [[r.text for r in replies] for replies in found])
         lines = [line.text for line in node.state.document.lines]
@@ -185,6 +200,8 @@ class Filling:
                     best = self._best
                 if best is not None and best is not node:
                     self._propose(best, told)
+        if question.sampling.n == 1:
+            self.asked += len(question.places)
 
     def _propose(self, node: Node, told: Told) -> None:
         """What a reply means in a state; one place is mended after the other without asking

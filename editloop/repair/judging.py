@@ -31,22 +31,23 @@ def judged(
 
     One solution, or a model that cannot judge, leaves them as they are.
     """
-    if len(solutions) < 2 or not model.judges:
+    if len(solutions) < 2:
         return tuple(solutions), ""
     known = []
     # What it wrote is first, as time may end: the others have their order already.
     waiting = deque(sorted(solutions, key=lambda solution: not solution.written))
     judge = _Judge(model, stop)
     try:
-        while waiting:
+        while waiting and model.judges:
             known.append(replace(waiting[0], gain=judge.gain(state, waiting[0].state)))
             waiting.popleft()
     except Cancelled:
         pass
     except ModelError as error:
         return tuple(solutions), str(error)
-    rest = [solution for solution in solutions if solution in waiting]
-    return (*sorted(known, key=_cost), *rest), ""
+    # Those that nothing is known of stay at their places.
+    best = iter(sorted(known, key=_cost))
+    return tuple(one if one in waiting else next(best) for one in solutions), ""
 
 
 def _cost(solution: Solution) -> tuple[bool, bool, float]:

@@ -31,8 +31,8 @@ MOST_TOKENS = 56
 """Tokens of a reply; a line of code has 12 in the median. Chosen."""
 PARTS, PART_TOKENS = 3, 400
 """Functions of one state that are written anew, at most, and the tokens of one; chosen."""
-PART_LINES = 40
-"""A window of at most these lines is written anew as a whole. Chosen."""
+PART_LINES, MOST_PART_LINES = 40, 80
+"""A window of at most these lines is written anew as a whole, and no longer function. Chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +139,13 @@ def _parts(state: EditState, scores: Mapping[int, float]) -> list[Place]:
     """The window where it is short, else its functions, those with the most suspicious line
     first."""
     view = state.view
-    if len(view) <= PART_LINES:
+    if not view or view[-1] + 1 - view[0] <= PART_LINES:
         return [Place(view[0], view[-1] + 1)] if view else []
     found = {
         Place(one.start, one.stop): max(scores.get(i, 0.0) for i in range(one.start, one.stop))
         for one in definitions(state.document)
-        if one.kind == "function" and one.header in view
+        if one.kind == "function" and one.header in view and one.stop - 1 in view
+        if one.size <= MOST_PART_LINES
     }
     return sorted(found, key=lambda part: (-found[part], part.first))[:PARTS]
 

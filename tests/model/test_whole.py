@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from editloop.model.whole import FENCE, ask_part, joint, read_part
+from editloop.model.whole import FENCE, ask_part, joint, read_part, uncommented, unindented
 
 OLD = [
     "    def total(self, prices):",
@@ -62,3 +62,9 @@ def test_where_a_version_rejoins(lines: list[str], at: int | None) -> None:
 
 def test_lines_that_stand_there_twice_tell_no_place() -> None:
     assert joint(["new", "bbbb", "cccc"], ["aaaa", "bbbb", "cccc", "bbbb", "cccc"]) is None
+
+
+def test_a_comment_that_is_new_is_no_change() -> None:
+    reply = [NEW[0], "    # add up", *NEW[1:3]]
+    old = unindented(OLD)
+    assert joint(uncommented(reply, old), old) is None

@@ -11,7 +11,7 @@ from editloop.budget import Budget
 from editloop.checks.plans import plan_asserts
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.commands import Command
-from editloop.model.backend import Gap, Plain
+from editloop.model.backend import Gap, ModelError, Plain
 from editloop.model.infill import Place
 from editloop.model.scripted import ScriptedModel
 from editloop.prior import PriorPolicy, shipped
@@ -280,3 +280,24 @@ def test_a_place_that_moved_is_found_again() -> None:
     [step] = told.steps(moved)
     assert step == (Command("REPL", 4, "c = 4"),)
     assert list(told.steps(EditState.open(Snapshot.from_text("a = 1\nb = 2\nc = 5\n")))) == []
+
+
+class _Picky(ScriptedModel):
+    """Cannot be asked about line 2, as a model for which a prompt is too long."""
+
+    def complete(self, prompts: Any, sampling: Any, cancel: Any = None) -> Any:
+        if any(getattr(prompt, "before", "").endswith("    parts =") for prompt in prompts):
+            raise ModelError("too long")
+        return super().complete(prompts, sampling, cancel)
+
+
+def test_a_question_that_cannot_be_put_does_not_end_the_others(pool: SandboxPool) -> None:
+    broken = INITIALS.replace("name.split()", "nme.split()")
+    script = {
+        "answers": [{"match": "    return", "replies": [RIGHT]}],
+        "otherwise": ["pass"],
+        "heeds": False,
+    }
+    done = _repair(broken, _Picky(script), pool)
+    assert done.status == "fixed"
+    assert done.problem == ""
