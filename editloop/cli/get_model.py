@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import threading
 from collections.abc import Callable, Iterator
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from editloop.budget import Cancelled
 from editloop.cli import CliError
 from editloop.model.catalogue import Entry, find_entry
 from editloop.model.download import NOTE, fetched_bytes, get, is_there
@@ -31,15 +34,32 @@ def get_model(name: str | None) -> None:
     if begun:
         typer.echo(f"going on after {begun / 1e6:,.0f} MB")
     try:
-        with _progress() as show:
-            path = get(entry, store, on_progress=show)
-    except KeyboardInterrupt as error:
+        with _progress() as show, _stoppable() as stop:
+            path = get(entry, store, on_progress=show, cancel=stop)
+    except (KeyboardInterrupt, Cancelled) as error:
         kept = f"{fetched_bytes(entry, store) / 1e6:,.0f} of {entry.bytes / 1e6:,.0f} MB"
         raise CliError(
             f"stopped; {kept} are kept: `editloop models get {entry.name}` goes on", _INTERRUPTED
         ) from error
     default = ", the default now" if chosen_default(store) == entry.name else ""
     typer.echo(f"{entry.name} is here{default}: {path}")
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """What Ctrl-C sets. It is raised too, as a server may be silent; but what is raised while
+    something is being destroyed is lost."""
+    stop = threading.Event()
+
+    def told(number: int, frame: object) -> None:
+        stop.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, told)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _suitable() -> Entry:
