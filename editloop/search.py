@@ -112,7 +112,8 @@ class _Search:
     hears_until: float = 0.0
     """The second until which the model is to be heard, as few tests confirm the first fix."""
     heard: bool = False
-    """Whether what the model wrote for HEARD places, or for all of its own, was tried."""
+    """Whether what the model wrote for HEARD places, or for all of its own, was tried, or some of
+    it is a fix."""
     moves_until: float = HEAD_START
     """Seconds until which moves are tried though the model is at work."""
     asked_at: float = 0.0
@@ -189,7 +190,7 @@ class _Search:
         if arrived:
             asked, self.asked_at = began - self.asked_at, self.seconds
             self.moves_until = max(self.moves_until, self.seconds + MOVES_SHARE * asked)
-        self.heard = heard
+        self.heard = self.heard or heard
         return waits
 
     def _try(self, edge: Edge) -> None:
@@ -347,6 +348,7 @@ class _Search:
         self.solutions.append(found)
         if verdict.hides:
             return  # it may only hide the failure: something better is still looked for
+        self.heard = self.heard or written  # it has had its word
         if self.last_candidate is None and not self.hears_until:
             self.shrinking = len(commands) > 1 and log_prob < 0
             extra = max(10, math.ceil(self.polish * self.candidates)) if self.polish > 0 else 0
