@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ast
 import doctest
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from editloop.checks.doccompare import planned
@@ -79,17 +80,29 @@ _PLAIN: Final = frozenset(
 """Modules that make no objects which equal plain data and are none."""
 
 
+@lru_cache(maxsize=4)
 def has_objects(source: str) -> bool:
     """Whether a module may answer with objects that equal plain data and are none: it has classes,
-    or uses modules that may.
+    or uses modules that may. Remembered for the last ones: each plan of a module asks.
     """
     try:
-        nodes = list(ast.walk(parse_quietly(source)))
+        nodes = list(_statements(parse_quietly(source).body))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True
     used = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
     used |= {n.module or "." for n in nodes if isinstance(n, ast.ImportFrom)}
     return any(isinstance(node, ast.ClassDef) for node in nodes) or not used <= _PLAIN
+
+
+def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """All statements, with the handlers and cases that hold some; no expression, as these are most
+    of a tree."""
+    stack = list(body)
+    while stack:
+        node = stack.pop()
+        yield node
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            stack += getattr(node, field, ())
 
 
 def cut(source: str) -> str:
