@@ -91,12 +91,16 @@ def find_model(name_or_path: str | Path | None = None, *, store: Path | None = N
 def with_base(path: Path) -> tuple[Path, Path | None]:
     """A whole model's file, and the LoRA that ``path`` is; None where it is that model itself.
 
-    Raises EngineError; ModelNotFound where the base that a LoRA names is not here.
+    Raises EngineError: WrongTranscriptVersion, and ModelNotFound where the base that a LoRA names
+    is not here.
     """
+    from editloop.engine.checks import check_version
     from editloop.engine.errors import ModelNotFound
     from editloop.engine.gguf_info import read_info
+    from editloop.transcript import TRANSCRIPT_VERSION
 
     info = read_info(path)
+    check_version(info, TRANSCRIPT_VERSION)
     if not info.is_adapter:
         return path, None
     base = str(info.metadata.get("editloop.base_model", ""))

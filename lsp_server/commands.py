@@ -18,15 +18,12 @@ from lsp_server.edits import FixResult, Stale, workspace_edit
 from lsp_server.fixing import Fixing
 from lsp_server.jobs import Jobs
 from lsp_server.lastrun import locate
-from lsp_server.protocol import Protocol
+from lsp_server.protocol import Argument, Protocol, Token
 from lsp_server.reports import markdown
 from lsp_server.targets import parse
 from lsp_server.text import Text
 from lsp_server.wire import KeepJob
 from lsp_server.workers import WorkerProcess
-
-Argument = dict[str, Any]
-Token = types.ProgressToken | None
 
 
 @dataclass(frozen=True, slots=True)

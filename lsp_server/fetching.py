@@ -10,14 +10,12 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from lsp_server.jobs import Job, JobCancelled, Jobs
 from lsp_server.progress import WorkDone
-from lsp_server.protocol import Protocol
+from lsp_server.protocol import Argument, Protocol, Token
 from lsp_server.workers import WorkerError, WorkerProcess
 
 _KEY = "editloop:model/"
 """Before a model's name, stands for a document's uri: one download of a model at a time."""
 _KEPT = "what is there is kept: the same command goes on"
-Argument = dict[str, Any]
-Token = types.ProgressToken | None
 
 
 @dataclass(frozen=True, slots=True)

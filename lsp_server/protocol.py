@@ -27,6 +27,11 @@ INVALID_REQUEST: Final = -32600
 INVALID_PARAMS: Final = -32602
 NOT_INITIALIZED: Final = -32002
 
+Argument = dict[str, Any]
+"""What a command is given."""
+Token = types.ProgressToken | None
+"""Where its progress goes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -9,11 +9,13 @@ from random import Random
 from typing import Any
 
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tiny_checkpoints import trained_bpe
+from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from editloop.transcript import Transcript
+from export.tokenizer import SPLITS
 from trainer.encode import load_base
 
 CHAT_TEMPLATE = (
@@ -21,11 +23,6 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 _TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-_SPLITS = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|"
-    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-"""Qwen2's, which llama.cpp knows by that name."""
 
 
 def stdlib_sources(limit: int = 20) -> Iterator[str]:
@@ -85,22 +82,7 @@ def _teach(model: Any, folder: Path, transcripts: Iterable[Transcript], steps: i
 
 def write_tokenizer(folder: Path, texts: Iterable[str], vocabulary: int) -> None:
     """A byte-level BPE of these texts, and a chat template."""
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(_SPLITS), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    made.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        special_tokens=list(_TOKENS),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        max_token_length=32,
-        show_progress=False,
-    )
-    made.train_from_iterator(texts, trainer)
+    made = trained_bpe(texts, vocabulary, _TOKENS, SPLITS["qwen2"])
     tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers' own
         tokenizer_object=made, pad_token=_TOKENS[0], eos_token=_TOKENS[2]
     )

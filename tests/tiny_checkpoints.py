@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ __all__ = [
     "make_instruct",
     "make_tokenizer",
     "stdlib_texts",
+    "trained_bpe",
 ]
 
 SPECIALS = ("<|pad|>", "<|bos|>", "<|end|>", "<|cmd|>", "<|state|>")
@@ -59,30 +61,36 @@ def stdlib_texts(limit: int = 200) -> Iterator[str]:
             yield file.read()
 
 
-def make_tokenizer(
-    path: Path, *, vocab_size: int = 1500, style: str = "qwen2", specials: Sequence[str] = SPECIALS
-) -> Path:
-    """Trains a byte-level BPE on the standard library and writes tokenizer.json."""
+def trained_bpe(texts: Iterable[str], size: int, specials: Sequence[str], split: str) -> Any:
+    """A byte-level BPE tokenizer of some texts; ``split``: what comes apart first."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(SPLITS[style]), "isolated"),
+            pre_tokenizers.Split(Regex(split), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    tokenizer.decoder = decoders.ByteLevel()
+    made.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
+        vocab_size=size,
         special_tokens=list(specials),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         max_token_length=32,
         show_progress=False,
     )
-    tokenizer.train_from_iterator(stdlib_texts(40), trainer)
-    tokenizer.save(str(path))
+    made.train_from_iterator(texts, trainer)
+    return made
+
+
+def make_tokenizer(
+    path: Path, *, vocab_size: int = 1500, style: str = "qwen2", specials: Sequence[str] = SPECIALS
+) -> Path:
+    """Trains a byte-level BPE on the standard library and writes tokenizer.json."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    made = trained_bpe(stdlib_texts(40), vocab_size, specials, SPLITS[style])
+    made.save(str(path))
     return path
 
 

@@ -6,15 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from editloop.engine import read_info
-from editloop.engine.checks import check_version
 from editloop.model.backend import Model
 from editloop.model.child import open_model
 from editloop.model.scripted import ScriptedModel
 from editloop.models import SCRIPT, chosen_path
 from editloop.policy import Policy
 from editloop.prior import PriorPolicy, shipped
-from editloop.transcript import TRANSCRIPT_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,5 +34,4 @@ def choose(name: str | None = None, *, threads: int | None = None) -> Chosen:
     path = chosen_path(name)
     if path is None:
         return Chosen(PriorPolicy(shipped()))
-    check_version(read_info(path), TRANSCRIPT_VERSION)
     return Chosen(PriorPolicy(shipped()), open_model(path, threads=threads))

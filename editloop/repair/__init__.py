@@ -81,7 +81,8 @@ def repair(
     """Verify the state as it is (``before``, when known), and search for fixes where it fails.
 
     ``workers`` - 1 further searches in uniform order join that of the policy, and the first with a
-    fix ends all. With a limit of candidates none does, and the result depends on the arguments
+    fix ends all; with ``model`` it is proposed to the first search, and the model heard. With a
+    limit of candidates none does, and the result depends on the arguments
     alone. ``model`` fills in places of the search's states, and says at last which fix is most like
     what a person would write.
     """

@@ -45,10 +45,11 @@ class Told:
 
     def steps(self, state: EditState) -> Iterator[Step]:
         """The steps that it can mean in another state, where its lines are there and near."""
-        lines = [line.text for line in state.document.lines]
+        lines = state.document.lines
         first, stop = _beside(self.place)
         for shift in sorted(range(-_NEAR, _NEAR + 1), key=abs):
-            if first + shift >= 0 and tuple(lines[first + shift : stop + shift]) == self.around:
+            there = tuple(line.text for line in lines[max(0, first + shift) : stop + shift])
+            if first + shift >= 0 and there == self.around:
                 place = self.place
                 moved = replace(place, first=place.first + shift, stop=place.stop + shift)
                 yield from steps_of(state, moved, self.prompt, self.text)
