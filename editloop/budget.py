@@ -61,6 +61,15 @@ def raise_if_set(stop: threading.Event | None) -> None:
         raise Cancelled
 
 
+def raise_if_too_long(stop: threading.Event | None, seconds: float) -> None:
+    """Raises Cancelled where ``stop`` is set, or will be before ``seconds`` have passed: those of
+    work that cannot be stopped once it has begun."""
+    left = stop.left if isinstance(stop, Stop) else None
+    if left is not None and left < seconds:
+        raise Cancelled
+    raise_if_set(stop)
+
+
 def cores() -> int:
     """Processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -14,6 +14,7 @@ from functools import partial
 from editloop.budget import Budget, Cancelled, Stop, raise_if_set
 from editloop.checks.plans import TestPlan, plan_asserts
 from editloop.checks.static import StaticChecker
+from editloop.checks.syntax import CHARACTERS_A_SECOND
 from editloop.doctests import Examples, docstrings, doctest_checks
 from editloop.model.backend import Model
 from editloop.policy import Policy
@@ -27,9 +28,6 @@ from editloop.suites import SuiteCheck, suspect_line
 from editloop.text import Snapshot
 from editloop.verdict import Verdict
 from editloop.verify import Check, TestCheck, Verifier
-
-CHARACTERS_A_SECOND = 500_000
-"""Characters that are parsed, linted and split into functions; measured on a busy core."""
 
 
 class RequestError(ValueError):

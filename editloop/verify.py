@@ -18,13 +18,13 @@ from importlib.util import find_spec
 from itertools import filterfalse
 from typing import Literal, Protocol, runtime_checkable
 
-from editloop.budget import raise_if_set
+from editloop.budget import raise_if_set, raise_if_too_long
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.plans import TestPlan
 from editloop.checks.plantraces import trace_plan
 from editloop.checks.static import StaticChecker
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.checks.syntax import check_syntax
+from editloop.checks.syntax import CHARACTERS_A_SECOND, check_syntax
 from editloop.checks.testoutcome import TestOutcome, short
 from editloop.checks.testruns import run_plan
 from editloop.sandbox import SandboxPool
@@ -199,18 +199,20 @@ class Verifier:
 
     def verify(self, source: str, cancel: threading.Event | None = None) -> Verdict:
         """Run the checks in order of cost; the first that fails ends it. Raises Cancelled."""
+        raise_if_too_long(cancel, len(source) / CHARACTERS_A_SECOND)
         broken = check_syntax(source)
+        raise_if_set(cancel)
         if broken is None and self._has_code and not _CODE.search(source):
             broken = Finding("nothing is left of the code")
         checks = [CheckResult("syntax", int(broken is None), 1, (broken,) if broken else ())]
         hints: tuple[Finding, ...] = ()
         if broken is None and self._static is not None:
-            raise_if_set(cancel)
             result, hints = self._check_static(source, cancel)
             checks.append(result)
         for check in self._checks:
             if not checks[-1].passed:
                 break
+            raise_if_set(cancel)
             checks.append(check.run(source, cancel))
         wanted = 1 + (self._static is not None) + len(self._checks)
         return Verdict(tuple(checks), complete=len(checks) == wanted, hints=hints)

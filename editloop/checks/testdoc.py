@@ -9,7 +9,7 @@ import ast
 import doctest
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from editloop.checks.doccompare import planned
 from editloop.checks.docexample import DocExample, DocGroup
@@ -23,17 +23,49 @@ CAP = 120
 _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def _documented(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, _Documented, ast.Constant]]:
-    """Qualified name, node and docstring of a module and all in it."""
+def _documented(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.Constant]]:
+    """Qualified name and docstring of a module and all in it."""
     first = node.body[0] if isinstance(node, _Documented) and node.body else None
     doc = first.value if isinstance(first, ast.Expr) else None
     if isinstance(node, _Documented) and isinstance(doc, ast.Constant) and type(doc.value) is str:
-        yield prefix, node, doc
+        yield prefix, doc
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             yield from _documented(child, f"{prefix}.{child.name}" if prefix else child.name)
         elif isinstance(child, (ast.If, ast.Try, ast.With)):
             yield from _documented(child, prefix)
+
+
+class _Doc(NamedTuple):
+    """A docstring with examples: the qualified name of what it documents, and its constant's place
+    as in ``ast``."""
+
+    name: str
+    text: str
+    lineno: int
+    col_offset: int
+    end_lineno: int
+    end_col_offset: int
+
+
+class _Read(NamedTuple):
+    docs: tuple[_Doc, ...]
+    objects: bool
+
+
+@lru_cache(maxsize=4)
+def _read(source: str) -> _Read:
+    """What a plan and a run need of a module, by one parse, which is most of a large file's cost;
+    remembered for the last ones. Raises what ``ast.parse`` does.
+    """
+    tree = parse_quietly(source)
+    found = _documented(tree) if ">>>" in source else ()
+    docs = tuple(
+        _Doc(name, str(doc.value), doc.lineno, doc.col_offset, end, doc.end_col_offset or 0)
+        for name, doc in found
+        if ">>>" in str(doc.value) and (end := doc.end_lineno)
+    )
+    return _Read(docs, _has_objects(tree))
 
 
 def extract(source: str, names: Sequence[str] | None = None) -> tuple[DocGroup, ...]:
@@ -43,26 +75,33 @@ def extract(source: str, names: Sequence[str] | None = None) -> tuple[DocGroup, 
     if ">>>" not in source:
         return ()
     try:
-        tree = parse_quietly(source)
+        docs = _read(source).docs
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     wanted = None if names is None else set(names)
-    groups = []
-    for name, _, doc in _documented(tree):
-        if wanted is not None and not {name, name.split(".")[0]} & wanted:
-            continue
-        try:
-            parsed = doctest.DocTestParser().get_examples(str(doc.value))
-        except ValueError:
-            continue  # malformed prompts are not examples
-        group = tuple(
-            _example(example, doc.lineno)
-            for example in parsed
-            if not example.options.get(doctest.SKIP)
-        )
-        if group:
-            groups.append(planned(group))
-    return tuple(groups)
+    kept = (doc for doc in docs if wanted is None or {doc.name, doc.name.split(".")[0]} & wanted)
+    return tuple(planned(group) for doc in kept if (group := _examples(doc)))
+
+
+def has_objects(source: str) -> bool:
+    """Whether a module may answer with objects that equal plain data and are none: it has classes,
+    or uses modules that may, or does not parse.
+    """
+    try:
+        return _read(source).objects
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+
+
+def _examples(doc: _Doc) -> DocGroup:
+    """A docstring's examples; malformed prompts are none."""
+    try:
+        parsed = doctest.DocTestParser().get_examples(doc.text)
+    except ValueError:
+        return ()
+    return tuple(
+        _example(example, doc.lineno) for example in parsed if not example.options.get(doctest.SKIP)
+    )
 
 
 def _example(example: doctest.Example, first: int) -> DocExample:
@@ -80,15 +119,8 @@ _PLAIN: Final = frozenset(
 """Modules that make no objects which equal plain data and are none."""
 
 
-@lru_cache(maxsize=4)
-def has_objects(source: str) -> bool:
-    """Whether a module may answer with objects that equal plain data and are none: it has classes,
-    or uses modules that may. Remembered for the last ones: each plan of a module asks.
-    """
-    try:
-        nodes = list(_statements(parse_quietly(source).body))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return True
+def _has_objects(tree: ast.Module) -> bool:
+    nodes = list(_statements(tree.body))
     used = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
     used |= {n.module or "." for n in nodes if isinstance(n, ast.ImportFrom)}
     return any(isinstance(node, ast.ClassDef) for node in nodes) or not used <= _PLAIN
@@ -110,10 +142,7 @@ def cut(source: str) -> str:
     SyntaxError.
     """
     raw = [(line.text + line.end).encode() for line in split_lines(source)]
-    found = [doc for _, _, doc in _documented(parse_quietly(source)) if ">>>" in str(doc.value)]
-    for doc in sorted(found, key=lambda doc: doc.lineno, reverse=True):
-        assert doc.end_lineno is not None
-        assert doc.end_col_offset is not None
+    for doc in sorted(_read(source).docs, key=lambda doc: doc.lineno, reverse=True):
         first, last = doc.lineno - 1, doc.end_lineno - 1
         head, tail = raw[first][: doc.col_offset], raw[last][doc.end_col_offset :]
         raw[first : last + 1] = [head + b'"""' + b"\n" * (last - first) + b'"""' + tail]

@@ -79,6 +79,7 @@ def fix(
     diagnostics, and whether the file can be imported. Exit code 0:
     fixed, a possible fix or nothing wrong, 1: no fix found, 2: wrong usage or input.
     """
+    started = time.monotonic()  # a person's seconds go on while this program's parts are loaded
     if diff + write + as_json > 1:
         raise CliError("choose one of --diff, --write and --json")
     if ask and (diff or as_json):
@@ -89,7 +90,6 @@ def fix(
     from editloop.cli.fix_run import Options, run_fix
     from editloop.models import default_seconds
 
-    started = time.monotonic()
     if write:
         refuse_unwritable(file)
     seconds_for_all = budget or default_seconds(model, server)

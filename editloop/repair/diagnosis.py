@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from editloop.budget import raise_if_too_long
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.static import StaticChecker
 from editloop.checks.syntax import check_syntax
@@ -14,6 +16,9 @@ from editloop.doctests import Documented, documented
 from editloop.sandbox import SandboxPool
 from editloop.text import Snapshot
 from editloop.transcript import Finding
+
+AS_LONG = 2.0
+"""Seconds of a parse into objects, as a multiple of those of compiling the same text; measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,10 @@ def diagnose(
     stop: threading.Event | None = None,
 ) -> Diagnosis:
     """Ask each check that there is once. Raises Cancelled, StaticCheckError, SandboxError."""
+    began = time.monotonic()
     broken = check_syntax(document.text)
+    # Parsing a large text cannot be stopped; this machine has just shown how long it takes.
+    raise_if_too_long(stop, AS_LONG * (time.monotonic() - began))
     return Diagnosis(
         document,
         broken,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from editloop import verify
 from editloop.budget import Budget, Cancelled, Stop, cores
 from editloop.checks import static
 from editloop.checks.static import StaticChecker, StaticCheckError
@@ -23,6 +24,8 @@ from editloop.doctests import docstrings, doctest_checks, documented
 from editloop.fix import Request, RequestError, Tools, fix
 from editloop.prior import PriorPolicy, shipped
 from editloop.region import MAX_CHARACTERS, RegionError, window
+from editloop.repair import diagnosis
+from editloop.repair.diagnosis import diagnose
 from editloop.sandbox import SandboxPool, open_pool
 from editloop.text import Snapshot, TextError
 from editloop.verify import Verifier, outcome_findings
@@ -101,6 +104,29 @@ def test_a_text_that_takes_longer_to_read_than_the_budget_is_refused() -> None:
     request = Request(document, budget=Budget(seconds=2.0))
     with pytest.raises(RequestError, match="give 4 or more"):
         fix(request, PriorPolicy(shipped()), Tools(None, None))
+
+
+def test_a_candidate_that_takes_longer_to_read_than_what_is_left_is_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "x = 1\n" * 100_000
+    verifier, read = Verifier(text), list[str]()
+    monkeypatch.setattr(verify, "check_syntax", read.append)
+    with pytest.raises(Cancelled):
+        verifier.verify(text, soon(0.5))
+    assert read == []
+    assert verifier.verify(text, soon(60)).passed
+    assert read == [text]
+
+
+def test_a_document_is_not_diagnosed_where_compiling_it_took_most_of_what_was_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(diagnosis, "check_syntax", lambda text: time.sleep(0.3))
+    document = Snapshot.from_text("x = 1\n")
+    with pytest.raises(Cancelled):
+        diagnose(document, None, None, soon(0.6))
+    assert diagnose(document, None, None, soon(60)).broken is None
 
 
 GENERATED = {

@@ -50,7 +50,7 @@ def run(source: str, call: str, expected: Any) -> str | None:
     def count(frame: FrameType, event: str, arg: object) -> Any:
         nonlocal events
         if frame.f_code.co_filename not in SOURCES:
-            return None  # a collector's callback, say, may run at any line: it is not the candidate's
+            return None  # not the candidate's: a collector's callback may run at any line
         events += 1
         if events > MAX_EVENTS:
             raise TooLong
