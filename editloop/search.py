@@ -22,7 +22,7 @@ from editloop.loop import Verify, summary
 from editloop.moves.context import is_syntax_finding
 from editloop.ordering import RAISES, Weights, gain, normalized, step_value
 from editloop.policy import Cancelled, Policy
-from editloop.solutions import Progress, SearchResult, Solution, foremost
+from editloop.solutions import Progress, SearchResult, Solution, foremost, is_settled
 from editloop.state import EditState, apply
 from editloop.steps import obvious, ordered, promising, resorts, steps
 from editloop.transcript import Observation, Transcript, observe
@@ -100,6 +100,7 @@ class _Search:
     candidates: int = 0
     turns: int = 0
     solutions: list[Solution] = field(default_factory=list)
+    root: Verdict | None = None
     best: Verdict | None = None
     seen: set[object] = field(default_factory=set)
     frontier: Frontier = field(default_factory=Frontier)
@@ -137,7 +138,7 @@ class _Search:
                 return stop
             first = self.verify(self.state)
             self.candidates += 1
-        self.best = first
+        self.root = self.best = first
         self.seen.add(normalized(self.state))
         if first.passed:
             return "nothing to fix"
@@ -352,7 +353,8 @@ class _Search:
         if self.last_candidate is None and not self.hears_until:
             self.shrinking = len(commands) > 1 and log_prob < 0
             extra = max(10, math.ceil(self.polish * self.candidates)) if self.polish > 0 else 0
-            lingers = self.filling is not None and log_prob < 0 and _items(verdict) <= FEW
+            lingers = self.filling is not None and _items(verdict) <= FEW
+            lingers &= self.root is not None and not is_settled(self.root, found)
             if lingers and self.budget.seconds is not None:
                 self.hears_until = self.seconds + LINGER_MOST
             else:

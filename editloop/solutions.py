@@ -40,6 +40,15 @@ class Solution:
     """Whether a model wrote its last step."""
 
 
+def is_settled(before: Verdict, found: Solution) -> bool:
+    """Whether a fix needs no second opinion: nothing had to be guessed for it, or one command of a
+    move makes a text parse (right in 73 of 73 public programs, docs/results.md)."""
+    if found.verdict.hides or found.written:
+        return False
+    parsed = before.checks[0].passed
+    return found.log_prob == 0 or (not parsed and len(found.commands) == 1)
+
+
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """Solutions, small and likely edits first: one nat of probability outweighs one token of size,

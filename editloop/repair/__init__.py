@@ -21,7 +21,7 @@ from editloop.policy import Policy
 from editloop.repair.filling import Filling
 from editloop.repair.judging import judged
 from editloop.search import search
-from editloop.solutions import Progress, SearchResult, Solution, foremost
+from editloop.solutions import Progress, SearchResult, Solution, foremost, is_settled
 from editloop.state import EditState
 from editloop.verdict import Verdict
 from editloop.verify import Verifier
@@ -59,6 +59,8 @@ where tests are weak, others find something worse as fast."""
 
 JUDGED = 8
 """Fixes of a search that are put before the model, at most. Chosen."""
+JUDGING_MOST = 20.0
+"""Seconds for that, at most: on a slow machine each takes several. Chosen."""
 
 LAST_WORD = 0.2
 """Seconds in which a search that was told to stop may say what it has. Chosen."""
@@ -142,7 +144,8 @@ def repair(
     result = _merged(state, [result, *others.results()], max(alternatives, JUDGED))
     problem = "" if filling is None else filling.problem
     solutions = result.solutions
-    if model is not None and not problem:
+    if model is not None and not problem and solutions and not is_settled(before, solutions[0]):
+        until = Stop(until, time.monotonic() + JUDGING_MOST)
         solutions, problem = judged(model, state, solutions, until)
     result = replace(result, solutions=solutions[:alternatives])
     status = "fixed" if result.solutions else "not fixed"

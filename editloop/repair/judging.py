@@ -8,7 +8,6 @@ entropies: arXiv 2210.14179).
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -27,35 +26,55 @@ _BEHIND = 3
 def judged(
     model: Model, state: EditState, solutions: Sequence[Solution], stop: threading.Event
 ) -> tuple[tuple[Solution, ...], str]:
-    """Solutions with their ``gain``, the best first; and why not all could be judged, in one line.
+    """Solutions, the best first, those that the model was asked about with their ``gain``; and why
+    not all could be judged, in one line.
 
     One solution, or a model that cannot judge, leaves them as they are.
     """
     if len(solutions) < 2:
         return tuple(solutions), ""
-    known = []
-    # What it wrote is first, as time may end: the others have their order already.
-    waiting = deque(sorted(solutions, key=lambda solution: not solution.written))
+    known: list[tuple[_Cost, Solution]] = []
+    # The first has to be beaten. Then what the model wrote, as time may end: the others have their
+    # order already.
+    waiting = [
+        solutions[0],
+        *sorted(solutions[1:], key=lambda one: (not one.written, one.edit_size)),
+    ]
     judge = _Judge(model, stop)
     try:
         while waiting and model.judges:
-            known.append(replace(waiting[0], gain=judge.gain(state, waiting[0].state)))
-            waiting.popleft()
+            found = _judged(
+                judge, state, waiting[0], min((cost for cost, _ in known), default=None)
+            )
+            known.append(found)
+            del waiting[0]
     except Cancelled:
         pass
     except ModelError as error:
         return tuple(solutions), str(error)
     # Those that nothing is known of stay at their places.
-    best = iter(sorted(known, key=_cost))
+    best = (one for _, one in sorted(known, key=lambda pair: pair[0]))
     return tuple(one if one in waiting else next(best) for one in solutions), ""
 
 
-def _cost(solution: Solution) -> tuple[bool, bool, float]:
-    """What may only hide the failure comes last, what is certain first, the others by size against
-    likelihood: a token is worth a nat."""
-    assert solution.gain is not None
-    weighed = solution.edit_size - solution.gain
-    return bool(solution.verdict.hides), solution.log_prob != 0, weighed
+_Cost = tuple[bool, float]
+"""What may only hide the failure comes last, the others by size against likelihood: a token is
+worth a nat."""
+
+
+def _judged(
+    judge: _Judge, state: EditState, solution: Solution, best: _Cost | None
+) -> tuple[_Cost, Solution]:
+    """A solution's cost; the least that it can be, where it cannot be better than ``best``, which
+    saves the model a reading."""
+    hides, size = bool(solution.verdict.hides), solution.edit_size
+    if best is not None:
+        hopeless = hides and not best[0]
+        least = (hides, size + (0.0 if hopeless else judge.before(state, solution.state)))
+        if least >= best:
+            return least, solution
+    gain = judge.gain(state, solution.state)
+    return (hides, size - gain), replace(solution, gain=gain)
 
 
 class _Judge:
@@ -67,18 +86,30 @@ class _Judge:
 
     def gain(self, before: EditState, after: EditState) -> float:
         """How much likelier the text is with the edit, in nats. Raises ModelError, Cancelled."""
-        old, new = before.document.lines, after.document.lines
-        head, tail = common_ends(old, new)
-        behind = min(tail, _BEHIND)
-        context = _text(old[:head])[-_CONTEXT_CHARACTERS:]
-        was, now = (_text(lines[head : len(lines) - tail + behind]) for lines in (old, new))
+        context, was, now = _readings(before, after)
         return self._score(context, now) - self._score(context, was)
+
+    def before(self, before: EditState, after: EditState) -> float:
+        """The log-probability of the lines without the edit, in nats: no gain is more than its
+        negative. Raises ModelError, Cancelled."""
+        context, was, _ = _readings(before, after)
+        return self._score(context, was)
 
     def _score(self, context: str, text: str) -> float:
         if (context, text) not in self._known:
             [found] = self._model.score(context, [text], self._stop)
             self._known[context, text] = sum(found)
         return self._known[context, text]
+
+
+def _readings(before: EditState, after: EditState) -> tuple[str, str, str]:
+    """What stands above an edit, and the lines without and with it."""
+    old, new = before.document.lines, after.document.lines
+    head, tail = common_ends(old, new)
+    behind = min(tail, _BEHIND)
+    context = _text(old[:head])[-_CONTEXT_CHARACTERS:]
+    was, now = (_text(lines[head : len(lines) - tail + behind]) for lines in (old, new))
+    return context, was, now
 
 
 def _text(lines: Sequence[Line]) -> str:
