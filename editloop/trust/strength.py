@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from editloop.verdict import CODELESS, TYPE_CHECKERS, CheckResult, Verdict
+from editloop.verdict import CODELESS, CheckResult, Verdict
 
 NO_CODE = "no code was run"
 NOT_REPRODUCED = "the traceback was not reproduced"
@@ -13,15 +13,14 @@ def doubt(before: Verdict, after: Verdict) -> str:
     """Why a fix with the verdict ``after`` is only possible, in words; "" where it was verified.
 
     Verified is what makes a check that runs code hold that did not hold before, by answers that are
-    compared outside of the candidate's process, and not by hiding the failure; or what rids a type
-    checker of what was asked about.
+    compared outside of the candidate's process, and not by hiding the failure. That a type checker
+    has nothing to say any more is no proof: a wrong edit silences it as well.
     """
     if after.hides:
         return f"it {after.hides[0]}"
     if any(check.name == "traceback" for check in after.checks):
         return NOT_REPRODUCED
-    without = CODELESS - TYPE_CHECKERS  # what a checker says is gone, it says itself
-    ran = [check for check in after.checks if check.name not in without and check.total]
+    ran = [check for check in after.checks if check.name not in CODELESS and check.total]
     if not ran:
         return NO_CODE
     failed = {check.name for check in before.checks if not check.passed}

@@ -48,7 +48,8 @@ def test_a_finding_of_ty_is_gone_and_the_report_says_so(tmp_path: Path) -> None:
     done = fix(tmp_path, "--checker", "ty", "--budget", "60", "--json")
     row = json.loads(done.stdout)
     assert "+    return sum(item.price for item in items)" in row["diff"]
-    assert row["verified"].startswith("ty: its finding is gone, no new one came")
+    assert row["status"] == "possible fix"
+    assert row["possible"] == "ty: its finding is gone, no new one came; no code was run"
     assert "ty 2/2" in row["verified_by"]
     assert "ty: 1 finding\nline 7: E1101 " in row["before"]
     again = fix(tmp_path, "--checker", "ty", "--line", "3")

@@ -31,6 +31,7 @@ BROKEN = Verdict((CheckResult("syntax", 0, 1),), complete=False)
         (BROKEN, verdict(CheckResult("tests", 1, 1)), ""),
         (failing("command"), verdict(CheckResult("command", 1, 1)), ""),
         (BROKEN, verdict(), NO_CODE),
+        (failing("ty"), verdict(CheckResult("ty", 2, 2)), NO_CODE),
         (BROKEN, verdict(CheckResult("traceback", 1, 1)), NOT_REPRODUCED),
         (
             failing("command"),

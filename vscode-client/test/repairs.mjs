@@ -67,7 +67,7 @@ export function repairs({ page, url, folder, script, initials, run, checkers, mo
     await window.goToLine(before.length, before.at(-1).length + 2);
     const entry = await window.action(fix);
     await entry.click();
-    await accepted("shop.py", new RegExp(`${name}: its finding is gone`), image);
+    await accepted("shop.py", new RegExp(`possible fix: .*${name}: its finding is gone`), image);
     await squiggle.waitFor({ state: "detached" });
     assert.equal(await readFile(join(path, "shop.py"), "utf8"), SHOP.replace("prize", "price"));
   }
