@@ -18,12 +18,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from editloop_trainer.corruptions import corrupt
 from rich.console import Console
 from rich.table import Table
 
 from editloop.definitions import definitions
 from editloop.text import Snapshot
-from trainer.corruptions import corrupt
 
 MODULES = ("fractions", "statistics", "difflib")
 TRIES = 200

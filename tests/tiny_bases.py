@@ -9,14 +9,14 @@ from random import Random
 from typing import Any
 
 import torch
+from editloop_export.tokenizer import SPLITS
+from editloop_trainer.encode import load_base
 from tiny_checkpoints import trained_bpe
 from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from editloop.transcript import Transcript
-from export.tokenizer import SPLITS
-from trainer.encode import load_base
 
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from export.tokenizer import SPLITS
+from editloop_export.tokenizer import SPLITS
 
 __all__ = [
     "CHATML",

@@ -22,6 +22,7 @@ from editloop.cli.server import open_server
 from editloop.definitions import definitions
 from editloop.evidence import Wanted, gathered
 from editloop.fix import Request, Tools, fix
+from editloop.model.backend import Model
 from editloop.model.choose import Chosen, choose
 from editloop.prior import PriorPolicy, shipped
 from editloop.repair import Repair
@@ -98,63 +99,26 @@ def run_fix(
     except TextError as error:
         raise CliError(f"{path}: {error}") from error
     level = detect_level()
-    workers = min(MOST_WORKERS, cores())
     notes: list[str] = []
     if level.level is Level.F:
         notes.append(f"no code is run here, so doctests and tests do not count: {level.reason}")
     elif not options.tests and not options.wanted.is_given:
         suites = find_suites(path)
-
     chosen = (
         Chosen(PriorPolicy(shipped()), open_server(options.server))
         if options.server
         else choose(options.model)
     )
-    sandboxed = level.level is not Level.F
-    seconds = math.inf if options.budget.seconds is None else options.budget.seconds
-    stop = Stop(cancel, options.started + seconds / 2)
-    tested = bool(suites or expressions) or ">>>" in document.text
-    with (
-        StaticChecker() as static,
-        SandboxPool(workers, level.level) if sandboxed else contextlib.nullcontext() as pool,
-        contextlib.closing(chosen.model) if chosen.model else contextlib.nullcontext(),
-        contextlib.ExitStack() as stack,
-        gathered(options.wanted, path, document, level.level, stop, tested=tested) as evidence,
-    ):
-        checks: list[Check] = [*evidence.checks]
-        line, first = options.line, None
-        if options.checker:
-            types = stack.enter_context(_types(options, document, level.level, cancel))
-            checks.insert(0, types)
-            first = types.line
-        if line is None and options.function is None:
-            line = evidence.line if evidence.line is not None else first
-        request = Request(
-            document,
-            line,
-            options.function,
-            expressions,
-            options.budget,
-            options.alternatives,
-            options.seed,
-            started=options.started,
-        )
-        notes += evidence.notes
-        if suites:
-            suite, note = suite_check(path, suites, level.level)
-            if suite is not None:
-                stack.callback(suite.close)
-                refused = suite.refused(request.stop(cancel))
-                suite, note = (None, refused) if refused else (suite, note)
-            if suite is None and options.tests:
-                raise CliError(note)
-            checks += [suite] if suite else []
-            notes.append(note)
+    with contextlib.ExitStack() as stack:
+        tools = _tools(chosen.model, level.level, stack)
+        found = _found(options, document, suites, expressions, level.level, cancel, stack)
+        request = found.request
+        notes += found.notes
         done = fix(
             request,
             chosen.policy,
-            Tools(static, pool, workers, chosen.model),
-            suites=checks,
+            tools,
+            suites=found.checks,
             cancel=cancel,
             on_progress=on_progress,
         )
@@ -163,7 +127,7 @@ def run_fix(
         asked = Asked(
             place=options.line is not None or options.function is not None,
             seconds=options.budget.seconds or 0.0,
-            no_code="" if sandboxed else level.reason,
+            no_code=level.reason if level.level is Level.F else "",
             model=chosen.model is not None,
         )
 
@@ -175,19 +139,88 @@ def run_fix(
                 asked,
                 notes=tuple(notes),
                 sandbox=level.level.name,
-                evidence=evidence.words,
+                evidence=found.words,
                 seconds=round(time.monotonic() - options.started, 3),
                 weighed=weighed,
             )
 
         report = tell(done)
         on_found(report)
-        if pool is not None and report.best is not None:
+        if tools.pool is not None and report.best is not None:
             tests = [*expressions, *map(read_tests, suites)]
             until = Stop(request.stop(cancel), time.monotonic() + WEIGHING_SECONDS)
             fixes = [one.state.text for one in compared(done)]
-            report = tell(done, weigh(document.text, fixes, tests, pool, until))
+            report = tell(done, weigh(document.text, fixes, tests, tools.pool, until))
         return Finished(document, done, report, tell)
+
+
+def _tools(model: Model | None, level: Level, stack: contextlib.ExitStack) -> Tools:
+    """What runs the checks, closed with ``stack``."""
+    workers = min(MOST_WORKERS, cores())
+    static = stack.enter_context(StaticChecker())
+    pool = None if level is Level.F else stack.enter_context(SandboxPool(workers, level))
+    if model is not None:
+        stack.enter_context(contextlib.closing(model))
+    return Tools(static, pool, workers, model)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a fix goes by: ``checks`` in order of cost; ``words`` and ``notes`` as in Evidence."""
+
+    request: Request
+    checks: tuple[Check, ...]
+    words: str
+    notes: tuple[str, ...]
+
+
+def _found(
+    options: Options,
+    document: Snapshot,
+    suites: Sequence[Path],
+    expressions: tuple[str, ...],
+    level: Level,
+    cancel: threading.Event,
+    stack: contextlib.ExitStack,
+) -> _Found:
+    """The evidence: a type checker's findings, a failing command, test suites. What was started for
+    it is closed with ``stack``. Raises CliError, EvidenceError."""
+    seconds = math.inf if options.budget.seconds is None else options.budget.seconds
+    stop = Stop(cancel, options.started + seconds / 2)
+    tested = bool(suites or expressions) or ">>>" in document.text
+    evidence = stack.enter_context(
+        gathered(options.wanted, options.path, document, level, stop, tested=tested)
+    )
+    checks: list[Check] = [*evidence.checks]
+    line, first = options.line, None
+    if options.checker:
+        types = stack.enter_context(_types(options, document, level, cancel))
+        checks.insert(0, types)
+        first = types.line
+    if line is None and options.function is None:
+        line = evidence.line if evidence.line is not None else first
+    request = Request(
+        document,
+        line,
+        options.function,
+        expressions,
+        options.budget,
+        options.alternatives,
+        options.seed,
+        started=options.started,
+    )
+    notes = [*evidence.notes]
+    if suites:
+        suite, note = suite_check(options.path, suites, level)
+        if suite is not None:
+            stack.callback(suite.close)
+            refused = suite.refused(request.stop(cancel))
+            suite, note = (None, refused) if refused else (suite, note)
+        if suite is None and options.tests:
+            raise CliError(note)
+        checks += [suite] if suite else []
+        notes.append(note)
+    return _Found(request, tuple(checks), evidence.words, tuple(notes))
 
 
 @contextlib.contextmanager

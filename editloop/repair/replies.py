@@ -79,8 +79,26 @@ def step_of(state: EditState, place: Place, text: Sequence[str]) -> Step | None:
         if text[at] != old[at]:
             commands.append(Command("REPL", first + at, text[at]))
     commands += [Command("DELL", first + kept) for _ in old[kept:]]
-    commands += [Command("ADDL", first + at, text[at]) for at in range(kept, len(text))]
+    commands += _inserted(state, first + kept, place.first + kept, text[:kept], text[kept:])
     return tuple(commands) or None
+
+
+def _inserted(
+    state: EditState, number: int, index: int, above: Sequence[str], text: Sequence[str]
+) -> list[Command]:
+    """The commands that insert lines before the window's line ``number``, so that they come before
+    the document's line ``index``; ``above`` are new lines that then stand just above.
+
+    A command inserts before a line. Where the window has a hole at ``index``, the line of that
+    number is further down, so the line above is written once more and the old one replaced.
+    """
+    follows = state.view[number - 1 : number]
+    if not text or not follows or follows[0] == index:
+        return [Command("ADDL", number + at, line) for at, line in enumerate(text)]
+    upper = above[-1] if above else state.document.lines[index - 1].text
+    lines = [upper, *text]
+    added = [Command("ADDL", number - 1 + at, line) for at, line in enumerate(lines[:-1])]
+    return [*added, Command("REPL", number - 1 + len(text), lines[-1])]
 
 
 def rewritten(state: EditState, place: Place, text: Sequence[str]) -> Iterator[Step]:

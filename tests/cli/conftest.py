@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from editloop_export import write_gguf
 from tiny_checkpoints import ModelSize, make_instruct
 
 from editloop.transcript import TRANSCRIPT_VERSION
-from export import write_gguf
 
 ROOT = Path(__file__).parents[2]
 Cli = Callable[..., subprocess.CompletedProcess[str]]

@@ -27,7 +27,7 @@ def python(code: str, data_home: Path) -> subprocess.CompletedProcess[str]:
 
 
 HELP = "from editloop.cli import run; run(['--help'])"
-PACKAGES = ("lsp_server", "trainer", "export")
+PACKAGES = ("editloop_lsp", "editloop_trainer", "editloop_export")
 
 
 def test_a_command_of_the_core_imports_no_other_package(data_home: Path) -> None:

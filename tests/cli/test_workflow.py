@@ -12,22 +12,22 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import editloop_export
 import pytest
+from editloop_export import write_gguf
+from editloop_trainer.workflow.ledger import Ledger
+from editloop_trainer.workflow.options import make_options
+from editloop_trainer.workflow.plan import Plan
+from editloop_trainer.workflow.runner import Child, locked
+from editloop_trainer.workflow.step import Step
 from tiny_checkpoints import ModelSize, make_checkpoint, make_instruct, make_tokenizer
 
-import export
 from editloop.engine import ModelNotFound, read_info
 from editloop.model.choose import choose
-from export import write_gguf
-from trainer.workflow.ledger import Ledger
-from trainer.workflow.options import make_options
-from trainer.workflow.plan import Plan
-from trainer.workflow.runner import Child, locked
-from trainer.workflow.step import Step
 
 from .conftest import HALF, ROOT, Cli, environment
 
-FUNCTIONS = Path(export.__file__).parent / "data" / "functions.py"
+FUNCTIONS = Path(editloop_export.__file__).parent / "data" / "functions.py"
 
 
 @pytest.fixture(scope="module")
@@ -146,8 +146,8 @@ def test_children_import_nothing_from_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """People who train have folders of this name."""
-    (tmp_path / "trainer").mkdir()
-    (tmp_path / "trainer" / "__init__.py").write_text("raise SystemExit('not ours')\n")
+    (tmp_path / "editloop_trainer").mkdir()
+    (tmp_path / "editloop_trainer" / "__init__.py").write_text("raise SystemExit('not ours')\n")
     monkeypatch.chdir(tmp_path)
     log = tmp_path / "log.txt"
     with locked(tmp_path / "work") as lock, log.open("ab") as file:
@@ -199,10 +199,10 @@ def test_the_steps_of_each_kind_of_base(tiny_model: Path, home: Path, tmp_path: 
         options = make_options(corpus, str(base), 9, "x", tmp_path / "w", library=False)
         return [step.name for step in Plan(options).steps()]
 
-    with pytest.raises(export.UnsupportedModel, match="has no chat template"):
+    with pytest.raises(editloop_export.UnsupportedModel, match="has no chat template"):
         steps(folder)
     (folder / "chat_template.jinja").write_text("{{ messages[0].content }}")
-    with pytest.raises(export.UnsupportedModel, match="has no fill-in tokens"):
+    with pytest.raises(editloop_export.UnsupportedModel, match="has no fill-in tokens"):
         steps(folder)
     folder = make_instruct(tmp_path / "code", ModelSize("qwen2"))
     data = ["corpus", "tests", "demonstrations", "tasks"]

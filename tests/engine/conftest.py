@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from editloop_export import write_gguf
 from tiny_checkpoints import ModelSize, make_checkpoint, make_tokenizer
 
 from editloop.engine import Engine
-from export import write_gguf
 
 VERSION = 7
 

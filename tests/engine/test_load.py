@@ -154,9 +154,8 @@ def test_tokens_of_any_length_survive(folder: Path, model: Path) -> None:
     """Trained without a limit, a BPE has tokens of more than 32 bytes."""
     import json
 
+    from editloop_export import write_gguf
     from tiny_checkpoints import ModelSize, make_checkpoint
-
-    from export import write_gguf
 
     data = json.loads((folder / "trained.json").read_text())
     dash, vocab, merges = "-", data["model"]["vocab"], data["model"]["merges"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import editloop_export.unpack as unpacking
 import pytest
+from editloop_export import write_gguf
 
-import export.unpack as unpacking
 from editloop.cli import run
-from export import write_gguf
 
 TEMPLATE = "{% for m in messages %}<|cmd|>{{ m['content'] }}<|end|>{% endfor %}"
 

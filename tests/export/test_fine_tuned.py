@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from editloop_export.cli import main
 
 from editloop.cli import run as cli
 from editloop.commands import EXIT, edit_line, render
@@ -13,7 +14,6 @@ from editloop.engine import read_info
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
 from editloop.transcript import TRANSCRIPT_VERSION, Finding, Transcript, observe
-from export.cli import main
 
 OPERATORS = (("+", "-"), ("*", "+"), ("<", ">"), ("or", "and"))
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from editloop_export import UnsupportedModel, WrongCheckpoint, write_gguf
+from editloop_export.cli import main
+from editloop_export.parity import compare, open_engine
+from editloop_export.reference import compute_reference
+from editloop_export.source import find_source
 
 from editloop.engine import Engine, read_info
 from editloop.engine.native import llama
-from export import UnsupportedModel, WrongCheckpoint, write_gguf
-from export.cli import main
-from export.parity import compare, open_engine
-from export.reference import compute_reference
-from export.source import find_source
 
 PROMPTS = [[5 + (i * 31 + k * 977) % 1490 for i in range(60)] for k in range(2)]
 

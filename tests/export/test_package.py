@@ -10,17 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from editloop_export import UnsupportedTokenizer
+from editloop_export.cli import main
+from editloop_export.package import Options, export_model, judge
+from editloop_export.parity import LogitReport
+from editloop_export.repair_score import RepairScore
+from editloop_export.report import Quantized
+from editloop_export.source import find_source
 from tiny_checkpoints import ModelSize, make_instruct
 
 from editloop.engine import read_info
 from editloop.transcript import TRANSCRIPT_VERSION
-from export import UnsupportedTokenizer
-from export.cli import main
-from export.package import Options, export_model, judge
-from export.parity import LogitReport
-from export.repair_score import RepairScore
-from export.report import Quantized
-from export.source import find_source
 
 ROOT = Path(__file__).parents[2]
 
@@ -123,8 +123,8 @@ def test_a_tokenizer_that_llama_cpp_reads_differently(run: Path, tmp_path: Path)
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from export.package import Options, export_model
-from export.source import find_source
+from editloop_export.package import Options, export_model
+from editloop_export.source import find_source
 
 def tell(text):
     if text == sys.argv[3]:
@@ -155,7 +155,7 @@ def test_a_kill_leaves_nothing_that_could_be_loaded(
 LARGE = """
 import re, sys
 from pathlib import Path
-from export import write_gguf
+from editloop_export import write_gguf
 write_gguf(sys.argv[1], sys.argv[2], quant="f16")
 print(1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]))
 """

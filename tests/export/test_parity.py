@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from editloop_export import write_gguf
+from editloop_export.parity import compare, open_engine, token_parity
+from editloop_export.reference import compute_reference
+from editloop_export.transcripts import python_files
 from tiny_checkpoints import ModelSize, make_checkpoint, make_tokenizer
-
-from export import write_gguf
-from export.parity import compare, open_engine, token_parity
-from export.reference import compute_reference
-from export.transcripts import python_files
 
 EDGES = [
     "",

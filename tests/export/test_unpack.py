@@ -10,17 +10,16 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
+from editloop_export import UnsupportedModel, write_gguf
+from editloop_export.checkpoint import computed
+from editloop_export.cli import main
+from editloop_export.gguf_writer import write_file
+from editloop_export.parity import compare, open_engine
+from editloop_export.reference import compute_reference
+from editloop_export.unpack import unpack
 from safetensors.numpy import load_file, save_file
 from tiny_checkpoints import ModelSize, make_instruct, stdlib_texts
 from tokenizers import Tokenizer
-
-from export import UnsupportedModel, write_gguf
-from export.checkpoint import computed
-from export.cli import main
-from export.gguf_writer import write_file
-from export.parity import compare, open_engine
-from export.reference import compute_reference
-from export.unpack import unpack
 
 ONES = np.ones((2, 32), np.float32)
 

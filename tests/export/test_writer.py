@@ -12,11 +12,11 @@ from typing import Any
 import gguf
 import numpy as np
 import pytest
+from editloop_export import UnsupportedModel, UnsupportedTokenizer, WrongCheckpoint, write_gguf
+from editloop_export.checkpoint import read_checkpoint
+from editloop_export.cli import main, parse_meta, parse_quants
 
 from editloop.engine import read_info
-from export import UnsupportedModel, UnsupportedTokenizer, WrongCheckpoint, write_gguf
-from export.checkpoint import read_checkpoint
-from export.cli import main, parse_meta, parse_quants
 
 TOKENIZER = "tokenizer.json"
 

@@ -41,7 +41,15 @@ def name_of(path: Path) -> str:
 
 
 def exists(mention: str, document: Path) -> bool:
-    names = ("", "editloop", "lsp_server", "tests", "vscode-client")
+    names = (
+        "",
+        "editloop",
+        "lsp_server/editloop_lsp",
+        "trainer",
+        "export",
+        "tests",
+        "vscode-client",
+    )
     folders = (document.parent, *(ROOT / name for name in names))
     return any((folder / mention).exists() for folder in folders)
 

@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from editloop_lsp.positions import from_client
 from lsprotocol import types
 from lsprotocol.converters import get_converter
 from pytest_lsp import client_capabilities
 
 from editloop.edits import TextEdit, apply_edits
 from editloop.text import Snapshot
-from lsp_server.positions import from_client
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60.0

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from lsp_server.cells import as_python
+from editloop_lsp.cells import as_python
 
 from .conftest import Script
 from .editor import Editor, Json, span

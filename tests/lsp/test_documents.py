@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from lsp_server.text import Text
+from editloop_lsp.text import Text
 
 
 @pytest.mark.parametrize(

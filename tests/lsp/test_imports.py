@@ -7,11 +7,19 @@ import sys
 
 from .editor import ROOT, server_env
 
-HEAVY = {"llama_cpp", "numpy", "torch", "tree_sitter", "gguf", "trainer", "export"}
+HEAVY = {
+    "llama_cpp",
+    "numpy",
+    "torch",
+    "tree_sitter",
+    "gguf",
+    "editloop_trainer",
+    "editloop_export",
+}
 
 
 def test_the_server_process_loads_no_model_code() -> None:
-    code = "import sys, lsp_server.server; print(*{name.split('.')[0] for name in sys.modules})"
+    code = "import sys, editloop_lsp.server; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from editloop_lsp.lastrun import locate
 
 from editloop.checks.traceback import NONE
-from lsp_server.lastrun import locate
 
 from .editor import Editor, ServerError
 

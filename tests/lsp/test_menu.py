@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from editloop_lsp.actions import FIX_ALL, Offer, action, enclosing, wanted
+from editloop_lsp.client import Client
+from editloop_lsp.targets import Target, TargetError, parse
 from lsprotocol import types
 
 from editloop.text import split_lines
-from lsp_server.actions import FIX_ALL, Offer, action, enclosing, wanted
-from lsp_server.client import Client
-from lsp_server.targets import Target, TargetError, parse
 
 SOURCE = """import os
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from editloop_export import write_gguf
 from tiny_checkpoints import ModelSize, make_instruct
-
-from export import write_gguf
 
 from .conftest import Place
 from .editor import Editor, ServerError, span

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from editloop_lsp.orders import seconds_of
+from editloop_lsp.settings import Settings
+from editloop_lsp.targets import Target
 
 from editloop.models import NO_MODEL, SECONDS, SECONDS_WITH_MODEL
-from lsp_server.orders import seconds_of
-from lsp_server.settings import Settings
-from lsp_server.targets import Target
 
 ONE, ALL = Target("file:///a.py", "function"), Target("file:///a.py", "all")
 

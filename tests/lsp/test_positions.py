@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from editloop_lsp.positions import from_client, offset, to_client, units
+from editloop_lsp.text import Text, changed, shift
 from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 
 from editloop.text import split_lines
-from lsp_server.positions import from_client, offset, to_client, units
-from lsp_server.text import Text, changed, shift
 
 ENCODINGS = ["utf-8", "utf-16", "utf-32"]
 TEXTS = st.text(st.sampled_from("ab é€😋\t\f\u2028\x85\n\r"), max_size=40)

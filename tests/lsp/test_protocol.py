@@ -15,8 +15,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-
-from lsp_server.server import EditloopServer
+from editloop_lsp.server import EditloopServer
 
 from .conftest import Place, Script
 from .editor import ROOT, Editor, Json, ServerError, command, server_env, span

@@ -6,8 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-
-from lsp_server.jobs import Job, JobCancelled, Jobs
+from editloop_lsp.jobs import Job, JobCancelled, Jobs
 
 pytestmark = pytest.mark.asyncio
 

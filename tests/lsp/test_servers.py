@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from editloop_lsp.consent import AGREE, REFUSE
 from model.model_server import ModelServer, serving
-
-from lsp_server.consent import AGREE, REFUSE
 
 from .conftest import Place
 from .editor import Editor

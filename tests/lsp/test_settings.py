@@ -7,10 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from editloop_lsp.settings import Settings, ours, read, schema
 from hypothesis import given
 from hypothesis import strategies as st
-
-from lsp_server.settings import Settings, ours, read, schema
 
 from .editor import ROOT, server_env
 
@@ -72,7 +71,7 @@ def test_pushed_settings_of_any_shape(raw: object, budget: float) -> None:
 
 
 def test_the_module_prints_the_schema() -> None:
-    command = [sys.executable, "-m", "lsp_server.settings"]
+    command = [sys.executable, "-m", "editloop_lsp.settings"]
     done = subprocess.run(command, capture_output=True, check=True, env=server_env(), cwd=ROOT)
     printed = json.loads(done.stdout)
     assert printed == schema()

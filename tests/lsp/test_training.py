@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from lsp_server.training import Ended, TrainingError, run, train_argv
-from lsp_server.trust import AGREE, REFUSE
+from editloop_lsp.training import Ended, TrainingError, run, train_argv
+from editloop_lsp.trust import AGREE, REFUSE
 
 from .editor import Editor, ServerError
 

@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-
-from lsp_server.trust import AGREE, REFUSE
+from editloop_lsp.trust import AGREE, REFUSE
 
 from .conftest import Place, Script
 from .editor import Editor

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from editloop_export import write_gguf
 from tiny_checkpoints import ModelSize, make_instruct
-
-from export import write_gguf
 
 
 def make_gguf(folder: Path, size: ModelSize, name: str = "tiny") -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from editloop_trainer.prior import example, fit, ranks, sample_lines
 from typer.testing import CliRunner
 
 from editloop.cli import app
@@ -20,7 +21,6 @@ from editloop.prior.signs import sign, signs
 from editloop.state import EditState
 from editloop.text import Snapshot
 from editloop.transcript import Finding, Observation, Transcript, observe
-from trainer.prior import example, fit, ranks, sample_lines
 
 SOURCE = "def total(values):\n    result = 1\n    for value in values:\n        result += value\n"
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from editloop_lsp.wire import FixJob
+from editloop_lsp.workbench import Workbench
 
 from editloop.budget import Budget
 from editloop.checks.diagnostic import Diagnostic
@@ -20,8 +22,6 @@ from editloop.repair.diagnosis import diagnose
 from editloop.sandbox import Level, SandboxPool, detect_level
 from editloop.sandbox.job import Answers, Job
 from editloop.text import Snapshot
-from lsp_server.wire import FixJob
-from lsp_server.workbench import Workbench
 
 MEAN = '''def mean(values):
     """

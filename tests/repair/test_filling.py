@@ -195,6 +195,26 @@ def test_a_reply_as_commands(place: Place, text: tuple[str, ...], expected: str)
     assert state.text == expected
 
 
+@pytest.mark.parametrize(
+    ("place", "text", "expected"),
+    [
+        (Place(2, 2), ("B", "D"), "a\nb\nB\nD\nc\nd\ne\n"),
+        (Place(1, 2), ("B", "D"), "a\nB\nD\nc\nd\ne\n"),
+        (Place(3, 3), ("B",), "a\nb\nc\nB\nd\ne\n"),
+        (Place(5, 5), ("B",), "a\nb\nc\nd\ne\nB\n"),
+    ],
+)
+def test_what_is_inserted_at_a_hole_of_the_window_stays_above_it(
+    place: Place, text: tuple[str, ...], expected: str
+) -> None:
+    state = _state("a\nb\nc\nd\ne\n", (0, 1, 3, 4))
+    step = step_of(state, place, text)
+    assert step is not None
+    for command in step:
+        state = apply(state, command)
+    assert state.text == expected
+
+
 def test_no_step_where_nothing_changes_or_nothing_is_shown() -> None:
     state = _state("a\nb\nc\n", (0, 1))
     assert step_of(state, Place(0, 1), ("a",)) is None

@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from editloop_lsp.reports import Report
+
 from editloop.budget import Budget
 from editloop.fix import Request, Tools, fix
 from editloop.prior import PriorPolicy, shipped
@@ -14,7 +16,6 @@ from editloop.reporting import fix_report
 from editloop.text import Snapshot
 from editloop.trust.weighing import Change, Difference, Weighed
 from editloop.wording import Asked
-from lsp_server.reports import Report
 
 SHOWN = (
     "status diff edits verified possible verified_by weak commands turns candidates seconds "

@@ -8,6 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import tiny_bases
+from editloop_trainer.encode import Base, load_base
+from editloop_trainer.rlvr.judge import Judge
+from editloop_trainer.rlvr.training import RlvrSettings
 from tiny_bases import write_tokenizer
 
 from editloop.commands import EXIT, Command, edit_line, render
@@ -16,9 +19,6 @@ from editloop.tasks import Task, task_row
 from editloop.text import Snapshot
 from editloop.transcript import INSTRUCTION, Transcript, observation_text, observe
 from editloop.verdict import CheckResult, Verdict
-from trainer.encode import Base, load_base
-from trainer.rlvr.judge import Judge
-from trainer.rlvr.training import RlvrSettings
 
 VOCABULARY = 900
 LICENSE = Path(__file__).parents[2] / "LICENSE"

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from editloop_trainer.rlvr import training
 from transformers import TrainerCallback, TrainerControl
-
-from trainer.rlvr import training
 
 
 class Sum(TrainerCallback):  # type: ignore[misc]  # transformers is untyped

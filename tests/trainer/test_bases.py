@@ -7,13 +7,13 @@ from pathlib import Path
 
 import gguf
 import pytest
+from editloop_export import write_gguf
+from editloop_trainer.bases import base_folder
+from editloop_trainer.encode import load_base
+from editloop_trainer.run import RunError
 from tiny_bases import make_base
 
 from editloop.cli import run as cli
-from export import write_gguf
-from trainer.bases import base_folder
-from trainer.encode import load_base
-from trainer.run import RunError
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 
 import pytest
+from editloop_trainer.corpus import CorpusSettings, build_corpus, read_corpus
+from editloop_trainer.exclude import Exclusion, digest, load_exclusion
+from editloop_trainer.harvest import harvest
+from editloop_trainer.pieces import as_solution, parse, tidy
+from editloop_trainer.scenes import embed, without_imports
 
 from editloop.cli import run as cli
-from trainer.corpus import CorpusSettings, build_corpus, read_corpus
-from trainer.exclude import Exclusion, digest, load_exclusion
-from trainer.harvest import harvest
-from trainer.pieces import as_solution, parse, tidy
-from trainer.scenes import embed, without_imports
 
 MODULE = '''\
 """A module."""

@@ -5,11 +5,7 @@ from random import Random
 
 import pytest
 from data_samples import FIND, SOURCES, TABLE
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from editloop.commands import parse, render
-from trainer.corruptions import (
+from editloop_trainer.corruptions import (
     FAMILIES,
     Fault,
     Module,
@@ -20,8 +16,12 @@ from trainer.corruptions import (
     training_families,
     undoes,
 )
-from trainer.corruptions.base import Change
-from trainer.corruptions.inverse import inverse
+from editloop_trainer.corruptions.base import Change
+from editloop_trainer.corruptions.inverse import inverse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from editloop.commands import parse, render
 
 
 @given(source=st.sampled_from(SOURCES), seed=st.integers(0, 10**9), size=st.integers(1, 5))

@@ -7,6 +7,15 @@ from pathlib import Path
 
 import pytest
 from data_samples import FIND
+from editloop_trainer.benchset import build_benchset, sample
+from editloop_trainer.corpus import Entry
+from editloop_trainer.demos import DemoSettings, demonstrate, entry_demos
+from editloop_trainer.grading import Grader
+from editloop_trainer.mixture import build_demos, is_dev
+from editloop_trainer.record import choose, read_recorded, type_of
+from editloop_trainer.rows import demo_transcript
+from editloop_trainer.scenes import SOLUTION_PRELUDE, Scene
+from editloop_trainer.tasks import TaskSettings, as_test_functions, check_task, entry_tasks
 
 from editloop.checks.plans import plan_tests
 from editloop.cli import run as cli
@@ -14,15 +23,6 @@ from editloop.commands import parse
 from editloop.state import EditState, apply
 from editloop.tasks import Task, read_tasks, write_tasks
 from editloop.text import Snapshot
-from trainer.benchset import build_benchset, sample
-from trainer.corpus import Entry
-from trainer.demos import DemoSettings, demonstrate, entry_demos
-from trainer.grading import Grader
-from trainer.mixture import build_demos, is_dev
-from trainer.record import choose, read_recorded, type_of
-from trainer.rows import demo_transcript
-from trainer.scenes import SOLUTION_PRELUDE, Scene
-from trainer.tasks import TaskSettings, as_test_functions, check_task, entry_tasks
 
 ASSERTS = (
     "assert find_pair([2, 7, 11, 15], 9) == [0, 1]",

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from editloop_trainer.faulty import FaultySettings, build_faulty, edit_distance, judge, task_of
+from editloop_trainer.grading import Grader
+from editloop_trainer.problems import Problem, Prompts
+from editloop_trainer.stream import StreamError
+from editloop_trainer.tasks import validate
 from killing import in_killed_process, kill_self
 
 from editloop.model.backend import Plain, Prompt, Reply, Sampling
 from editloop.tasks import read_tasks
-from trainer.faulty import FaultySettings, build_faulty, edit_distance, judge, task_of
-from trainer.grading import Grader
-from trainer.problems import Problem, Prompts
-from trainer.stream import StreamError
-from trainer.tasks import validate
 
 LARGEST = "def largest(xs):\n    return max(xs)\n"
 ASSERTS = (

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from editloop_trainer.repairs import RepairSettings, build_repairs, places
+from editloop_trainer.tasks import as_test_functions
 from killing import in_killed_process, kill_self
 
 from editloop.model.backend import Gap, Prompt, Reply, Sampling
 from editloop.model.infill import Place
 from editloop.tasks import Task, write_tasks
-from trainer.repairs import RepairSettings, build_repairs, places
-from trainer.tasks import as_test_functions
 
 BUGGY = "def span(xs):\n    low = min(xs)\n    high = min(xs)\n    return low - high\n"
 ASSERTS = (

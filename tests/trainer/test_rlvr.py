@@ -9,6 +9,22 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from editloop_trainer.encode import Base
+from editloop_trainer.reward import (
+    RewardSettings,
+    advantages,
+    group_rewards,
+    returns,
+    standings,
+    turn_rewards,
+)
+from editloop_trainer.rlvr.adapter import TurnTrainer, _score_written, micro_batches
+from editloop_trainer.rlvr.curriculum import Curriculum
+from editloop_trainer.rlvr.dialect import NO_COMMAND, Dialect
+from editloop_trainer.rlvr.episodes import Limits, begin, settle, understand
+from editloop_trainer.rlvr.generate import Sampling, TorchWriter
+from editloop_trainer.rlvr.judge import Judge, UntrustedSandbox
+from editloop_trainer.rlvr.player import training_rows
 from rlvr_samples import FAILED, PASSED, make_tasks, shapeless
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -18,22 +34,6 @@ from editloop.state import EditState
 from editloop.text import Snapshot
 from editloop.transcript import Observation, Transcript
 from editloop.verdict import Verdict
-from trainer.encode import Base
-from trainer.reward import (
-    RewardSettings,
-    advantages,
-    group_rewards,
-    returns,
-    standings,
-    turn_rewards,
-)
-from trainer.rlvr.adapter import TurnTrainer, _score_written, micro_batches
-from trainer.rlvr.curriculum import Curriculum
-from trainer.rlvr.dialect import NO_COMMAND, Dialect
-from trainer.rlvr.episodes import Limits, begin, settle, understand
-from trainer.rlvr.generate import Sampling, TorchWriter
-from trainer.rlvr.judge import Judge, UntrustedSandbox
-from trainer.rlvr.player import training_rows
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 import torch
+from editloop_trainer.encode import Base, load_base
+from editloop_trainer.rendering import Rendering
+from editloop_trainer.reward import group_rewards
+from editloop_trainer.rlvr.episodes import Limits
+from editloop_trainer.rlvr.generate import Written
+from editloop_trainer.rlvr.judge import Judge
+from editloop_trainer.rlvr.places import PlaceDialect, fitting, play
+from editloop_trainer.rlvr.player import training_rows
+from editloop_trainer.rlvr.training import train_rlvr
+from editloop_trainer.run import RunError, read_metrics
 from rlvr_samples import SETTINGS, make_tasks, write_tasks
 from tiny_checkpoints import ModelSize, make_instruct
 
 from editloop.cli import run as editloop
 from editloop.engine import read_info
-from trainer.encode import Base, load_base
-from trainer.rendering import Rendering
-from trainer.reward import group_rewards
-from trainer.rlvr.episodes import Limits
-from trainer.rlvr.generate import Written
-from trainer.rlvr.judge import Judge
-from trainer.rlvr.places import PlaceDialect, fitting, play
-from trainer.rlvr.player import training_rows
-from trainer.rlvr.training import train_rlvr
-from trainer.run import RunError, read_metrics
 
 LIMITS = Limits(turns=3, tokens=512, command=20)
 

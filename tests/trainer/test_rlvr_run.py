@@ -12,16 +12,16 @@ from statistics import mean
 
 import pytest
 import torch
+from editloop_export import write_gguf
+from editloop_trainer.rlvr.judge import Judge, UntrustedSandbox
+from editloop_trainer.rlvr.training import train_rlvr
+from editloop_trainer.run import RunError, last_checkpoint, read_metrics
 from killing import in_killed_process, kill_self
 from rlvr_samples import SETTINGS, make_base, without_seconds, write_tasks
 from safetensors.torch import load_file
 
 from editloop.cli import run as editloop
 from editloop.sandbox.level import Level, LevelReport
-from export import write_gguf
-from trainer.rlvr.judge import Judge, UntrustedSandbox
-from trainer.rlvr.training import train_rlvr
-from trainer.run import RunError, last_checkpoint, read_metrics
 
 WORKER = Path(__file__).with_name("rlvr_worker.py")
 

@@ -11,6 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from editloop_export import write_gguf
+from editloop_trainer.encode import Base, load_base
+from editloop_trainer.rows import Rows, encode_rows
+from editloop_trainer.run import RunError, RunFolder, read_metrics
+from editloop_trainer.sft import fine_tune, make_dataset
+from editloop_trainer.sft_trainer import SftSettings
 from killing import file_limit, in_killed_process, kill_self
 from tiny_bases import make_base
 from transformers import AutoModelForCausalLM
@@ -21,12 +27,6 @@ from editloop.engine import Engine
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
 from editloop.transcript import TRANSCRIPT_VERSION, Finding, Transcript, chat, observe
-from export import write_gguf
-from trainer.encode import Base, load_base
-from trainer.rows import Rows, encode_rows
-from trainer.run import RunError, RunFolder, read_metrics
-from trainer.sft import fine_tune, make_dataset
-from trainer.sft_trainer import SftSettings
 
 OPERATORS = (("+", "-"), ("*", "+"), ("<", ">"), ("or", "and"), ("//", "/"), ("==", "!="))
 CONTEXT = 640

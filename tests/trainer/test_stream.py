@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-
-from trainer.stream import Rows, StreamError, stream
+from editloop_trainer.stream import Rows, StreamError, stream
 
 _factor = 0
 

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from editloop_export import write_gguf
+from editloop_trainer.encode import Base, load_base
+from editloop_trainer.rows import RowsError
+from editloop_trainer.turns import Turn, encode_turns, read_turns, turn_rows
+from editloop_trainer.whole import encode_repaired, read_repaired
 from test_sft import write_demos
 from tiny_checkpoints import ModelSize, make_instruct
 
@@ -19,11 +24,6 @@ from editloop.model.infill import Place
 from editloop.model.turns import RENDERING, ask_place, ask_text
 from editloop.model.whole import ask_whole, read_whole
 from editloop.transcript import TRANSCRIPT_VERSION
-from export import write_gguf
-from trainer.encode import Base, load_base
-from trainer.rows import RowsError
-from trainer.turns import Turn, encode_turns, read_turns, turn_rows
-from trainer.whole import encode_repaired, read_repaired
 
 SOURCE = "def f(x):\n    y = x\n    return y + 1\n"
 TURN = Turn(SOURCE, ("f(2) -> 3, expected 1",), Place(2, 3), ("    return y - 1",))

@@ -45,7 +45,7 @@ CLIENT: dict[str, Any] = {
 
 def properties() -> dict[str, Any]:
     """``contributes.configuration.properties`` as it has to be."""
-    command = [sys.executable, "-m", "lsp_server.settings"]
+    command = [sys.executable, "-m", "editloop_lsp.settings"]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     server = {
         name: {**schema, "scope": SCOPES.get(name, "resource")}

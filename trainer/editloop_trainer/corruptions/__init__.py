@@ -1,0 +1,31 @@
+"""Corruption families: the mistakes people make, each with its exact inverse as commands."""
+
+from editloop_trainer.corruptions.base import Change, Family, Module
+from editloop_trainer.corruptions.compose import (
+    Corruption,
+    Fault,
+    compose,
+    corrupt,
+    corrupt_by,
+    corrupt_many,
+    propose,
+    undoes,
+)
+from editloop_trainer.corruptions.registry import FAMILIES, held_out_families, training_families
+
+__all__ = [
+    "FAMILIES",
+    "Change",
+    "Corruption",
+    "Family",
+    "Fault",
+    "Module",
+    "compose",
+    "corrupt",
+    "corrupt_by",
+    "corrupt_many",
+    "held_out_families",
+    "propose",
+    "training_families",
+    "undoes",
+]
