@@ -10,6 +10,7 @@ from editloop.moves.context import CodeLine, Context
 from editloop.moves.expressions import operands
 from editloop.moves.lexer import ARITHMETIC, COMPARISONS, Shape, is_operand
 from editloop.moves.tables import COMMON_ATTRIBUTES, COMMON_BUILTINS, COMMON_METHODS
+from editloop.moves.uses import DEFINES
 
 _MAX_ARGUMENTS = 6
 _BETWEEN_TWO = ("+", "-", "*", "/", "//", "%", "<", "<=", ">", ">=", "==", "!=", "and", "or", "in")
@@ -273,17 +274,26 @@ def conditions(ctx: Context, line: CodeLine) -> Iterator[str]:
         yield sh.put(1, end, f"{condition} and {sh.slice((1, end))}")
 
 
+def with_first_parameter(header: Shape, name: str) -> str | None:
+    """The header of a function with one more parameter in front; None for what is no header, or has
+    a receiver already."""
+    tokens = header.tokens
+    at = 2 if header.first == "def" else 3  # async def
+    if len(tokens) <= at or tokens[at - 2].text != "def" or tokens[at].text != "(":
+        return None
+    if len(tokens) > at + 1 and tokens[at + 1].text in ("self", "cls"):
+        return None
+    end = tokens[at].end
+    added = name if header.pairs.get(at) == at + 1 else f"{name}, "
+    return header.text[:end] + added + header.text[end:]
+
+
 def self_prefix(ctx: Context, line: CodeLine) -> Iterator[str]:
     """``self.`` before a name of a method; ``self`` as the first parameter."""
     sh = line.shape
-    if sh.first == "def" and len(sh.tokens) > 2 and sh.tokens[2].text == "(" and sh.indent:
-        if sh.tokens[min(3, len(sh.tokens) - 1)].text not in ("self", "cls"):
-            empty = sh.pairs.get(2) == 3
-            yield (
-                sh.text[: sh.tokens[2].end]
-                + ("self" if empty else "self, ")
-                + sh.text[sh.tokens[2].end :]
-            )
+    if sh.first in DEFINES:
+        text = with_first_parameter(sh, "self") if sh.indent else None
+        yield from [] if text is None else [text]
         return
     if not line.scope.is_method:
         return

@@ -1,8 +1,8 @@
 """Definitions of names that nothing binds: what a person would write without thinking.
 
-An import, by what the standard library exports; ``self.``, where the window has such a member, or
-none, where a function has that name; a list, for what annotates; a first value, by how the name is
-used. Each is tried before any policy is asked.
+``self`` as the parameter that a method lacks. An import, by what the standard library exports;
+``self.``, where the window has such a member, or none, where a function has that name; a list, for
+what annotates; a first value, by how the name is used. Each is tried before any policy is asked.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from editloop.commands import Command, Step, edit_line
+from editloop.moves.calls import with_first_parameter
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.everywhere import has
 from editloop.moves.imports import imported, imports_by_use
@@ -30,6 +31,7 @@ _LIMITS = {
 _MIRRORED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
 _GENERIC = frozenset({"typing", "collections", "collections.abc"})
 """Modules whose names take types in brackets."""
+RECEIVERS = ("self", "cls")
 _CONTINUES = frozenset({"else", "elif", "except", "finally"})
 
 
@@ -39,6 +41,9 @@ def definitions(ctx: Context) -> Iterator[Step]:
         yield from _without_self(ctx, name)
         uses = list(uses_of(ctx, name))
         if not uses:
+            continue
+        if name in RECEIVERS and (step := _as_parameter(ctx, name, uses)):
+            yield step
             continue
         if FOREIGN.get(name) in ("self", *CONSTANTS):
             yield _every_use(uses, FOREIGN[name])
@@ -67,6 +72,22 @@ def _every_use(uses: Sequence[Use], new: str) -> Step:
             token = line.shape.tokens[use.at]
             text = text[: token.start] + new + text[token.end :]
         commands.append(edit_line(line.number, line.text, text))
+    return tuple(commands)
+
+
+def _as_parameter(ctx: Context, name: str, uses: Sequence[Use]) -> Step | None:
+    """The receiver as the first parameter of each method that uses it and has none; None where
+    something else is meant: outside of a class, or below a decorator that takes none."""
+    commands = []
+    for at in dict.fromkeys(use.line.scope.start for use in uses):
+        if at < 0 or not ctx.shapes[at].indent or ctx.scopes[at].start >= 0:
+            return None
+        if at and "staticmethod" in ctx.shapes[at - 1].text:
+            return None
+        text = with_first_parameter(ctx.shapes[at], name)
+        if text is None:
+            return None
+        commands.append(edit_line(at + 1, ctx.shapes[at].text, text))
     return tuple(commands)
 
 

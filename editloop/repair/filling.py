@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from editloop.checks.smells import smells
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.commands import Step
 from editloop.frontier import Node
@@ -64,6 +65,7 @@ class Filling:
         self, model: Model, stop: threading.Event, trace: Trace = lambda source: ()
     ) -> None:
         self._model, self._trace, self._stop = model, trace, stop
+        self._smells: dict[str, str] | None = None
         self._arrived: queue.SimpleQueue[Filled | None] = queue.SimpleQueue()
         self._wanted = threading.Condition()
         self._jobs: list[tuple[float, int, Node, Iterator[Question]]] = []
@@ -233,7 +235,10 @@ class Filling:
     def _questions(self, node: Node) -> Iterator[Question]:
         named = self._named(node)
         traces = self._trace(node.state.text)
-        yield from questions(self._model, node, traces, named, self._together, self._begins)
+        if self._smells is None:
+            self._smells = smells(node.state.text)
+        together, begins = self._together, self._begins
+        yield from questions(self._model, node, traces, named, together, begins, self._smells)
 
     def _together(self) -> int:
         """Places to ask about at once: one at first, then as many as take PATIENCE seconds."""

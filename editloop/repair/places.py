@@ -28,6 +28,7 @@ class PlaceWeights:
     """For the innermost frame; the frames around it have half."""
     spectrum: float = 3.0
     found: float = 1.5
+    smells: float = 1.5
     prior: float = 1.5
     """For the line that the prior likes best; the next has half of it, then a third."""
     head: float = 1.0
@@ -41,10 +42,11 @@ def line_scores(
     traces: Sequence[SuiteTrace] = (),
     found: Iterable[int] = (),
     prior: Sequence[int] = (),
+    smelling: Iterable[int] = (),
     weights: PlaceWeights = PlaceWeights(),
 ) -> dict[int, float]:
     """How suspicious lines (0-based) are. ``found``: lines of findings; ``prior``: lines in the
-    order of the best move on each."""
+    order of the best move on each; ``smelling``: lines that a linter calls a likely mistake."""
     scores = dict.fromkeys(range(len(lines)), 0.0)
 
     def add(line: int, score: float) -> None:
@@ -59,6 +61,8 @@ def line_scores(
         add(line, weights.spectrum * value)
     for line in set(found):
         add(line, weights.found)
+    for line in set(smelling):
+        add(line, weights.smells)
     for rank, line in enumerate(dict.fromkeys(prior)):
         add(line, weights.prior / (1 + rank))
     return scores

@@ -51,22 +51,30 @@ def questions(
     named: Sequence[Place],
     together: Callable[[], int],
     begins: list[int],
+    smells: Mapping[str, str],
 ) -> Iterator[Question]:
     """Places in turn, first greedily, then by samples; last, and of a model that fills no gaps at
     once, whole functions. ``named``: places that go first; ``together``: how many to ask about at
-    once; ``begins``: lines from which on the model was shown text before (see `begin_of`)."""
+    once; ``begins``: lines from which on the model was shown text before (see `begin_of`);
+    ``smells``: what a linter calls a likely mistake, by the text of the line."""
     lines = [line.text for line in node.state.document.lines]
     found = [f.line for f in node.verdict.findings if f.line is not None]
-    scores = line_scores(lines, traces, found, likely_lines(node))
+    smelling = [i for i, line in enumerate(lines) if line in smells]
+    scores = line_scores(lines, traces, found, likely_lines(node), smelling)
     failed = failures(node.verdict.findings, traces)
+
+    def told_at(place: Place) -> tuple[str, ...]:
+        here = (smells.get(line) for line in lines[place.first : place.stop])
+        return (*failed, *dict.fromkeys(words for words in here if words))
+
     if model.fills:
         heads = not (model.points or model.heeds)
         others = places(lines, scores, node.state.view, heads=heads)
         ordered = list(dict.fromkeys([*named, *others]))[:PLACES]
-        yield from _gaps(model, node, lines, ordered, failed, together, begins)
+        yield from _gaps(model, node, lines, ordered, told_at, together, begins)
     parts = _parts(node.state, scores)
     for number, turn in itertools.product((1, SAMPLES), range(len(parts))):
-        yield _whole(lines, parts[turn], failed, number, turn)
+        yield _whole(lines, parts[turn], told_at(parts[turn]), number, turn)
 
 
 def _gaps(
@@ -74,17 +82,15 @@ def _gaps(
     node: Node,
     lines: Sequence[str],
     ordered: Iterable[Place],
-    failed: tuple[str, ...],
+    told_at: Callable[[Place], tuple[str, ...]],
     together: Callable[[], int],
     begins: list[int],
 ) -> Iterator[Question]:
-    told_of = failed if model.heeds else None
-
     def prompt(place: Place) -> Gap:
         begin = begin_of(lines, place.first, begins)
         if model.points:
             return ask_text(lines, place, told(node), begin)
-        return gap(lines, place, told_of, begin=begin)
+        return gap(lines, place, told_at(place) if model.heeds else None, begin=begin)
 
     def ask(group: tuple[Place, ...], number: int, turn: int) -> Question:
         prompts = [prompt(place) for place in group]

@@ -26,6 +26,36 @@ def first(source: str, name: str) -> str:
     return defined(source, name)[0]
 
 
+STOCK = """\
+class Stock:
+    def add(self, name):
+        self.items.append(name)
+
+    def last():
+        return self.items[-1]
+
+    async def remove(name):
+        self.items.remove(name)
+"""
+
+
+def test_methods_that_lack_self_get_it_all_at_once() -> None:
+    right = STOCK.replace("last()", "last(self)").replace("remove(name):", "remove(self, name):")
+    assert defined(STOCK, "self") == [right]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def last():\n    return self.items[-1]\n",
+        "class Stock:\n    @staticmethod\n    def last():\n        return self.items[-1]\n",
+        "class Stock:\n    size = self.items\n",
+    ],
+)
+def test_what_is_no_method_gets_no_self(source: str) -> None:
+    assert not any("(self)" in text for text in defined(source, "self"))
+
+
 def test_an_import_stands_alone_with_blank_lines_below_a_docstring() -> None:
     source = '"""Words."""\ndef words(text):\n    return re.findall("a", text)\n'
     assert first(source, "re") == source.replace("def", "\nimport re\n\n\ndef", 1)

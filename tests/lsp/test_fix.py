@@ -169,7 +169,7 @@ async def test_nothing_wrong_is_said_in_one_line(
         editor.messages()[-1]
         == "sample.py: nothing wrong found: it parses, no findings, 1 example passes"
     )
-    foreign = {"range": span(5, 4, 9), "message": "Type mismatch", "source": "Pyright"}
+    foreign = {"range": span(5, 4, 9), "message": "Type mismatch", "source": "pylint"}
     [action, *_] = await editor.menu(uri, span(5, 4), [foreign])
     assert "edit" not in await editor.request("codeAction/resolve", action)
     assert editor.messages()[-1] == (
@@ -204,7 +204,10 @@ async def test_no_fix_within_the_budget(editor: Editor, script: Script, place: P
 @pytest.mark.parametrize(
     "source", ["", "\n", "def f(:\r\n    return '😋\u2028' + x\r\n", "x = (\n"]
 )
-async def test_odd_documents_are_answered(editor: Editor, place: Place, source: str) -> None:
+async def test_odd_documents_are_answered(
+    editor: Editor, script: Script, place: Place, source: str
+) -> None:
+    script()
     uri = editor.open(place(), source)
     editor.configure(runCode="always", budget=0.3)
     done = await editor.fix(uri, "selection", range=span(7, 3, 9, last=8))

@@ -1,0 +1,52 @@
+"""What ruff finds suspicious, as hints where a model should look. Proves nothing and fails nothing.
+
+Its rules for likely mistakes, those of flake8-bugbear first: much of it is meant, so a candidate is
+never judged by them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+from typing import Final
+
+from editloop.checks.static import StaticCheckError, find_ruff
+
+log = logging.getLogger(__name__)
+
+SMELLS: Final = (
+    *("B00", "B01", "B02", "B03", "B901", "B909", "ASYNC", "DTZ", "F4", "F6", "PLE"),
+    *("PLW0127", "PLW0128", "PLW0129", "PLW0133", "PLW0642", "PLW0711", "PLW1501", "PLW2901"),
+    *("RUF006", "RUF008", "RUF009", "RUF012"),
+)
+MEANT: Final = ("B007", "B008", "B009", "B010", "B011", "B028")
+"""Of those, what is about style."""
+_SECONDS = 5.0
+
+
+def smells(source: str) -> dict[str, str]:
+    """What is suspicious about a line, by its text; empty where ruff cannot say."""
+    try:
+        rules = ("--select", ",".join(SMELLS), "--ignore", ",".join(MEANT))
+        done = subprocess.run(
+            [find_ruff(), "check", "--isolated", "--no-cache", "--output-format=json", *rules, "-"],
+            input=source,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=_SECONDS,
+            check=False,
+        )
+        lines = source.split("\n")
+        found = [
+            (int(row["location"]["row"]), str(row["message"]))
+            for row in json.loads(done.stdout)
+            if row["code"]  # a syntax error has none
+        ]
+        return {lines[row - 1].rstrip("\r"): text for row, text in found if row <= len(lines)}
+    except (StaticCheckError, OSError, ValueError, LookupError, TypeError) as error:
+        log.debug("no smells: %s", error)
+    except subprocess.TimeoutExpired:
+        log.debug("no smells within %g s", _SECONDS)
+    return {}
