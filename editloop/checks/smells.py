@@ -42,7 +42,7 @@ def smells(source: str) -> dict[str, str]:
         found = [
             (int(row["location"]["row"]), str(row["message"]))
             for row in json.loads(done.stdout)
-            if row["code"]  # a syntax error has none
+            if str(row["code"]).startswith(SMELLS)  # a syntax error is no rule of these
         ]
         return {lines[row - 1].rstrip("\r"): text for row, text in found if row <= len(lines)}
     except (StaticCheckError, OSError, ValueError, LookupError, TypeError) as error:

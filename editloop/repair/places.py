@@ -28,7 +28,8 @@ class PlaceWeights:
     """For the innermost frame; the frames around it have half."""
     spectrum: float = 3.0
     found: float = 1.5
-    smells: float = 1.5
+    smells: float = 6.0
+    """For all lines that smell together: one is looked at first, one of many hardly."""
     prior: float = 1.5
     """For the line that the prior likes best; the next has half of it, then a third."""
     head: float = 1.0
@@ -61,8 +62,9 @@ def line_scores(
         add(line, weights.spectrum * value)
     for line in set(found):
         add(line, weights.found)
-    for line in set(smelling):
-        add(line, weights.smells)
+    smelly = set(smelling)
+    for line in smelly:
+        add(line, weights.smells / len(smelly))
     for rank, line in enumerate(dict.fromkeys(prior)):
         add(line, weights.prior / (1 + rank))
     return scores

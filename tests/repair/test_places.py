@@ -50,6 +50,13 @@ def test_the_best_line_is_asked_about_first_in_each_way() -> None:
     assert set(ordered[:4]) >= {Place(1, 2), Place(1, 1)}
 
 
+def test_a_line_that_smells_alone_is_first_and_of_many_none_is() -> None:
+    frames = [_trace(False, {0}, (0,))]
+    assert max(line_scores(LINES, frames, smelling=[5]).items(), key=lambda one: one[1])[0] == 5
+    many = line_scores(LINES, frames, smelling=range(3, 11))
+    assert max(many.items(), key=lambda one: one[1])[0] == 0
+
+
 def test_a_statement_of_several_lines_is_one_place() -> None:
     scores = line_scores(LINES, found=[9])
     ordered = places(LINES, scores, range(len(LINES)))
