@@ -162,12 +162,19 @@ def type_check(
             [str(program), checker.argument],
             root,
             level,
-            shown=[*home.readable, *python.readable],
+            shown=[*home.readable, *python.readable, _behind(program)],
             environment=environment,
         ) as start,
         closing(LanguageServer(checker.name, start, greeting)) as server,
     ):
         yield TypeCheck(checker.name, server, source).calibrated(aim, cancel)
+
+
+def _behind(program: Path) -> str:
+    """What a link to a program needs: the environment that the program is in, else itself."""
+    real = program.resolve()
+    home = real.parent.parent
+    return str(home if (home / "pyvenv.cfg").is_file() else real)
 
 
 def _key(diagnostic: Diagnostic) -> tuple[str, str]:

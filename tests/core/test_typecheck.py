@@ -160,6 +160,24 @@ def test_a_checker_of_the_workspace_runs_in_the_sandbox_alone(tmp_path: Path, le
     assert mark.exists(), "the test's program would have done it outside"
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_program_may_be_a_link_to_elsewhere(tmp_path: Path, level: Level) -> None:
+    beside = shutil.which("ty", path=str(Path(sys.executable).parent))
+    if beside is None or detect_level().level not in (Level.A, level):
+        pytest.skip(f"ty is not installed, or no level {level.name}")
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    project.mkdir()
+    elsewhere.mkdir()
+    shutil.copy(beside, elsewhere / "ty")
+    environment(project, "linked", "")
+    (project / ".venv/bin/linked").unlink()
+    (project / ".venv/bin/linked").symlink_to(elsewhere / "ty")
+    checker = Checker("ty", "linked", "server", ())
+    text = "def f(x: int) -> str:\n    return x\n"
+    with type_check(checker, project / "module.py", text, level, Aim()) as found:
+        assert [d.line for d in found.asked] == [1]
+
+
 @pytest.mark.parametrize(("level", "text"), [(Level.F, "x = 1\n"), (Level.A, "x = (\n")])
 def test_what_cannot_be_asked_says_so(tmp_path: Path, level: Level, text: str) -> None:
     with (
