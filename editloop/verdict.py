@@ -1,6 +1,6 @@
 """What was checked of one candidate, and how it came out. Values only; ``verify`` makes them.
 
-Truth is kept apart from reward: what a verdict is worth in training is decided in ``trainer``.
+Truth is kept apart from reward: what a verdict is worth in training is decided by the trainer.
 """
 
 from __future__ import annotations

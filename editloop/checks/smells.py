@@ -16,9 +16,9 @@ from editloop.checks.static import StaticCheckError, find_ruff
 log = logging.getLogger(__name__)
 
 SMELLS: Final = (
-    *("B00", "B01", "B02", "B03", "B901", "B909", "ASYNC", "DTZ", "F4", "F6", "PLE"),
+    *("B00", "B01", "B02", "B03", "ASYNC", "F402", "F404", "F407", "F6", "PLE"),
     *("PLW0127", "PLW0128", "PLW0129", "PLW0133", "PLW0642", "PLW0711", "PLW1501", "PLW2901"),
-    *("RUF006", "RUF008", "RUF009", "RUF012"),
+    *("RUF006", "RUF008", "RUF009"),
 )
 MEANT: Final = ("B007", "B008", "B009", "B010", "B011", "B028")
 """Of those, what is about style."""

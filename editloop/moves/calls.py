@@ -10,8 +10,8 @@ from editloop.moves.context import CodeLine, Context
 from editloop.moves.expressions import operands
 from editloop.moves.lexer import ARITHMETIC, COMPARISONS, Shape, is_operand
 from editloop.moves.tables import COMMON_ATTRIBUTES, COMMON_BUILTINS, COMMON_METHODS
-from editloop.moves.uses import DEFINES
 
+RECEIVERS = ("self", "cls")
 _MAX_ARGUMENTS = 6
 _BETWEEN_TWO = ("+", "-", "*", "/", "//", "%", "<", "<=", ">", ">=", "==", "!=", "and", "or", "in")
 _ONE_ARGUMENT = frozenset(
@@ -275,13 +275,13 @@ def conditions(ctx: Context, line: CodeLine) -> Iterator[str]:
 
 
 def with_first_parameter(header: Shape, name: str) -> str | None:
-    """The header of a function with one more parameter in front; None for what is no header, or has
-    a receiver already."""
+    """The header of a function with one more parameter in front; None for what is no header of one
+    line, or has a receiver already."""
     tokens = header.tokens
     at = 2 if header.first == "def" else 3  # async def
-    if len(tokens) <= at or tokens[at - 2].text != "def" or tokens[at].text != "(":
+    if len(tokens) <= at or tokens[at - 2].text != "def" or at not in header.pairs:
         return None
-    if len(tokens) > at + 1 and tokens[at + 1].text in ("self", "cls"):
+    if tokens[at + 1].text in RECEIVERS:
         return None
     end = tokens[at].end
     added = name if header.pairs.get(at) == at + 1 else f"{name}, "
@@ -291,7 +291,7 @@ def with_first_parameter(header: Shape, name: str) -> str | None:
 def self_prefix(ctx: Context, line: CodeLine) -> Iterator[str]:
     """``self.`` before a name of a method; ``self`` as the first parameter."""
     sh = line.shape
-    if sh.first in DEFINES:
+    if "def" in [token.text for token in sh.tokens[:2]]:
         text = with_first_parameter(sh, "self") if sh.indent else None
         yield from [] if text is None else [text]
         return

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from editloop.commands import Command, Step, edit_line
-from editloop.moves.calls import with_first_parameter
+from editloop.moves.calls import RECEIVERS, with_first_parameter
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.everywhere import has
 from editloop.moves.imports import imported, imports_by_use
@@ -31,7 +31,6 @@ _LIMITS = {
 _MIRRORED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
 _GENERIC = frozenset({"typing", "collections", "collections.abc"})
 """Modules whose names take types in brackets."""
-RECEIVERS = ("self", "cls")
 _CONTINUES = frozenset({"else", "elif", "except", "finally"})
 
 
@@ -77,18 +76,29 @@ def _every_use(uses: Sequence[Use], new: str) -> Step:
 
 def _as_parameter(ctx: Context, name: str, uses: Sequence[Use]) -> Step | None:
     """The receiver as the first parameter of each method that uses it and has none; None where
-    something else is meant: outside of a class, or below a decorator that takes none."""
+    something else is meant: outside of a class, or below a decorator that takes another one."""
     commands = []
     for at in dict.fromkeys(use.line.scope.start for use in uses):
-        if at < 0 or not ctx.shapes[at].indent or ctx.scopes[at].start >= 0:
-            return None
-        if at and "staticmethod" in ctx.shapes[at - 1].text:
+        if at < 0 or not _is_plain_method(ctx, at):
             return None
         text = with_first_parameter(ctx.shapes[at], name)
-        if text is None:
-            return None
-        commands.append(edit_line(at + 1, ctx.shapes[at].text, text))
-    return tuple(commands)
+        if text is not None:  # a header of several lines may have it on another one
+            commands.append(edit_line(at + 1, ctx.shapes[at].text, text))
+    return tuple(commands) or None
+
+
+def _is_plain_method(ctx: Context, at: int) -> bool:
+    """Whether the header of a function, by its index in the window, stands directly in a class,
+    and no decorator says what its first parameter is."""
+    width = len(ctx.shapes[at].indent.expandtabs())
+    decorated = True
+    for above in reversed(ctx.shapes[:at]):
+        decorated &= above.text.lstrip().startswith("@")
+        if decorated and ("staticmethod" in above.text or "classmethod" in above.text):
+            return False
+        if above.is_code and len(above.indent.expandtabs()) < width:
+            return above.first == "class"
+    return False
 
 
 def _without_self(ctx: Context, name: str) -> Iterator[Step]:

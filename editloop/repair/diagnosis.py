@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from editloop.budget import raise_if_too_long
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.static import StaticChecker
-from editloop.checks.syntax import check_syntax
+from editloop.checks.syntax import CHARACTERS_A_SECOND, check_syntax
 from editloop.definitions import Definition, definitions
 from editloop.doctests import Documented, documented
 from editloop.sandbox import SandboxPool
@@ -60,8 +60,10 @@ def diagnose(
     """Ask each check that there is once. Raises Cancelled, StaticCheckError, SandboxError."""
     began = time.monotonic()
     broken = check_syntax(document.text)
-    # Parsing a large text cannot be stopped; this machine has just shown how long it takes.
-    raise_if_too_long(stop, AS_LONG * (time.monotonic() - began))
+    # Parsing a large text cannot be stopped. How long it takes this machine has just shown, if the
+    # answer was not remembered.
+    least = len(document.text) / CHARACTERS_A_SECOND / 2
+    raise_if_too_long(stop, max(least, AS_LONG * (time.monotonic() - began)))
     return Diagnosis(
         document,
         broken,

@@ -26,8 +26,9 @@ _BEHIND = 3
 def judged(
     model: Model, state: EditState, solutions: Sequence[Solution], stop: threading.Event
 ) -> tuple[tuple[Solution, ...], str]:
-    """Solutions, the best first, those that the model was asked about with their ``gain``; and why
-    not all could be judged, in one line.
+    """Solutions, the best first, and behind it those that the model was asked about with their
+    ``gain`` and the others by the least that they may cost; and why not all could be judged, in one
+    line.
 
     One solution, or a model that cannot judge, leaves them as they are.
     """

@@ -59,7 +59,7 @@ def questions(
     ``smells``: what a linter calls a likely mistake, by the text of the line."""
     lines = [line.text for line in node.state.document.lines]
     found = [f.line for f in node.verdict.findings if f.line is not None]
-    smelling = [i for i, line in enumerate(lines) if line in smells]
+    smelling = [i for i in node.state.view if lines[i] in smells]
     scores = line_scores(lines, traces, found, likely_lines(node), smelling)
     failed = failures(node.verdict.findings, traces)
 

@@ -90,15 +90,17 @@ def _inserted(
     the document's line ``index``; ``above`` are new lines that then stand just above.
 
     A command inserts before a line. Where the window has a hole at ``index``, the line of that
-    number is further down, so the line above is written once more and the old one replaced.
+    number is further down, so the line above is written once more and the old one replaced. The
+    hole below a header is a docstring, and nothing belongs between the two.
     """
     follows = state.view[number - 1 : number]
-    if not text or not follows or follows[0] == index:
+    upper = above[-1] if above else state.document.lines[index - 1].text if index else ""
+    if not text or not follows or follows[0] == index or upper.rstrip().endswith(":"):
         return [Command("ADDL", number + at, line) for at, line in enumerate(text)]
-    upper = above[-1] if above else state.document.lines[index - 1].text
     lines = [upper, *text]
     added = [Command("ADDL", number - 1 + at, line) for at, line in enumerate(lines[:-1])]
-    return [*added, Command("REPL", number - 1 + len(text), lines[-1])]
+    last = [Command("REPL", number - 1 + len(text), lines[-1])] if lines[-1] != upper else []
+    return [*added, *last]
 
 
 def rewritten(state: EditState, place: Place, text: Sequence[str]) -> Iterator[Step]:

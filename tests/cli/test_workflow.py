@@ -145,7 +145,7 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, home: Path, by: int) -> None:
 def test_children_import_nothing_from_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """People who train have folders of this name."""
+    """A folder of this name may be a person's own checkout, of another state."""
     (tmp_path / "editloop_trainer").mkdir()
     (tmp_path / "editloop_trainer" / "__init__.py").write_text("raise SystemExit('not ours')\n")
     monkeypatch.chdir(tmp_path)

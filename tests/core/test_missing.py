@@ -44,11 +44,20 @@ def test_methods_that_lack_self_get_it_all_at_once() -> None:
     assert defined(STOCK, "self") == [right]
 
 
+def test_a_header_of_several_lines_is_left_and_the_others_get_self() -> None:
+    long = "    def add(\n        self,\n        name,\n    ):\n        self.items.append(name)\n"
+    source = f"class Stock:\n{long}\n    def last():\n        return self.items[-1]\n"
+    assert defined(source, "self") == [source.replace("last()", "last(self)")]
+
+
 @pytest.mark.parametrize(
     "source",
     [
         "def last():\n    return self.items[-1]\n",
         "class Stock:\n    @staticmethod\n    def last():\n        return self.items[-1]\n",
+        "class Stock:\n    @staticmethod\n    @kept\n    def last():\n        return self.a\n",
+        "class Stock:\n    @classmethod\n    def last():\n        return self.items[-1]\n",
+        "if True:\n    def last():\n        return self.items[-1]\n",
         "class Stock:\n    size = self.items\n",
     ],
 )

@@ -17,7 +17,13 @@ def test_a_likely_mistake_is_told_by_its_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["", "def f(:\n", "x = 1\n", "for i in range(3):\n    print(1)\n"]
+    "source",
+    [
+        "",
+        "def f(:\n",
+        "x = 1\n",
+        "import os\n\n\ndef f():\n    for i in range(3):\n        x = 1\n",
+    ],
 )
 def test_style_and_what_does_not_parse_smell_of_nothing(source: str) -> None:
     assert smells(source) == {}

@@ -201,6 +201,7 @@ def test_a_reply_as_commands(place: Place, text: tuple[str, ...], expected: str)
         (Place(2, 2), ("B", "D"), "a\nb\nB\nD\nc\nd\ne\n"),
         (Place(1, 2), ("B", "D"), "a\nB\nD\nc\nd\ne\n"),
         (Place(3, 3), ("B",), "a\nb\nc\nB\nd\ne\n"),
+        (Place(2, 2), ("B", "b"), "a\nb\nB\nb\nc\nd\ne\n"),
         (Place(5, 5), ("B",), "a\nb\nc\nd\ne\nB\n"),
     ],
 )
@@ -213,6 +214,20 @@ def test_what_is_inserted_at_a_hole_of_the_window_stays_above_it(
     for command in step:
         state = apply(state, command)
     assert state.text == expected
+
+
+def test_nothing_comes_between_a_header_and_its_docstring() -> None:
+    text = 'def f(items=[]):\n    """Doc."""\n    return items\n'
+    state = _state(text, (0, 2))
+    for place, lines in (
+        (Place(1, 1), ("    items = list(items)",)),
+        (Place(0, 1), ("def f(items=[]):", "    items = list(items)")),
+    ):
+        step = step_of(state, place, lines)
+        assert step is not None
+        [command] = step
+        after = apply(state, command).text
+        assert after == text.replace("    return", "    items = list(items)\n    return")
 
 
 def test_no_step_where_nothing_changes_or_nothing_is_shown() -> None:

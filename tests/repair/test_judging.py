@@ -19,6 +19,7 @@ from editloop.verdict import CheckResult, Verdict
 
 TEXT = "def f(xs):\n    total = sum(xs)\n    return total\n"
 PASSES = Verdict((CheckResult("syntax", 1, 1), CheckResult("doctests", 1, 1)), complete=True)
+PARSES = Verdict((CheckResult("syntax", 1, 1), CheckResult("static", 2, 2)), complete=True)
 FAILS = Verdict((CheckResult("syntax", 1, 1), CheckResult("doctests", 0, 1)), complete=True)
 BROKEN = Verdict((CheckResult("syntax", 0, 1, (Finding("SyntaxError", 2),)),), complete=False)
 
@@ -91,6 +92,7 @@ def test_what_there_is_no_time_to_read_stays_where_it_was() -> None:
         (FAILS, replace(FIRST, log_prob=0.0), True),
         (BROKEN, replace(FIRST, commands=(DELETE,)), True),
         (BROKEN, replace(FIRST, commands=(DELETE, DELETE)), False),
+        (BROKEN, replace(FIRST, commands=(DELETE,), verdict=PARSES), False),
         (BROKEN, replace(SECOND, commands=(DELETE,)), False),
         (BROKEN, hiding(replace(FIRST, commands=(DELETE,))), False),
     ],

@@ -72,7 +72,7 @@ async function fromSetting(): Promise<Server | undefined> {
 async function fromEnvironment(): Promise<Server | undefined> {
   const python = await selectedPython();
   // -P keeps the working directory off sys.path: a folder named editloop in the workspace is not the server.
-  const find = "import importlib.util, sys; sys.exit(importlib.util.find_spec('lsp_server') is None)";
+  const find = "import importlib.util, sys; sys.exit(importlib.util.find_spec('editloop_lsp') is None)";
   if (!python || !(await succeeds(python, ["-P", "-c", find]))) {
     return undefined;
   }

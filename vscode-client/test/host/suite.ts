@@ -316,7 +316,7 @@ describe("VS Code", () => {
       process.env["PATH"] = `${join(folder, "bin")}:${path}`;
       strictEqual((await findServer())?.command, program);
       const packages = (await readdir(join(environment, "lib")))[0] ?? "";
-      await mkdir(join(environment, "lib", packages, "site-packages", "lsp_server"));
+      await mkdir(join(environment, "lib", packages, "site-packages", "editloop_lsp"));
       strictEqual((await findServer())?.command, join(environment, "bin", "python"));
     } finally {
       process.env["PATH"] = path;
