@@ -5,6 +5,7 @@ Importing it loads typer alone; a subcommand's module is imported when the subco
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -143,7 +144,9 @@ def main() -> NoReturn:
     which may be a stranger's; that holds for those, too, that `multiprocessing` starts by itself.
     """
     os.environ["PYTHONSAFEPATH"] = "1"
-    raise SystemExit(run())
+    code = run()
+    gc.freeze()  # to look through all that a long search leaves behind takes most of a second
+    raise SystemExit(code)
 
 
 def explain(error: BaseException) -> tuple[str, int] | None:
