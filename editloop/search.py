@@ -26,7 +26,7 @@ from editloop.solutions import Progress, SearchResult, Solution, foremost, is_se
 from editloop.state import EditState, apply
 from editloop.steps import obvious, ordered, promising, resorts, steps
 from editloop.transcript import Observation, Transcript, observe
-from editloop.verdict import CODELESS, Verdict
+from editloop.verdict import Verdict
 
 HEAD_START = 3.0
 """Seconds in which moves alone are tried; the model loads and reads meanwhile. Chosen."""
@@ -77,11 +77,6 @@ def search(
     reason = run.start(first_verdict) or run.go()
     best = foremost(state, run.solutions, alternatives)
     return SearchResult(best, run.candidates, run.turns, run.seconds, reason)
-
-
-def _items(verdict: Verdict) -> int:
-    """Tests and examples that were run."""
-    return sum(check.total for check in verdict.checks if check.name not in CODELESS)
 
 
 @dataclass(slots=True)
@@ -353,7 +348,7 @@ class _Search:
         if self.last_candidate is None and not self.hears_until:
             self.shrinking = len(commands) > 1 and log_prob < 0
             extra = max(10, math.ceil(self.polish * self.candidates)) if self.polish > 0 else 0
-            lingers = self.filling is not None and _items(verdict) <= FEW
+            lingers = self.filling is not None and verdict.items <= FEW
             lingers &= self.root is not None and not is_settled(self.root, found)
             if lingers and self.budget.seconds is not None:
                 self.hears_until = self.seconds + LINGER_MOST

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from editloop.commands import Step
 from editloop.edits import edit_characters
 from editloop.state import EditState
-from editloop.verdict import CODELESS, Verdict
+from editloop.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ def is_settled(before: Verdict, found: Solution) -> bool:
     if found.verdict.hides or found.written:
         return False
     parsed = all(check.passed for check in before.checks[:1])
-    ran = any(check.total for check in found.verdict.checks if check.name not in CODELESS)
-    return found.log_prob == 0 or (not parsed and ran and len(found.commands) == 1)
+    makes_it_parse = not parsed and found.verdict.items > 0 and len(found.commands) == 1
+    return found.log_prob == 0 or makes_it_parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,11 @@ class Verdict:
         return self.complete and all(check.passed for check in self.checks)
 
     @property
+    def items(self) -> int:
+        """How many tests and examples were run; of checks that run no code none counts."""
+        return sum(check.total for check in self.checks if check.name not in CODELESS)
+
+    @property
     def hides(self) -> tuple[str, ...]:
         """The ways, in words, in which the candidate may only hide what failed; () for none."""
         return tuple(dict.fromkeys(words for check in self.checks for words in check.hides))

@@ -12,6 +12,7 @@ import subprocess
 from typing import Final
 
 from editloop.checks.static import StaticCheckError, find_ruff
+from editloop.text import split_lines
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +39,13 @@ def smells(source: str) -> dict[str, str]:
             timeout=_SECONDS,
             check=False,
         )
-        lines = source.split("\n")
+        lines = split_lines(source)
         found = [
             (int(row["location"]["row"]), str(row["message"]))
             for row in json.loads(done.stdout)
             if str(row["code"]).startswith(SMELLS)  # a syntax error is no rule of these
         ]
-        return {lines[row - 1].rstrip("\r"): text for row, text in found if row <= len(lines)}
+        return {lines[row - 1].text: text for row, text in found if row <= len(lines)}
     except (StaticCheckError, OSError, ValueError, LookupError, TypeError) as error:
         log.debug("no smells: %s", error)
     except subprocess.TimeoutExpired:
