@@ -67,8 +67,7 @@ export class Fixes implements vscode.Disposable {
     return {
       provideCodeActions: async (document, range, context, token, next) => {
         const actions = await next(document, range, context, token);
-        // The title of an action that brings its edit says what was checked.
-        return actions?.map((one) => (one instanceof vscode.CodeAction ? this.previewed(one, one.title) : one));
+        return actions?.map((one) => (one instanceof vscode.CodeAction ? previewed(one) : one));
       },
       resolveCodeAction: async (action, outer, next) => {
         const resolved = await withFixProgress(session, action.title, outer, async (token) => next(action, token));
@@ -78,7 +77,12 @@ export class Fixes implements vscode.Disposable {
         }
         const { line } = await this.rememberAction(session, action);
         this.compare(session, requestOf(action).uri);
-        return this.previewed(resolved, line);
+        const edit = takeEdit(resolved);
+        if (edit) {
+          // Shown here: VS Code drops the command of an action whose menu it has filled anew meanwhile.
+          void this.preview.offer(resolved.title, line, edit);
+        }
+        return resolved;
       },
       executeCommand: async (command, parameters: unknown[], next) => {
         if (command !== Command.fix) {
@@ -158,18 +162,30 @@ export class Fixes implements vscode.Disposable {
     }
   }
 
-  /**
-   * The same action, its edit replaced by a command that shows the diff where the person wants to see it first.
-   * Fixing all is left as it is: it may be part of saving, which must not wait for an answer.
-   */
-  private previewed(action: vscode.CodeAction, verdict: string): vscode.CodeAction {
-    const { title, edit, kind } = action;
-    if (edit && wantsPreview() && !(kind && vscode.CodeActionKind.SourceFixAll.contains(kind))) {
-      action.command = { title, command: PREVIEW_ACTION, arguments: [title, verdict, edit] };
-      delete action.edit;
-    }
-    return action;
+}
+
+/** The same action, its edit replaced by a command that shows the diff where the person wants to see it first. */
+function previewed(action: vscode.CodeAction): vscode.CodeAction {
+  const edit = takeEdit(action);
+  if (edit) {
+    const { title } = action;
+    // The title of an action that brings its edit says what was checked.
+    action.command = { title, command: PREVIEW_ACTION, arguments: [title, title, edit] };
   }
+  return action;
+}
+
+/**
+ * Takes an action's edit out of it where the person wants to see it first. Fixing all is left as it is: it may be part
+ * of saving, which must not wait for an answer.
+ */
+function takeEdit(action: vscode.CodeAction): vscode.WorkspaceEdit | undefined {
+  const { edit, kind } = action;
+  if (!wantsPreview() || (kind && vscode.CodeActionKind.SourceFixAll.contains(kind))) {
+    return undefined;
+  }
+  delete action.edit;
+  return edit;
 }
 
 /** What one of the server's actions asks for. */
