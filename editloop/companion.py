@@ -17,13 +17,14 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import IO, Any
 
 from editloop.budget import Budget
 from editloop.checks.static import StaticChecker
-from editloop.policy import UniformPolicy
+from editloop.policy import SpectrumPolicy, UniformPolicy
 from editloop.sandbox import Level, SandboxPool
 from editloop.search import search
 from editloop.solutions import SearchResult
@@ -49,6 +50,8 @@ class Errand:
     budget: Budget
     seed: int
     alternatives: int
+    spectrum: Mapping[str, float]
+    """How likely each line is at fault, by its text (`SpectrumPolicy`)."""
 
 
 @dataclass(slots=True)
@@ -184,7 +187,7 @@ def _run(errand: Errand, stop: threading.Event, answers: IO[bytes]) -> None:
     try:
         found: SearchResult | None = search(
             errand.state,
-            UniformPolicy(),
+            SpectrumPolicy(UniformPolicy(), lambda: errand.spectrum),
             verify,
             budget=errand.budget,
             seed=errand.seed,

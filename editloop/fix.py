@@ -21,13 +21,17 @@ from editloop.policy import Policy
 from editloop.region import MAX_LINES, opener, window
 from editloop.repair import Repair, repair
 from editloop.repair.diagnosis import Diagnosis, diagnose
+from editloop.repair.spectrum import suspect_lines
 from editloop.sandbox import SandboxPool
 from editloop.solutions import Progress, SearchResult
 from editloop.state import EditState
-from editloop.suites import SuiteCheck, suspect_line
+from editloop.suites import SuiteCheck
 from editloop.text import Snapshot
 from editloop.verdict import Verdict
 from editloop.verify import Check, TestCheck, Verifier
+
+MOST_LINES = 120
+"""Lines of all functions that failing tests point to and that are looked at together. Chosen."""
 
 
 class RequestError(ValueError):
@@ -89,12 +93,13 @@ def fix(
     _refuse_too_long(request)
     _window(request, request.line)  # a place that is not there is refused before anything is asked
     stop = request.stop(cancel)
-    line, view = request.line, tuple[int, ...]()
+    view = tuple[int, ...]()
     try:
         known = diagnose(request.document, tools.static, tools.pool, stop)
-        line = _line_to_fix(request, known, suites, stop)
+        lines = _lines_to_fix(request, known, suites, stop)
         raise_if_set(stop)
-        view = _view(request, line, known)
+        line = lines[0] if lines else None
+        view = _view(request, lines, known)
         done = _fix(request, known, policy, tools, suites, cancel, on_progress, line, view, stop)
         return replace(done, view=view)
     except Cancelled:
@@ -190,24 +195,31 @@ def _fix(
     return attempt(checks, replace(left.half(), seconds=stop.left, turns=1))
 
 
-def _line_to_fix(
+def _lines_to_fix(
     request: Request, known: Diagnosis, suites: Sequence[Check], stop: Stop
-) -> int | None:
-    """The line that was asked for; where nothing was, that of the first suspect, and else where a
-    failing test of a suite points to, if not all lines are looked at anyway."""
+) -> list[int]:
+    """The line that was asked for; where nothing was, that of the first suspect, and else those
+    that failing tests of a suite point to, if not all lines are looked at anyway."""
     if request.line is not None or request.function is not None or request.lines is not None:
-        return request.line
+        return [] if request.line is None else [request.line]
     first = next((suspect.line for suspect in known.suspects()), None)
-    if first is not None or len(request.document.lines) <= MAX_LINES:
-        return first
+    if first is not None:
+        return [first]
+    if len(request.document.lines) <= MAX_LINES:
+        return []
     text = request.document.text
-    found = (suspect_line(s.traces(text, stop)) for s in suites if isinstance(s, SuiteCheck))
-    return next((line for line in found if line is not None), None)
+    traces = [t for s in suites if isinstance(s, SuiteCheck) for t in s.traces(text, stop)]
+    return suspect_lines(request.document, traces)
 
 
-def _view(request: Request, line: int | None, known: Diagnosis) -> tuple[int, ...]:
-    """The window's lines, and the one above that opens the block of a wrong indentation."""
-    view = _window(request, line, imports=known.lacks_name)
+def _view(request: Request, lines: Sequence[int], known: Diagnosis) -> tuple[int, ...]:
+    """The window's lines: of the first line, and of others while there is room; with the line that
+    opens the block of a wrong indentation."""
+    view = _window(request, lines[0] if lines else None, imports=known.lacks_name)
+    for line in lines[1:]:
+        if line not in view:
+            wider = tuple(sorted({*view, *_window(request, line)}))
+            view = wider if len(wider) <= MOST_LINES else view
     broken = known.broken
     if broken is not None and broken.line is not None and "unindent" in broken.text:
         above = opener(request.document, broken.line)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from editloop.checks.pytestruns import PytestReport, SuiteTrace, collect_pytest, run_pytest
-from editloop.checks.suitefindings import raised_at, suite_findings, suspect_line
+from editloop.checks.suitefindings import raised_at, suite_findings
 from editloop.checks.warmruns import Suite, WarmRuns
 from editloop.project import project_root
 from editloop.sandbox import Level
@@ -31,7 +31,6 @@ __all__ = [
     "find_suites",
     "raised_at",
     "suite_check",
-    "suspect_line",
 ]
 
 _FIRST = 16

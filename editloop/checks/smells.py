@@ -1,7 +1,7 @@
-"""What ruff finds suspicious, as hints where a model should look. Proves nothing and fails nothing.
+"""What is suspicious, as hints where a model should look. Proves nothing and fails nothing.
 
-Its rules for likely mistakes, those of flake8-bugbear first: much of it is meant, so a candidate is
-never judged by them.
+Ruff's rules for likely mistakes, those of flake8-bugbear first, and coroutines that nobody awaits:
+much of it is meant, so a candidate is never judged by them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 import subprocess
 from typing import Final
 
+from editloop.checks.coroutines import unawaited
 from editloop.checks.static import StaticCheckError, find_ruff
 from editloop.text import split_lines
 
@@ -27,7 +28,14 @@ _SECONDS = 5.0
 
 
 def smells(source: str) -> dict[str, str]:
-    """What is suspicious about a line, by its text; empty where ruff cannot say."""
+    """What is suspicious about a line, by its text."""
+    lines = split_lines(source)
+    found = [*_linted(source), *unawaited(source)]
+    return {lines[line].text: text for line, text in found if line < len(lines)}
+
+
+def _linted(source: str) -> list[tuple[int, str]]:
+    """Lines (0-based) with what ruff says; empty where it cannot."""
     try:
         rules = ("--select", ",".join(SMELLS), "--ignore", ",".join(MEANT))
         done = subprocess.run(
@@ -39,15 +47,13 @@ def smells(source: str) -> dict[str, str]:
             timeout=_SECONDS,
             check=False,
         )
-        lines = split_lines(source)
-        found = [
-            (int(row["location"]["row"]), str(row["message"]))
+        return [
+            (int(row["location"]["row"]) - 1, str(row["message"]))
             for row in json.loads(done.stdout)
             if str(row["code"]).startswith(SMELLS)  # a syntax error is no rule of these
         ]
-        return {lines[row - 1].text: text for row, text in found if row <= len(lines)}
     except (StaticCheckError, OSError, ValueError, LookupError, TypeError) as error:
         log.debug("no smells: %s", error)
     except subprocess.TimeoutExpired:
         log.debug("no smells within %g s", _SECONDS)
-    return {}
+    return []

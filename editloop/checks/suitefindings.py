@@ -1,29 +1,11 @@
-"""What failing tests of a suite say about the module under repair: findings, and where to look."""
+"""What failing tests of a suite say about the module under repair: findings."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
 
 from editloop.checks.pytestruns import PytestReport
-from editloop.checks.suitetrace import SuiteTrace
 from editloop.transcript import Finding
-
-
-def suspect_line(traces: Sequence[SuiteTrace]) -> int | None:
-    """Where failing tests point to, 0-based; None where nothing fails in the module.
-
-    Where one raised in the module; else the line that failing tests run and passing ones do not,
-    or least often.
-    """
-    failing = [trace for trace in traces if not trace.passed]
-    for trace in failing:
-        if trace.frames:
-            return trace.frames[-1]
-    run = Counter(line for trace in failing for line in trace.lines)
-    also = Counter(line for trace in traces if trace.passed for line in trace.lines)
-    return min(run, key=lambda line: (also[line] / run[line], -run[line], line), default=None)
 
 
 def raised_at(text: str, module: str) -> int | None:

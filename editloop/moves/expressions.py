@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -64,8 +65,10 @@ def _is_loop_target(sh: Shape, i: int) -> bool:
 
 
 def negations(ctx: Context, line: CodeLine) -> Iterator[str]:
-    """Insert or remove ``not``; negate a whole condition; make it constant."""
+    """Insert or remove ``not``; what is empty for what is None; negate a whole condition; make it
+    constant."""
     sh = line.shape
+    yield from _nones(sh)
     for i, token in enumerate(sh.tokens[: max(sh.code_end - 1, 0)]):
         following = sh.tokens[i + 1].text
         if token.text == "not" and following != "in":
@@ -82,6 +85,19 @@ def negations(ctx: Context, line: CodeLine) -> Iterator[str]:
             if sh.first != "return":
                 yield sh.put(start, end, "True")
                 yield sh.put(start, end, "False")
+
+
+def _nones(sh: Shape) -> Iterator[str]:
+    """``x is None`` for ``not x`` and ``x is not None`` for ``x`` where a condition is a name."""
+    words = [token.text for token in sh.tokens[: sh.code_end]]
+    for i, (before, name) in enumerate(itertools.pairwise(words)):
+        ends = words[i + 2 : i + 3] in ([], [":"], ["and"], ["or"], [")"], ["else"])
+        if sh.tokens[i + 1].kind != "name" or not ends:
+            continue
+        if before == "not":
+            yield sh.put(i, i + 2, f"{name} is None")
+        elif before in _CONDITIONS:
+            yield sh.put(i + 1, i + 2, f"{name} is not None")
 
 
 def minus(ctx: Context, line: CodeLine) -> Iterator[str]:

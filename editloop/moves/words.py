@@ -207,7 +207,7 @@ def attributes(ctx: Context, line: CodeLine) -> Iterator[str]:
         if token.kind != "name" or not follows(sh.tokens, i, (".",)):
             continue
         called = is_called(sh.tokens, i)
-        others = (ctx.methods if called else ctx.attributes)[:6]
+        others = ctx.methods[:6] if called else ctx.attributes[:12]
         for other in dict.fromkeys((*ATTRIBUTES.get(token.text, ()), *others)):
             yield sh.put(i, i + 1, other)
 

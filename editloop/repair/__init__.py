@@ -10,16 +10,18 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
-from editloop.budget import Budget, Stop
+from editloop.budget import Budget, Cancelled, Stop
 from editloop.companion import Errand, companion
 from editloop.model.backend import Model
-from editloop.policy import Policy
+from editloop.policy import Policy, SpectrumPolicy
 from editloop.repair.filling import Filling
 from editloop.repair.judging import judged
+from editloop.repair.spectrum import spectrum
 from editloop.search import search
 from editloop.solutions import Progress, SearchResult, Solution, foremost, is_settled
 from editloop.state import EditState
@@ -98,9 +100,13 @@ def repair(
     def verify(candidate: EditState) -> Verdict:
         return verifier.verify(candidate.text, until)
 
+    @cache
+    def where() -> Mapping[str, float]:
+        return spectrum(state.text, verifier.traces(state.text, until))
+
     def errand(number: int) -> Errand:
         left = budget.after(HEAD_START)
-        return Errand(state, verifier, before, left, seed + number, alternatives)
+        return Errand(state, verifier, before, left, seed + number, alternatives, where())
 
     filling = None
     if model is not None:
@@ -124,7 +130,7 @@ def repair(
     try:
         result = search(
             state,
-            policy,
+            SpectrumPolicy(policy, where),
             verify,
             budget=budget,
             seed=seed,
@@ -175,7 +181,11 @@ class _Others:
     def _join(self, number: int) -> None:
         if self._enough.wait(HEAD_START):
             return
-        result = self._companions[number].search(self._errand(number), self._enough)
+        try:
+            errand = self._errand(number)
+        except Cancelled:
+            return
+        result = self._companions[number].search(errand, self._enough)
         if result is not None:
             self._results.append(result)
             good = [found for found in result.solutions if not found.verdict.hides]

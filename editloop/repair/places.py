@@ -1,19 +1,19 @@
 """Pointing: which lines to have written anew, most promising first.
 
-Signals are the frames of what was raised, which lines the failing tests run beside the passing ones
-(Ochiai: Abreu, Zoeteweij, van Gemund, PRDC 2006), findings with a line, and where the prior would
-make its moves. Which is worth how much is measured by `benchmarks/pointing.py`.
+Signals are the frames of what was raised, where the failing tests were and the passing ones were
+not (`spectrum`), findings with a line, and where the prior would make its moves. Which is worth how
+much is measured by `benchmarks/pointing.py`.
 """
 
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.model.infill import Place, head
+from editloop.repair.spectrum import ochiai
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +70,6 @@ def line_scores(
     return scores
 
 
-def ochiai(traces: Sequence[SuiteTrace]) -> dict[int, float]:
-    """Ochiai's score of each line (0-based) that a failing test runs.
-
-    It is failing / sqrt(all failing * all that run the line), from 0 to 1.
-    """
-    failed = [trace.lines for trace in traces if not trace.passed and trace.lines]
-    passed = [trace.lines for trace in traces if trace.passed]
-    if not failed:
-        return {}
-    found = {}
-    for line in set().union(*failed):
-        wrong = sum(line in lines for lines in failed)
-        right = sum(line in lines for lines in passed)
-        found[line] = wrong / math.sqrt(len(failed) * (wrong + right))
-    return found
-
-
 def places(
     lines: Sequence[str],
     scores: Mapping[int, float],
@@ -97,7 +80,8 @@ def places(
 ) -> list[Place]:
     """Places within the lines of ``view``, best first; of equals the one further up.
 
-    A statement over several lines is one place. ``heads``: also those that keep what their line
+    A statement over several lines is one place, and the line of it that is more suspicious than the
+    others is one by itself. ``heads``: also those that keep what their line
     begins with, as a model needs that does not heed what it is told of the line.
     """
     allowed = {i for i in view if lines[i].strip() and not lines[i].lstrip().startswith("#")}
@@ -112,6 +96,9 @@ def places(
         if first not in allowed:
             continue
         score = max((scores.get(i, 0.0) for i in range(first, stop)), default=0.0)
+        worst = [i for i in range(first, stop) if scores.get(i, 0.0) == score]
+        if stop - first > 1 and len(worst) == 1:
+            offer(Place(worst[0], worst[0] + 1), score)
         kept = head(lines[first]) if heads else ""
         if kept:
             offer(Place(first, stop, kept), weights.head * score)

@@ -101,6 +101,11 @@ def test_moves_hold_the_fix_of_most_single_mistakes() -> None:
         ("n = count(a)\n", "F821 Undefined name `count`", "### REPW 1 >>>count >>>len"),
         ("for i in a - 1:\n    pass\n", "", "### REPW 1 >>>a - 1 >>>range(a - 1)"),
         ("x = [i for i in a if i]\n", "", "### REPW 1 >>>a >>>range(len(a))"),
+        ("if not a:\n    b = 1\n", "", "### REPW 1 >>>not a >>>a is None"),
+        ("x = 1 if a and b() else 2\n", "", "### REPW 1 >>> and >>> is not None and"),
+        ("while a:\n    a = a.b\n", "", "### REPW 1 >>>a >>>a is not None"),
+        ("self.a0 = self.a1 = self.a2 = self.a3 = self.a4 = 0\nself.a5 = self.a6 = self.a0\n"
+         "x = self.a7\n", "", "### REPW 2 >>>a5 >>>a7"),
         ("x = [i for i in range(len(a))]\n", "", "### REPW 1 >>>range(len(a)) >>>a"),
         ("for a in b:\n    if a:\n        c = a\n        return c\n", "",
          "### REPL 4 >>>return c"),

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from editloop.commands import Command, CommandError
-from editloop.policy import ScriptedPolicy, UniformPolicy
+from editloop.policy import ScriptedPolicy, SpectrumPolicy, UniformPolicy
 from editloop.state import EditState
 from editloop.text import Snapshot
 from editloop.transcript import Transcript, observe
@@ -39,3 +39,29 @@ def test_scripted_proposes_its_texts_before_all_moves() -> None:
 def test_a_broken_script_is_an_error_of_the_caller() -> None:
     with pytest.raises(CommandError):
         list(ScriptedPolicy(["nonsense"]).propose(TRANSCRIPT, MOVES, seed=0))
+
+
+def test_the_spectrum_changes_an_order_and_keeps_it_a_distribution() -> None:
+    texts = "right\nwrong\nright\nnew\n"
+    state = EditState.open(Snapshot.from_text(texts))
+    transcript = Transcript((observe(state, []),))
+    asked = []
+
+    def spectrum() -> dict[str, float]:
+        asked.append(1)
+        return {"right": -3.0, "wrong": 0.0}
+
+    policy = SpectrumPolicy(UniformPolicy(), spectrum)
+    moves = [Command("DELL", 1), Command("DELL", 2), Command("DELL", 4), Command("ADDL", 3, "x")]
+    for seed in range(5):
+        found = list(policy.propose(transcript, moves, seed=seed))
+        assert found[-1].command == Command("DELL", 1)
+        assert math.isclose(sum(math.exp(p.log_prob) for p in found), 1.0)
+        assert math.isclose(found[0].log_prob - found[-1].log_prob, 3.0)
+    assert asked == [1]
+    assert list(policy.propose(transcript, [], seed=0)) == []
+
+
+def test_without_a_spectrum_the_order_is_as_it_was() -> None:
+    plain = list(UniformPolicy().propose(TRANSCRIPT, MOVES, seed=3))
+    assert list(SpectrumPolicy(UniformPolicy(), dict).propose(TRANSCRIPT, MOVES, seed=3)) == plain

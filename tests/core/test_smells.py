@@ -17,6 +17,51 @@ def test_a_likely_mistake_is_told_by_its_line() -> None:
 
 
 @pytest.mark.parametrize(
+    "use",
+    [
+        "self.load()",
+        "if self.load():",
+        "self.load().close()",
+        "rows = not self.load()",
+        "load() + 1",
+    ],
+)
+def test_a_coroutine_that_nobody_awaits_is_a_likely_mistake(use: str) -> None:
+    lines = (
+        f"    async def load(self):\n        return 1\n\n    async def use(self):\n        {use}"
+    )
+    source = f"class Store:\n{lines}{' pass' * use.endswith(':')}\n"
+    [(line, words)] = smells(source).items()
+    assert use in line
+    assert words == "load is a coroutine function: await the call"
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "await self.load()",
+        "task = self.load()",
+        "run(self.load())",
+        "other.load()",
+        "return load()",
+    ],
+)
+def test_a_coroutine_that_is_passed_on_is_none(use: str) -> None:
+    lines = (
+        f"    async def load(self):\n        return 1\n\n    async def use(self):\n        {use}"
+    )
+    assert smells(f"class Store:\n{lines}\n") == {}
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_what_is_also_no_coroutine_function_is_left_alone(kind: str) -> None:
+    source = f"async def load():\n    yield 1\n\n\n{kind} use():\n    load()\n"
+    assert smells(source) == {}
+    method = "class A:\n    def load(self):\n        self.load()\n"
+    assert smells(f"async def load():\n    return 1\n\n\n{method}") == {}
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.model.infill import Place
-from editloop.repair.places import line_scores, ochiai, places
+from editloop.repair.places import line_scores, places
 
 LINES = [
     "def shares(total, people):",
@@ -22,15 +22,6 @@ LINES = [
 
 def _trace(passed: bool, lines: set[int], frames: tuple[int, ...] = ()) -> SuiteTrace:
     return SuiteTrace("t", passed, frozenset(lines), frames)
-
-
-def test_a_line_that_only_failing_tests_run_is_suspicious() -> None:
-    found = ochiai([_trace(False, {0, 1, 2}), _trace(True, {0, 1}), _trace(True, {0})])
-    assert found == {0: 1 / 3**0.5, 1: 1 / 2**0.5, 2: 1.0}
-
-
-def test_without_a_failing_test_nothing_is() -> None:
-    assert ochiai([_trace(True, {0, 1})]) == {}
 
 
 def test_the_innermost_frame_comes_first() -> None:
