@@ -181,6 +181,7 @@ def _fix(
             before=before,
             workers=tools.workers,
             model=tools.model,
+            traced=bool(suites),
         )
 
     checks = [*examples.known, *asserts, *suites]

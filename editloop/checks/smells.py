@@ -1,7 +1,7 @@
 """What is suspicious, as hints where a model should look. Proves nothing and fails nothing.
 
-Ruff's rules for likely mistakes, those of flake8-bugbear first, and coroutines that nobody awaits:
-much of it is meant, so a candidate is never judged by them.
+Ruff's rules for likely mistakes, those of flake8-bugbear first, and `likely_mistakes`: much of it
+is meant, so a candidate is never judged by them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import subprocess
 from typing import Final
 
-from editloop.checks.coroutines import unawaited
+from editloop.checks.likely import likely_mistakes
 from editloop.checks.static import StaticCheckError, find_ruff
 from editloop.text import split_lines
 
@@ -30,7 +30,7 @@ _SECONDS = 5.0
 def smells(source: str) -> dict[str, str]:
     """What is suspicious about a line, by its text."""
     lines = split_lines(source)
-    found = [*_linted(source), *unawaited(source)]
+    found = [*_linted(source), *likely_mistakes(source)]
     return {lines[line].text: text for line, text in found if line < len(lines)}
 
 

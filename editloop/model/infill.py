@@ -27,6 +27,7 @@ _HEAD = re.compile(
     r"\s*(?:(?:return|if|elif|while|raise|yield|assert|with|except|for\s.*?\sin)\b"
     r"|[^=()#'\"]*?[^=!<>()#'\"]=(?!=)|[\w.]+\()"
 )
+_PART_HEAD = re.compile(r"\s*(?:\w+|\"[^\"\\]*\"|'[^'\\]*')\s*(?::|=(?!=))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,13 @@ def head(line: str) -> str:
     A small model that is shown what the line begins with does not skip it.
     """
     found = _HEAD.match(line)
+    return found[0].rstrip() if found and found.end() < len(line) else ""
+
+
+def part_head(line: str) -> str:
+    """What a line within a statement begins with, up to the value: the key of a dictionary or the
+    name of an argument; "" where it has none of these."""
+    found = _PART_HEAD.match(line)
     return found[0].rstrip() if found and found.end() < len(line) else ""
 
 

@@ -3,13 +3,13 @@ library exports, by how the name is used, where a person would put it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from editloop.commands import Command, Step, edit_line
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.lexer import AUGMENTED
-from editloop.moves.tables import FROM, MODULES, VALUE_METHODS
-from editloop.moves.uses import Use
+from editloop.moves.tables import BUILTIN_NAMES, FROM, MODULES, VALUE_METHODS
+from editloop.moves.uses import Use, uses_of
 from editloop.stdlib import exports
 
 _ALIASES = {
@@ -49,7 +49,7 @@ def _plain_and_called(line: CodeLine) -> Iterator[str]:
             yield token.text
 
 
-def imports_by_use(name: str, uses: Sequence[Use]) -> Iterator[str]:
+def imports_by_use(ctx: Context, name: str, uses: Sequence[Use]) -> Iterator[str]:
     """Import statements that bind the name to something that has the attributes used."""
     if any(use.after == "=" or use.after in AUGMENTED for use in uses):
         return
@@ -61,11 +61,35 @@ def imports_by_use(name: str, uses: Sequence[Use]) -> Iterator[str]:
     if found and None not in found:
         yield from (f"import {module}" for module in sorted(filter(None, found)))
         return
-    if name in FROM and _fits(name, uses):
+    known = [module for module in _imported_from(ctx) if name in exports().get(module, ())]
+    if known:
+        yield from (f"from {module} import {name}" for module in known)
+    elif name in FROM and _fits(name, uses):
         yield f"from {FROM[name]} import {name}"
     elif name[0].isupper():
         exporters = [module for module, names in exports().items() if name in names]
         yield from (f"from {module} import {name}" for module in exporters[:1])
+
+
+def lacking(ctx: Context, texts: Container[str]) -> Step:
+    """The import of a name that nothing binds on the window's lines with some of the ``texts``;
+    nothing where the window shows no place for it."""
+    place = ctx.state.view[:1] == (0,) or _import_block(ctx)
+    for line in ctx.lines if place else ():
+        names = _plain_and_called(line) if line.text in texts else ()
+        for name in names:
+            if name not in line.scope.names and name not in BUILTIN_NAMES:
+                for statement in imports_by_use(ctx, name, list(uses_of(ctx, name))):
+                    return imported(ctx, statement)
+    return ()
+
+
+def _imported_from(ctx: Context) -> Iterator[str]:
+    """Modules of which the window imports other names."""
+    for line in ctx.lines:
+        words = line.text.split()
+        if words[:1] == ["from"] and words[2:3] == ["import"]:
+            yield words[1]
 
 
 def _module_of(path: Sequence[str]) -> str | None:

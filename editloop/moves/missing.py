@@ -48,7 +48,7 @@ def definitions(ctx: Context) -> Iterator[Step]:
             yield _every_use(uses, FOREIGN[name])
         if _is_member(ctx, name, uses):
             yield _every_use(uses, f"self.{name}")
-        imports = list(imports_by_use(name, uses))
+        imports = list(imports_by_use(ctx, name, uses))
         generic = all(use.subscript and _annotates(use) for use in uses)
         if generic:
             imports = [text for text in imports if text.split()[1] in _GENERIC]

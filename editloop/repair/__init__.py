@@ -16,6 +16,7 @@ from functools import cache
 from typing import Literal
 
 from editloop.budget import Budget, Cancelled, Stop
+from editloop.checks.suitetrace import SuiteTrace
 from editloop.companion import Errand, companion
 from editloop.model.backend import Model
 from editloop.policy import Policy, SpectrumPolicy
@@ -81,14 +82,16 @@ def repair(
     before: Verdict | None = None,
     workers: int = 1,
     model: Model | None = None,
+    traced: bool = False,
 ) -> Repair:
     """Verify the state as it is (``before``, when known), and search for fixes where it fails.
 
     ``workers`` - 1 further searches in uniform order join that of the policy, and the first with a
     fix ends all; with ``model`` it is proposed to the first search, and the model heard. With a
-    limit of candidates none does, and the result depends on the arguments
-    alone. ``model`` fills in places of the search's states, and says at last which fix is most like
-    what a person would write.
+    limit of candidates none does, and the result depends on the arguments alone. ``model`` fills in
+    places of the search's states, and says at last which fix is most like what a person would
+    write. ``traced``: moves are ordered by the tests' ways through the code even without a model,
+    which takes one run of them more.
     """
     before = before or verifier.verify(state.text, cancel)
     if before.passed:
@@ -101,8 +104,11 @@ def repair(
         return verifier.verify(candidate.text, until)
 
     @cache
+    def traces(source: str) -> Sequence[SuiteTrace]:
+        return verifier.traces(source, until)
+
     def where() -> Mapping[str, float]:
-        return spectrum(state.text, verifier.traces(state.text, until))
+        return spectrum(state.text, traces(state.text)) if traced or model is not None else {}
 
     def errand(number: int) -> Errand:
         left = budget.after(HEAD_START)
@@ -110,7 +116,7 @@ def repair(
 
     filling = None
     if model is not None:
-        filling = Filling(model, until, lambda source: verifier.traces(source, until))
+        filling = Filling(model, until, traces)
         workers -= 1  # it has one for itself, and needs more
 
     def told(solutions: Sequence[Solution]) -> None:

@@ -26,7 +26,7 @@ from editloop.model.infill import Place
 from editloop.model.turns import NAMING_TOKENS, ask_place, read_place
 from editloop.policy import Cancelled
 from editloop.repair.questions import TEMPERATURE, Question, questions, told
-from editloop.repair.replies import Told, step_of
+from editloop.repair.replies import Told, step_of, with_import
 from editloop.solutions import Solution
 
 log = logging.getLogger(__name__)
@@ -209,7 +209,7 @@ class Filling:
         """What a reply means in a state; one place is mended after the other without asking
         again."""
         for step in told.steps(node.state):
-            self._arrived.put(Filled(node, step, told.log_prob))
+            self._arrived.put(Filled(node, with_import(node.state, step), told.log_prob))
 
     def _named(self, node: Node) -> list[Place]:
         """Places that a model trained for it names, the likeliest first; a deletion is proposed at

@@ -12,8 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.model.infill import Place, head
+from editloop.model.infill import Place, head, part_head
 from editloop.repair.spectrum import ochiai
+
+LONG = 200
+"""Characters of a statement that no reply holds (`questions.MOST_TOKENS`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,10 @@ def places(
 ) -> list[Place]:
     """Places within the lines of ``view``, best first; of equals the one further up.
 
-    A statement over several lines is one place, and the line of it that is more suspicious than the
-    others is one by itself. ``heads``: also those that keep what their line
-    begins with, as a model needs that does not heed what it is told of the line.
+    A statement over several lines is one place where a reply can hold it, and so is each line of a
+    longer one, and the line that is more suspicious than the others. ``heads``: also those that
+    keep what their line begins with, as a model needs that does not heed what it is told of the
+    line.
     """
     allowed = {i for i in view if lines[i].strip() and not lines[i].lstrip().startswith("#")}
     extents = _extents(lines)
@@ -96,9 +100,13 @@ def places(
         if first not in allowed:
             continue
         score = max((scores.get(i, 0.0) for i in range(first, stop)), default=0.0)
-        worst = [i for i in range(first, stop) if scores.get(i, 0.0) == score]
-        if stop - first > 1 and len(worst) == 1:
-            offer(Place(worst[0], worst[0] + 1), score)
+        if stop - first > 1:
+            own = scores.get(line, 0.0)
+            long = sum(len(lines[i]) for i in range(first, stop)) > LONG
+            if long or sum(scores.get(i, 0.0) >= own for i in range(first, stop)) == 1:
+                offer(Place(line, line + 1, part_head(lines[line])), own)
+            if long:
+                continue
         kept = head(lines[first]) if heads else ""
         if kept:
             offer(Place(first, stop, kept), weights.head * score)

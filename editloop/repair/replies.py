@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
-from editloop.commands import Command, Step
+from editloop.commands import Command, CommandError, Step
 from editloop.model.backend import Gap, Prompt
 from editloop.model.infill import Place, begun, written
 from editloop.model.whole import read_part
-from editloop.state import EditState
+from editloop.moves.context import build
+from editloop.moves.imports import lacking
+from editloop.state import EditState, apply
 
 _NEAR = 3
 """Lines by which a place may have moved between states."""
@@ -54,6 +57,16 @@ class Told:
                 moved = replace(place, first=place.first + shift, stop=place.stop + shift)
                 yield from steps_of(state, moved, self.prompt, self.text)
                 return
+
+
+def with_import(state: EditState, step: Step) -> Step:
+    """The step, and the import of what it names and nothing binds."""
+    try:
+        after = reduce(apply, step, state)
+    except CommandError:
+        return step
+    new = {command.text for command in step if command.verb in ("REPL", "ADDL")}
+    return (*step, *lacking(build(after, ()), new))
 
 
 def _beside(place: Place) -> tuple[int, int]:

@@ -271,7 +271,8 @@ def test_a_second_search_that_fails_says_so(caplog: pytest.LogCaptureFixture) ->
     state = EditState.open(Snapshot.from_text("x = (\n"))
     verifier = Verifier("x = (\n")
     first = verifier.verify("x = (\n")
-    errand = Errand(state, None, first, Budget(seconds=5.0), 0, 1)  # type: ignore[arg-type]
+    limits = Budget(seconds=5.0)
+    errand = Errand(state, None, first, limits, 0, 1, {})  # type: ignore[arg-type]
     with caplog.at_level(logging.WARNING):
         _run(errand, threading.Event(), io.BytesIO())
     assert "the second search failed: AttributeError" in caplog.text

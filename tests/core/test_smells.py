@@ -53,6 +53,16 @@ def test_a_coroutine_that_is_passed_on_is_none(use: str) -> None:
     assert smells(f"class Store:\n{lines}\n") == {}
 
 
+@pytest.mark.parametrize(("strip", "right"), [("lstrip", "prefix"), ("rstrip", "suffix")])
+def test_a_text_that_is_stripped_as_characters_is_a_likely_mistake(strip: str, right: str) -> None:
+    source = f"A, MARK = 1, 'ab'\nBLANK = ' \\n'\n\n\ndef f(x):\n    return x.{strip}(MARK)\n"
+    assert smells(source) == {
+        f"    return x.{strip}(MARK)": f"{strip} takes characters: remove{right} takes a text"
+    }
+    assert smells(source.replace("(MARK)", "(BLANK)")) == {}
+    assert smells(source.replace("(MARK)", "(x)")) == {}
+
+
 @pytest.mark.parametrize("kind", ["def", "async def"])
 def test_what_is_also_no_coroutine_function_is_left_alone(kind: str) -> None:
     source = f"async def load():\n    yield 1\n\n\n{kind} use():\n    load()\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from editloop.model.scripted import ScriptedModel
 from editloop.prior import PriorPolicy, shipped
 from editloop.repair import Repair, repair
 from editloop.repair.questions import failures
-from editloop.repair.replies import Told, step_of
+from editloop.repair.replies import Told, step_of, with_import
 from editloop.sandbox import SandboxPool, open_pool
 from editloop.state import EditState, apply
 from editloop.text import Snapshot
@@ -235,6 +236,46 @@ def test_no_step_where_nothing_changes_or_nothing_is_shown() -> None:
     assert step_of(state, Place(0, 1), ("a",)) is None
     assert step_of(state, Place(1, 3), ("B",)) is None
     assert step_of(state, Place(2, 2), ("B",)) == (Command("ADDL", 3, "B"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "command", "right"),
+    [
+        (
+            "from dataclasses import dataclass\n\n\n@dataclass\nclass A:\n    x: list = []\n",
+            Command("REPL", 6, "    x: list = field(default_factory=list)"),
+            "from dataclasses import dataclass, field\n",
+        ),
+        (
+            "import os\n\n\ndef f(x):\n    return x\n",
+            Command("REPL", 5, "    return json.dumps([y for y in x if isinstance(y, int)])"),
+            "import json\nimport os\n",
+        ),
+        (
+            "def f(x):\n    return x\n",
+            Command("ADDL", 2, "    x = json.dumps(x)"),
+            "import json\n\n\ndef",
+        ),
+        ("def f(x):\n    return x\n", Command("REPL", 2, "    return y.z(x)"), "def f(x):\n"),
+        ("x = 1\n", Command("REPL", 2, "out of the window"), None),
+    ],
+)
+def test_what_a_reply_names_is_imported(text: str, command: Command, right: str | None) -> None:
+    state = _state(text)
+    step = with_import(state, (command,))
+    assert step[0] == command
+    if right is None:
+        assert step == (command,)
+    else:
+        after = reduce(apply, step, state).text
+        assert after.startswith(right)
+        assert command.text in after
+
+
+def test_an_import_needs_a_place_that_is_shown() -> None:
+    text = "import os\n\n\ndef f(x):\n    return x\n"
+    command = Command("REPL", 2, "    return json.dumps(x)")
+    assert with_import(_state(text, (3, 4)), (command,)) == (command,)
 
 
 def test_what_goes_wrong_beside_the_search_does_not_end_it(pool: SandboxPool) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editloop.model.infill import Place, begin_of, begun, gap, head, stops, written
+from editloop.model.infill import Place, begin_of, begun, gap, head, part_head, stops, written
 
 LINES = [
     "def mean(values):",
@@ -71,6 +71,23 @@ def test_heads(line: str, kept: str) -> None:
 def test_a_head_is_the_beginning(line: str) -> None:
     assert line.startswith(head(line))
     assert len(head(line)) < max(1, len(line))
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ('    "Label": group["label"] or "",', '    "Label":'),
+        ("    'a': 1,", "    'a':"),
+        ("    name=value,", "    name="),
+        ("    key: value,", "    key:"),
+        ("    a == b,", ""),
+        ("    (1, 2),", ""),
+        ("    x,", ""),
+        ("", ""),
+    ],
+)
+def test_of_a_line_within_a_statement_the_key_is_kept(line: str, kept: str) -> None:
+    assert part_head(line) == kept
 
 
 def test_long_files_are_cut_at_lines() -> None:
