@@ -78,7 +78,7 @@ def _interval(run: Run) -> str:
 
 
 def _hidden(run: Run) -> str:
-    """Of those with hidden tests, and of those of them that pass the visible ones."""
+    """How many fixes pass the hidden tests, of the tasks that have some and of those solved."""
     judged = [result for result in run if result.solved_hidden is not None]
     passed = sum(bool(result.solved_hidden) for result in judged)
     visible = _solved(judged)

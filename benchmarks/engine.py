@@ -76,7 +76,7 @@ def generated(engine: Engine, state: list[int]) -> object:
 
 
 def completed(llama: Any, state: list[int]) -> None:
-    """As many tokens, by calls of create_completion."""
+    """Write REPLIES times TOKENS tokens by calls of create_completion."""
     wanted, seed = REPLIES * TOKENS, 0
     while wanted > 0:  # an end token may come early
         answer = llama.create_completion(

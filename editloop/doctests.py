@@ -208,7 +208,7 @@ class _Clock:
         cancel: threading.Event | None = None,
         watch: Callable[[Any], bool] = lambda frame: False,
     ) -> Answers:
-        """As ``SandboxPool.run``."""
+        """Run a job as ``SandboxPool.run`` does, and note when each answer came."""
         times = self._times = [time.monotonic()]
 
         def seen(frame: Any) -> bool:

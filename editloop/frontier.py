@@ -34,9 +34,9 @@ class Node:
     later: tuple[Step, ...] | None = None
     """The steps that the parser does not find helpful; None before it was asked."""
     sure: bool = False
-    """Its obvious steps have been tried."""
+    """Whether the obvious steps have been tried."""
     last: bool = False
-    """Its steps have failed: what is left is to be tried."""
+    """Whether all moves have failed: what is enumerated is to be tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Edge:
 
 
 Entry = tuple[float, Node | Edge]
-"""With its priority."""
+"""A priority, in nats, and what waits."""
 
 
 class Proposed(Protocol):

@@ -38,7 +38,7 @@ class Fix:
     after: str
     """What was checked with it, for a person."""
     candidates: int
-    """Those tried until it was found."""
+    """Candidates that were tried until it was found."""
 
     @property
     def label(self) -> str:
@@ -103,7 +103,7 @@ class FixReport:
         return "; ".join(filter(None, [self.reason, self.weighed.words, counted]))
 
     def encode(self) -> Row:
-        """As JSON data, of which ``decode`` makes the report again."""
+        """The report as JSON data, of which ``decode`` makes it again."""
         return asdict(self)
 
     @staticmethod
@@ -137,5 +137,5 @@ _NONE: Row = {key: "" if key in ("diff", "verified", "possible") else [] for key
 
 
 def _tuples(row: Row) -> Row:
-    """With tuples for JSON's lists."""
+    """A row of JSON data with tuples in place of lists."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}

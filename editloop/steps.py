@@ -206,7 +206,7 @@ def ordered(
 
 
 def _shared(steps: Iterable[tuple[Step, float]]) -> Iterator[tuple[Step, float]]:
-    """The same with probabilities that sum to one: the parser has ruled out all others.
+    """Steps with probabilities that sum to one: the parser has ruled out all others.
 
     A share of ``DOUBT`` is spread evenly: what the parser likes is never as unlikely as a policy
     may find it.

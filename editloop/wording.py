@@ -29,7 +29,7 @@ class Asked:
     editor: bool = False
     """In an editor, where there are no options."""
     place: bool = False
-    """With a line, lines or a function."""
+    """Whether a line, lines or a function were named."""
     seconds: float = 10.0
     no_code: str = ""
     """Why no code may be run, "" where it may."""

@@ -54,7 +54,7 @@ class Attempt:
     text: str = ""
 
     def row(self) -> dict[str, Any]:
-        """As JSON data, without the text."""
+        """The attempt as JSON data, without the text."""
         return {key: value for key, value in asdict(self).items() if key != "text"}
 
 

@@ -36,7 +36,7 @@ class TaskResult:
     edit_size: int | None = None
     """Tokens inserted and deleted by the best solution."""
     candidates_total: int = 0
-    """With those spent after the first fix, in search of a smaller one."""
+    """All candidates, those after the first fix included, in search of a smaller one."""
     examples: int = 0
     """Visible tests that it satisfies."""
     others: int | None = None

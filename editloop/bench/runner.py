@@ -178,7 +178,7 @@ class TaskRunner:
         return _Attempt(self._weighed(task, outcome, solved), after)
 
     def _weighed(self, task: Task, repair: Repair, result: TaskResult) -> TaskResult:
-        """With how the fixes compare, on calls like those of the visible tests."""
+        """The result with how the fixes compare, on calls like those of the visible tests."""
         sources = [task.prelude + one.state.text for one in compared(repair)]
         until = Stop(None, time.monotonic() + WEIGHING_SECONDS)
         tests = [visible_tests(task)]

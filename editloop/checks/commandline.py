@@ -144,7 +144,7 @@ def _as_python(words: list[str]) -> list[str]:
 
 
 def _warm(command: CommandLine, words: list[str], module: Path, cwd: Path) -> CommandLine:
-    """With the same job inside of a process that stays, where it is a plain start."""
+    """The command with its job inside of a process that stays, where it is a plain start."""
     if not words:
         raise CommandLineError("--run: an interpreter without a file waits for input")
     if words[0] == "-m" and len(words) > 1:

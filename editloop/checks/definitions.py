@@ -18,7 +18,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 class Class:
     node: ast.ClassDef
     methods: dict[str, Function]
-    """Those that are defined once and undecorated."""
+    """Methods that are defined once and undecorated."""
     members: frozenset[str]
     """All that the class and its methods bind."""
     uses: tuple[tuple[str, Sequence[ast.AST]], ...]

@@ -9,9 +9,9 @@ from editloop.transcript import Finding
 RUFF_ERRORS = ("E9", "F5", "F63", "F7", "F82")
 """Wrong in any program: undefined names, misplaced statements, broken formats, comparisons."""
 ERROR_RULES = (*RUFF_ERRORS, "E1101", "E112")
-"""And what ruff does not see (see ``uses``): wrong arguments and attributes."""
+"""Ruff's errors, and what it does not see (see ``uses``): wrong arguments and attributes."""
 NO_ERRORS = ("F504", "F522", "F523", "F541")
-"""Of those, what only says that something is not used: it works as it is."""
+"""Codes that RUFF_ERRORS would take in and that only say that something is not used."""
 HINT_RULES = ("F401", "F811", "F841")
 """Unused or redefined names: often the trace of a wrong name elsewhere."""
 
@@ -35,5 +35,5 @@ class Diagnostic:
 
     @property
     def finding(self) -> Finding:
-        """As a model and a person read it."""
+        """The diagnostic as a model and a person read it."""
         return Finding(f"{self.code} {self.message}", self.line)

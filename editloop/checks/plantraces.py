@@ -55,7 +55,7 @@ class _TracedPool:
         cancel: threading.Event | None = None,
         watch: Callable[[Any], bool] | None = None,
     ) -> Answers:
-        """As ``SandboxPool.run``."""
+        """Run a job as ``SandboxPool.run`` does, traced."""
         answers = self._pool.run(
             replace(job, message={**job.message, "traced": True}), cancel, watch
         )

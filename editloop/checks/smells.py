@@ -23,7 +23,7 @@ SMELLS: Final = (
     *("RUF006", "RUF008", "RUF009"),
 )
 MEANT: Final = ("B007", "B008", "B009", "B010", "B011", "B028")
-"""Of those, what is about style."""
+"""Rules that SMELLS would take in and that are about style."""
 _SECONDS = 5.0
 
 

@@ -121,7 +121,7 @@ def _below(node: ast.AST, above: tuple[Statement, ...]) -> Iterator[Statement]:
 
 
 def _own(node: ast.stmt) -> str:
-    """Its text, of one with a body the head alone."""
+    """A statement's text, of one with a body the head alone."""
     if not hasattr(node, "body"):
         return ast.unparse(node)
     parts = [type(node).__name__, str(getattr(node, "name", ""))]

@@ -90,7 +90,7 @@ def _start() -> subprocess.Popen[bytes]:
 
 
 def _settled(found: Iterable[Diagnostic], source: str) -> Iterator[Diagnostic]:
-    """Those of our rules; of names that a star import may bind, those that none does."""
+    """Diagnostics of our rules; of names that a star import may bind those that none does."""
     known = _star_names(tuple(_STARS.findall(source)))
     for diagnostic in found:
         if diagnostic.code.startswith((*ERROR_RULES, *HINT_RULES)):

@@ -246,7 +246,7 @@ def _own(frames: Iterable[Frame]) -> Iterator[str]:
 
 
 def _frames_in(one: Traceback, path: Path) -> list[Frame]:
-    """Those whose path ends most like the file's."""
+    """A traceback's frames whose path ends most like the file's."""
     shares = [_shared(frame.path, path) for frame in one.frames]
     most = max(shares, default=0)
     return [f for f, share in zip(one.frames, shares, strict=True) if share == most and share]

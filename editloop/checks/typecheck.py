@@ -71,7 +71,7 @@ class TypeCheck:
     before: Sequence[Diagnostic] | None = None
 
     def calibrated(self, aim: Aim, cancel: threading.Event | None = None) -> TypeCheck:
-        """This check, told what the checker says of the original.
+        """The check that knows what the type checker says of the original.
 
         Raises Cancelled, LanguageServerError.
         """
@@ -178,7 +178,7 @@ def _behind(program: Path) -> str:
 
 
 def _key(diagnostic: Diagnostic) -> tuple[str, str]:
-    """The same for a finding that has moved: lines may be counted in its words, too."""
+    """What stays of a finding that moved: lines may be counted in its words."""
     return diagnostic.code, _NUMBERS.sub("line", diagnostic.message)
 
 

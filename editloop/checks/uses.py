@@ -40,7 +40,7 @@ def check_uses(source: str) -> tuple[Diagnostic, ...]:
 
 
 def _diagnostic(wrong: Wrong, lines: Sequence[Line]) -> Diagnostic:
-    """With columns that count characters; those of ``ast`` count bytes of UTF-8.
+    """A diagnostic with columns that count characters; those of ``ast`` count bytes of UTF-8.
 
     Of a call its name is the place: arguments may go on over many lines.
     """

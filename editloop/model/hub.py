@@ -25,7 +25,7 @@ _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 class _Broken(Exception):
-    """This try ended early; the next one may bring more."""
+    """A download ended early; another try may bring more."""
 
 
 def fetch_file(source: HubFile, part: Partial) -> None:

@@ -107,8 +107,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("method", expressions.methods, when="whole"),
     Kind("member", words.members, when="whole"),
 )
-"""Those for broken text, then by how often one of a kind's moves undoes a fault of the training
-corpus, a move for a move: what no model has ranked is tried in this order."""
+"""Kinds in the order in which moves are tried that no policy has ranked: for broken text first, then
+by how often a move of the kind undoes a fault of the training corpus."""
 RESORTS: tuple[Kind, ...] = (
     Kind("other-condition", small.conditions),
     Kind("term", expressions.terms),

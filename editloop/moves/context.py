@@ -20,7 +20,7 @@ _NO_ATTRIBUTE = re.compile(r"has no attribute '(\w+)'")
 NEAR = 2
 """Lines of code on either side of a syntax error where its cause is looked for."""
 BLOCK = 12
-"""The same above a line that nothing encloses: what should open its block may be far up."""
+"""Lines of code above one that nothing encloses: what should open its block may be far up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Context:
     scopes: tuple[Scope, ...]
     lines: tuple[CodeLine, ...]
     nearest_first: tuple[CodeLine, ...]
-    """The same lines; those that a syntax error names come before the others."""
+    """``lines`` with those that a syntax error names before the others."""
     in_string: tuple[bool, ...]
     unit: str
     indents: tuple[str, ...]

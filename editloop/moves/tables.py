@@ -208,4 +208,4 @@ MEMBERS = {
     module: tuple(name for name, home in FROM.items() if home == module)
     for module in dict.fromkeys(FROM.values())
 }
-"""The same names by their module."""
+"""Well-known names by the module that exports them."""

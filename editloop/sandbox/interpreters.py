@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LINKS = 40
-"""As many symbolic links as Linux follows in one path."""
+"""Symbolic links in one path that are followed, at most: what Linux does."""
 _CFG_BYTES = 1 << 16
 _NAME = re.compile(r"python|pypy")
 

@@ -85,7 +85,7 @@ def _sweep(lock: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """As much of it as can be removed, the lock last: what is left is found again."""
+    """Remove as much of a scratch folder as can be, its lock last: what is left is found again."""
     for parent, names, _ in os.walk(folder):
         for name in names:
             path = Path(parent, name)

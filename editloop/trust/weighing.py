@@ -158,7 +158,7 @@ def _sorted(calls: Sequence[str], tables: Sequence[Answers]) -> list[Difference]
 
 
 def _telling(found: Sequence[Difference]) -> list[Difference]:
-    """Of these the first that each tell fixes apart which those before it do not."""
+    """The first differences that each tell fixes apart which those before them do not."""
     kept: list[Difference] = []
     groups = 1
     for one in found:
@@ -170,7 +170,7 @@ def _telling(found: Sequence[Difference]) -> list[Difference]:
 
 
 def _texts(answers: Sequence[Answer | None]) -> tuple[str, ...]:
-    """As texts, where what does not differ has one text."""
+    """Answers as texts, where what does not differ has one text."""
     texts: list[str] = []
     for number, answer in enumerate(answers):
         before = zip(answers[:number], texts, strict=True)
@@ -182,7 +182,7 @@ def _texts(answers: Sequence[Answer | None]) -> tuple[str, ...]:
 def _repeated(
     pool: SandboxPool, fixes: Sequence[str], found: Sequence[Difference], stop: Stop
 ) -> tuple[Difference, ...]:
-    """Those that come out the same once more: chance and the clock are no difference."""
+    """Differences that come out the same once more: chance and the clock are none."""
     calls = [one.call for one in found]
     tables = [ask(pool, source, calls, stop) for source in fixes]
     again = (_texts([table[n] for table in tables]) for n in range(len(calls)))

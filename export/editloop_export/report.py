@@ -65,7 +65,7 @@ class Report:
 
 
 def write_report(path: Path, report: Report) -> None:
-    """As JSON, in one step."""
+    """Write a report as JSON, in one step."""
     part = path.with_name(f".{path.name}.part")
     text = json.dumps(report.row(), indent=1, ensure_ascii=False, default=str)
     part.write_text(text + "\n", encoding="utf-8")

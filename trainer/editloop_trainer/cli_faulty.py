@@ -24,7 +24,7 @@ _Minutes = Annotated[
 
 
 def _step_back() -> None:
-    """Such a command runs for hours: everything else on the machine comes first."""
+    """Lower the priority of a command that runs for hours: all else on the machine comes first."""
     with contextlib.suppress(OSError, AttributeError):
         os.nice(10)
 

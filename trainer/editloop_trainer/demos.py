@@ -247,7 +247,7 @@ def _shift(change: Change, offset: int) -> Change:
 
 
 def _distinct(group: Sequence[Fault]) -> list[Fault]:
-    """Those that do not touch an earlier one."""
+    """Faults that do not touch an earlier one of the group."""
     kept: list[Fault] = []
     for fault in group:
         a = fault.change

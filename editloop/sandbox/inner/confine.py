@@ -97,6 +97,6 @@ def enter(ruleset: int, code: bytes, *, cpu_seconds: float, uid: int | None, cou
 
 
 def machine() -> str:
-    """This machine's name in seccomp's tables."""
+    """The name of the machine's processor in seccomp's tables."""
     name = os.uname().machine
     return {"arm64": "aarch64", "amd64": "x86_64"}.get(name, name)

@@ -149,7 +149,7 @@ class Judge:
         _send(self.fd, b"P", answer)
 
     def _error(self, told: dict[str, Any]) -> BaseException:
-        """The same exception by name: one of the candidate's own, a built-in, or RuntimeError."""
+        """What the candidate raised, by name: one of its own, a built-in, or RuntimeError."""
         names, message = [str(name) for name in told["mro"]], str(told["msg"])
         kind: Any = RuntimeError
         for name in names:

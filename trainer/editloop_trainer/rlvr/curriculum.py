@@ -58,7 +58,7 @@ class Curriculum:
             self._records[identity] = self._records[identity].after(solved, tried)
 
     def state(self) -> dict[str, Any]:
-        """As JSON: what was tried so far."""
+        """What was tried so far, as JSON data."""
         return {i: [r.solved, r.failed] for i, r in self._records.items() if r != Record()}
 
     def restore(self, state: dict[str, Any]) -> None:

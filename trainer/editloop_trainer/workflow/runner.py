@@ -31,7 +31,7 @@ _LOCK_WAIT = 20.0
 _LEAST = 0.25
 """Minutes that a step gets at least, however late it is: to start takes some of them."""
 _LEAST_TRAINING = 0.1
-"""The same for a step whose own clock begins when it has started."""
+"""Minutes that a training step gets at least: its own clock begins when it has started."""
 
 
 class Stopped(CliError):
