@@ -107,7 +107,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("method", expressions.methods, when="whole"),
     Kind("member", words.members, when="whole"),
 )
-"""Kinds in the order in which moves are tried that no policy has ranked: for broken text first, then
+"""Kinds in the order in which moves are tried that no policy has ranked: for broken text first, and
 by how often a move of the kind undoes a fault of the training corpus."""
 RESORTS: tuple[Kind, ...] = (
     Kind("other-condition", small.conditions),

@@ -69,8 +69,8 @@ seccomp:317/277 landlock_create_ruleset:444/444 landlock_add_rule:445/445 lookup
 uselib:134/0 ustat:136/0 sysfs:139/0 _sysctl:156/0 map_shadow_stack:453/453 mlockall:151/230
 """
 _UNSEEN: Final = "openat2:437/437 fchmodat2:452/452 clone3:435/435"
-"""Calls whose arguments lie in memory, or that an older one can stand for: who hears that there is no
-such call takes the older one, which a filter can read."""
+"""Calls whose arguments lie in memory, or that an older one can stand for: who hears that there
+is no such call takes the older one, which a filter can read."""
 _CLONE: Final = {"x86_64": 56, "aarch64": 220}
 _CLONE_THREAD: Final = 0x10000
 _O_TRUNC: Final = 0x200
