@@ -88,8 +88,9 @@ class Proposer(Protocol):
         """Whether more may come of the nodes that it was told of."""
         ...
 
-    def consider(self, node: Node) -> None:
-        """Think of steps for a node; does not wait for them."""
+    def consider(self, node: Node, written: bool = False) -> None:
+        """Think of steps for a node; does not wait for them. ``written``: a model wrote the step
+        that led to it."""
         ...
 
     def arrived(self, seconds: float) -> Sequence[Proposed]:

@@ -310,7 +310,7 @@ class _Search:
             node = Node(after, commands, transcript, verdict, log_prob, base, depth)
             self.frontier.push([(base - self.weights.ask, node)])
             if self.filling is not None and gain(parent.verdict, verdict, self.weights) is not None:
-                self.filling.consider(node)
+                self.filling.consider(node, edge.written)
 
     def _value(self, parent: Node, edge: Edge, verdict: Verdict) -> float:
         weights = self.weights

@@ -33,11 +33,13 @@ _PART_HEAD = re.compile(r"\s*(?:\w+|\"[^\"\\]*\"|'[^'\\]*')\s*(?::|=(?!=))")
 @dataclass(frozen=True, slots=True)
 class Place:
     """Lines `first` to `stop` (0-based, `stop` excluded) to be written anew; none where both are
-    equal: the text goes before line `first`. `head` is what is kept of the first line."""
+    equal: the text goes before line `first`. `head` is what is kept of the first line. `part`: one
+    line within a statement, so a reply ends where it does."""
 
     first: int
     stop: int
     head: str = ""
+    part: bool = False
 
     @property
     def inserts(self) -> bool:
@@ -95,12 +97,13 @@ def begun(question: Gap) -> str:
 
 
 def stops(lines: Sequence[str], place: Place) -> tuple[str, ...]:
-    """Texts that end a reply: it has reached what stands behind the gap, or begins a comment behind
-    its code where the old lines had none."""
+    """Texts that end a reply: it has reached what stands behind the gap, or the end of a part, or
+    begins a comment behind its code where the old lines had none."""
     following = next((line for line in lines[place.stop :] if len(line.strip()) > 3), None)
     commented = any("#" in line for line in lines[place.first : place.stop])
     return (
         *(() if following is None else (f"\n{following}\n",)),
+        *(("\n",) if place.part else ()),
         *(() if commented else ("  #",)),
     )
 

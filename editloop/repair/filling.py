@@ -15,7 +15,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from editloop.checks.smells import smells
 from editloop.checks.suitetrace import SuiteTrace
@@ -40,6 +40,12 @@ PATIENCE = 8.0
 """Seconds after which replies are to come: a good one is not waited for too long. Chosen."""
 REMEMBERED = 16
 """Replies, the last ones, that are tried in a new state; chosen: each may cost a run of tests."""
+TURN = 0.05
+"""Priority that a state loses by each question about it, and by each step that led to it: states
+that came as far as one another take turns. Less than what a further check is worth, 1."""
+AHEAD = 3
+"""Questions by which a state is ahead of where it came from when a model's step has all tests pass;
+proportionally where it has some. Chosen: what passes more of them may be a wrong way."""
 NAMINGS = 8
 """Answers to the question for a place: they share all that is read, and have four tokens each."""
 
@@ -55,6 +61,16 @@ class Filled:
     written: bool = True
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Job:
+    """A state that the model is asked about; the least ``priority`` first, of equals the first."""
+
+    priority: float
+    number: int
+    node: Node = field(compare=False)
+    questions: Iterator[Question] = field(compare=False)
+
+
 class Filling:
     """Proposals of ``model``. ``trace`` tells how the tests went through a state's source.
 
@@ -68,7 +84,7 @@ class Filling:
         self._smells: dict[str, str] | None = None
         self._arrived: queue.SimpleQueue[Filled | None] = queue.SimpleQueue()
         self._wanted = threading.Condition()
-        self._jobs: list[tuple[float, int, Node, Iterator[Question]]] = []
+        self._jobs: list[_Job] = []
         self._order = itertools.count()
         self._asking = False
         self._ended = False
@@ -92,8 +108,9 @@ class Filling:
         with self._wanted:
             return not self._ended and (self._asking or bool(self._jobs))
 
-    def consider(self, node: Node) -> None:
-        """Ask about a state; of several the one that came furthest is asked about first."""
+    def consider(self, node: Node, written: bool = False) -> None:
+        """Ask about a state; of several the one that came furthest is asked about first. To pass
+        more tests counts where a model wrote what does: by moves it is often a coincidence."""
         with self._wanted:
             self._root = self._root or node
             if self._best is None or node.verdict.progress > self._best.verdict.progress:
@@ -101,12 +118,10 @@ class Filling:
             for told in self._told[-REMEMBERED:]:
                 self._propose(node, told)
             rank, share = node.verdict.progress
-            job = (
-                -(rank + share) + 0.05 * node.depth,
-                next(self._order),
-                node,
-                self._questions(node),
-            )
+            first, known = self._root.verdict.progress
+            gained = (share - known if rank == first else share) if written else 0.0
+            priority = TURN * (node.depth - AHEAD * gained) - rank
+            job = _Job(priority, next(self._order), node, self._questions(node))
             heapq.heappush(self._jobs, job)
             self._wanted.notify()
 
@@ -136,12 +151,12 @@ class Filling:
     def _run(self) -> None:
         try:
             while (job := self._next()) is not None:
-                _, _, node, questions = job
-                question = self._answered(node, questions)
+                question = self._answered(job.node, job.questions)
                 with self._wanted:
                     self._asking = False
                     if question is not None:
-                        heapq.heappush(self._jobs, job)
+                        again = replace(job, priority=job.priority + TURN)
+                        heapq.heappush(self._jobs, again)
                 self._arrived.put(None)
         except Cancelled:
             pass
@@ -157,7 +172,7 @@ class Filling:
             self.close()
             self._arrived.put(None)
 
-    def _next(self) -> tuple[float, int, Node, Iterator[Question]] | None:
+    def _next(self) -> _Job | None:
         with self._wanted:
             while not self._jobs:
                 if self._ended or self._stop.is_set():

@@ -104,7 +104,7 @@ def places(
             own = scores.get(line, 0.0)
             long = sum(len(lines[i]) for i in range(first, stop)) > LONG
             if long or sum(scores.get(i, 0.0) >= own for i in range(first, stop)) == 1:
-                offer(Place(line, line + 1, part_head(lines[line])), own)
+                offer(Place(line, line + 1, part_head(lines[line]), part=True), own)
             if long:
                 continue
         kept = head(lines[first]) if heads else ""

@@ -4,7 +4,6 @@ words."""
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,7 +52,7 @@ def questions(
     begins: list[int],
     smells: Mapping[str, str],
 ) -> Iterator[Question]:
-    """Places in turn, first greedily, then by samples; last, and of a model that fills no gaps at
+    """Places in turn, each greedily, then by samples; last, and of a model that fills no gaps at
     once, whole functions. ``named``: places that go first; ``together``: how many to ask about at
     once; ``begins``: lines from which on the model was shown text before (see `begin_of`);
     ``smells``: what a linter calls a likely mistake, by the text of the line."""
@@ -110,20 +109,17 @@ def _gaps(
         )
         return Question(group, tuple(prompts), sampling)
 
-    asked: deque[tuple[Place, ...]] = deque()
-    rest = deque(ordered)
-    # Two groups greedily, then one by samples, and so on: a second answer to a good place is worth
-    # about as much as a first answer to the next but one.
+    rest = list(ordered)
     for turn in itertools.count():
-        if rest and (turn % 3 < 2 or not asked):
-            group = [rest.popleft() for _ in range(min(together(), len(rest)))]
-            # In the order of the text each shares more of what was read for the one before.
-            asked.append(tuple(sorted(group, key=lambda place: place.first)))
-            yield ask(asked[-1], 1, turn)
-        elif asked:
-            yield ask(asked.popleft(), SAMPLES, turn)
-        else:
+        if not rest:
             return
+        size = min(together(), len(rest))
+        # In the order of the text each shares more of what was read for the one before.
+        group = tuple(sorted(rest[:size], key=lambda place: place.first))
+        del rest[:size]
+        yield ask(group, 1, turn)
+        # At once: what stands before the places need not be read again, which takes longest.
+        yield ask(group, SAMPLES, turn)
 
 
 def _whole(

@@ -56,14 +56,14 @@ def test_a_statement_of_several_lines_is_one_place() -> None:
 
 def test_its_most_suspicious_line_is_one_by_itself() -> None:
     ordered = places(LINES, line_scores(LINES, found=[9]), range(len(LINES)))
-    assert set(ordered[:2]) == {Place(7, 11, "    found ="), Place(9, 10)}
+    assert set(ordered[:2]) == {Place(7, 11, "    found ="), Place(9, 10, part=True)}
     assert Place(8, 9) not in ordered
 
 
 def test_of_a_long_statement_each_line_is_a_place_that_keeps_its_key() -> None:
     lines = ["def f(x):", "    return dict(", *(f"        {c * 60}=x," for c in "abcd"), "    )"]
     ordered = places(lines, line_scores(lines, found=[4]), range(len(lines)))
-    assert ordered[0] == Place(4, 5, f"        {'c' * 60}=")
+    assert ordered[0] == Place(4, 5, f"        {'c' * 60}=", part=True)
     assert {place.first for place in ordered if not place.inserts} == set(range(7))
     assert all(
         place.stop - place.first == 1 for place in ordered if place.first > 1 and not place.inserts
