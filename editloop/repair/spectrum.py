@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.checks.syntax import parse_quietly
 from editloop.definitions import definitions
+from editloop.region import MAX_CHARACTERS
 from editloop.text import Snapshot, split_lines
 
 STRENGTH = 2.0
@@ -41,7 +42,8 @@ def suspect_lines(document: Snapshot, traces: Sequence[SuiteTrace]) -> list[int]
     """Where failing tests point to, 0-based, most suspicious first; one line for a function.
 
     The frames of what was raised in the module, the innermost first; then of each function the most
-    suspicious line, the function with the largest sum of squared coefficients first.
+    suspicious line, the function with the largest sum of squared coefficients first. Lines that are
+    too long to be shown are left out.
     """
     raised = [trace.frames[::-1] for trace in traces if not trace.passed]
     found = ochiai(traces)
@@ -52,7 +54,9 @@ def suspect_lines(document: Snapshot, traces: Sequence[SuiteTrace]) -> list[int]
             sums[max(mine, key=lambda i: (found[i], -i))] = sum(found[i] ** 2 for i in mine)
     ranked = sorted(sums, key=lambda i: (-sums[i], i))
     others = sorted(found, key=lambda i: (-found[i], i))
-    return list(dict.fromkeys([*(i for frames in raised for i in frames), *ranked, *others[:1]]))
+    every = dict.fromkeys([*(i for frames in raised for i in frames), *ranked, *others[:1]])
+    sizes = [len(line.text) for line in document.lines]  # what a test tells may be anything
+    return [i for i in every if 0 <= i < len(sizes) and sizes[i] <= MAX_CHARACTERS]
 
 
 def spectrum(text: str, traces: Sequence[SuiteTrace]) -> dict[str, float]:

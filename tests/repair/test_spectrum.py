@@ -77,3 +77,8 @@ def test_frames_come_first_then_the_function_that_failing_tests_run_most() -> No
     both = _trace(False, {4, 16})
     assert suspect_lines(document, [both]) == [4, 16]
     assert suspect_lines(document, [_trace(False, {4, 5, 16}, (4, 16))])[:2] == [16, 4]
+
+
+def test_lines_that_are_not_there_or_too_long_are_no_suspects() -> None:
+    document = Snapshot.from_text(f"x = 1\ny = '{'a' * 3000}'\n")
+    assert suspect_lines(document, [_trace(False, {10**6}, (10**6, 1, 0))]) == [0]
