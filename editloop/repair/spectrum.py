@@ -66,13 +66,13 @@ def spectrum(text: str, traces: Sequence[SuiteTrace]) -> dict[str, float]:
     line on which no statement begins, such as ``else:``, is as likely as its neighbours.
     """
     found = ochiai(traces)
-    lines = [line.text for line in split_lines(text)]
+    if not found:
+        return {}
     try:
         tree = parse_quietly(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
-    if not found:
-        return {}
+    lines = [line.text for line in split_lines(text)]
     failed, passed = _lines(traces)
     everywhere = math.sqrt(len(failed) / (len(failed) + len(passed)))
     scores: list[float | None] = [None] * len(lines)
