@@ -340,7 +340,16 @@ class _Search:
         written: bool = False,
     ) -> None:
         size = edit_size(self.state.document, after.document)
-        found = Solution(after, commands, verdict, log_prob, size, self.candidates, written=written)
+        found = Solution(
+            after,
+            commands,
+            verdict,
+            log_prob,
+            size,
+            self.candidates,
+            self.seconds,
+            written=written,
+        )
         self.solutions.append(found)
         if verdict.hides:
             return  # it may only hide the failure: something better is still looked for

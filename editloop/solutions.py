@@ -26,7 +26,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """A verified fix; ``candidates`` are those verified until it was found."""
+    """A verified fix; ``candidates`` are those verified until it was found, ``seconds`` the time
+    that its search had taken by then."""
 
     state: EditState
     commands: Step
@@ -34,6 +35,7 @@ class Solution:
     log_prob: float
     edit_size: int
     candidates: int
+    seconds: float = 0.0
     gain: float | None = None
     """How much likelier a model finds the text with the fix, in nats; None where none was asked."""
     written: bool = False

@@ -29,6 +29,8 @@ class TaskResult:
     """Wall time of the repair, the first look at the checks included, hidden tests not."""
     candidates: int = 0
     """Verifications until the first fix; all of them where none was found."""
+    first_seconds: float | None = None
+    """Seconds of the search until its first fix; None where none was found."""
     turns: int = 0
     commands: tuple[str, ...] = ()
     diff: str = ""
@@ -45,9 +47,6 @@ class TaskResult:
     """Calls on which they were compared."""
     differing: int = 0
     """How many of them answer one of these calls otherwise."""
-    greedy: bool | None = None
-    """Whether one greedy episode of the plain loop solves it; None where it was not measured."""
-    greedy_hidden: bool | None = None
     attempts: tuple[dict[str, Any], ...] = ()
     """What each attempt came to (`bench.attempts.Attempt`); none where a search repaired."""
 

@@ -119,11 +119,6 @@ class TaskRunner:
         if hidden is not None:
             _tell(on_part, result)
             result = replace(result, solved_hidden=self._judge(attempt.document, hidden, task))
-        model = self.chosen.model
-        if self.settings.policy == "model" and model is not None and (model.points or self.taught):
-            _tell(on_part, result)
-            [once] = self._attempts(task, state, verifier, hidden, "loop", [0], temperature=0.0)
-            return replace(result, greedy=once.solved, greedy_hidden=once.hidden)
         return result
 
     def _verifier(self, task: Task) -> Verifier:
@@ -168,6 +163,7 @@ class TaskRunner:
             solved=True,
             seconds=seconds,
             candidates=min(solution.candidates for solution in found.solutions),
+            first_seconds=min(round(solution.seconds, 3) for solution in found.solutions),
             turns=len(best.commands),
             commands=tuple(map(str, best.commands)),
             diff=unified_diff(state.document, after, f"{task.id}.py"),
@@ -196,8 +192,7 @@ class TaskRunner:
     ) -> TaskResult:
         """Attempts of one way; ``solved`` is what the first one did, the rest is over all."""
         seeds = [self.settings.seed * 1000 + n for n in range(self.settings.attempts)]
-        temperature = self.settings.temperature
-        found = self._attempts(task, state, verifier, hidden, way, seeds, temperature=temperature)
+        found = self._attempts(task, state, verifier, hidden, way, seeds)
         first = found[0]
         return TaskResult(
             id=task.id,
@@ -222,13 +217,12 @@ class TaskRunner:
         hidden: TestPlan | None,
         way: Way,
         seeds: Sequence[int],
-        *,
-        temperature: float,
     ) -> list[Attempt]:
         """One attempt a seed, each of at most the budget's seconds, judged by the hidden tests."""
         model = self.chosen.model
         assert model is not None
         commands = self.taught or not model.fills
+        temperature = self.settings.temperature
         before, found = verifier.verify(state.text), []
         for seed in seeds:
             with _deadline(self.settings.budget) as cancel:

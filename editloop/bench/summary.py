@@ -27,22 +27,15 @@ def median_p90(values: Iterable[float]) -> dict[str, float | None]:
 def summarize(
     results: Sequence[TaskResult], tasks: int, settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """The summary of a run. ``tasks``: how many were asked for; ``settings`` are passed on.
-
-    ``pass_at_1`` is the share that one greedy episode of the plain loop solves.
-    """
+    """The summary of a run. ``tasks``: how many were asked for; ``settings`` are passed on."""
     solved = [result for result in results if result.solved]
     hidden = [result for result in results if result.solved_hidden is not None]
-    greedy = [result for result in results if result.greedy is not None]
-    judged = [result for result in results if result.greedy_hidden is not None]
     return {
         "tasks": tasks,
         "done": len(results),
         "solved": len(solved),
         "hidden_tasks": len(hidden),
         "solved_hidden": sum(bool(result.solved_hidden) for result in hidden),
-        "pass_at_1": _share([bool(result.greedy) for result in greedy]),
-        "pass_at_1_hidden": _share([bool(result.greedy_hidden) for result in judged]),
         "seconds": _spread(results, "seconds"),
         "candidates": _spread(results, "candidates"),
         "edit_size": {"solved": median_p90(r.edit_size for r in solved if r.edit_size is not None)},
@@ -62,9 +55,6 @@ def summary_table(summary: dict[str, Any]) -> Table:
     table.add_row("tasks", str(tasks) if done == tasks else f"{tasks}, {done} done")
     table.add_row("solved, visible tests", _of(summary["solved"], done))
     table.add_row("solved, hidden tests", _of(summary["solved_hidden"], summary["hidden_tasks"]))
-    table.add_row("pass@1, plain greedy loop", _percent(summary["pass_at_1"]))
-    if summary["pass_at_1_hidden"] is not None:
-        table.add_row("pass@1 by the hidden tests", _percent(summary["pass_at_1_hidden"]))
     for key, unit in (("seconds", " s"), ("candidates", "")):
         for group in ("all", "solved"):
             table.add_row(f"{key}, {group}", _spread_text(summary[key][group], unit))
@@ -81,16 +71,8 @@ def _spread(results: Sequence[TaskResult], key: str) -> dict[str, dict[str, floa
     }
 
 
-def _share(values: Sequence[bool]) -> float | None:
-    return round(sum(values) / len(values), 4) if values else None
-
-
 def _of(count: int, total: int) -> str:
     return f"{count} of {total} ({count / total:.1%})" if total else "-"
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.1%}"
 
 
 def _spread_text(spread: dict[str, float | None], unit: str) -> str:

@@ -48,7 +48,8 @@ def bench(
         PolicyChoice | None, typer.Option(help="Who chooses; default: a named model, else prior.")
     ] = None,
     attempts: Annotated[
-        int, typer.Option(min=1, help="At each task, for loop, direct and prose.")
+        int,
+        typer.Option(min=1, help="For loop, direct and prose; a single one is greedy."),
     ] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Processes, each with its own model.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N tasks.")] = None,
@@ -67,6 +68,7 @@ def bench(
     usage or input, 130: interrupted; the same command then goes on.
     """
     from editloop.bench import BenchSettings, ResultFile
+    from editloop.bench.attempts import TEMPERATURE
     from editloop.bench.results import refuse_other_summary
     from editloop.tasks import read_tasks
 
@@ -86,6 +88,7 @@ def bench(
         model=str(path) if path else None,
         threads=max(1, cores() // jobs),
         attempts=attempts,
+        temperature=TEMPERATURE if attempts > 1 else 0.0,
     )
     described = _describe(tasks, settings, jobs, path)
     console = Console(stderr=True)

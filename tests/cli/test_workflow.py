@@ -18,6 +18,7 @@ from editloop_export import write_gguf
 from editloop_trainer.workflow.ledger import Ledger
 from editloop_trainer.workflow.options import make_options
 from editloop_trainer.workflow.plan import Plan
+from editloop_trainer.workflow.results import by_loop
 from editloop_trainer.workflow.runner import Child, locked
 from editloop_trainer.workflow.step import Step
 from tiny_checkpoints import ModelSize, make_checkpoint, make_instruct, make_tokenizer
@@ -224,7 +225,8 @@ def test_practice_counts_where_it_did_no_harm(home: Path, tmp_path: Path) -> Non
         return next(step for step in plan.steps() if step.name == "practice").needs()
 
     def write_score(path: Path, share: float) -> None:
-        path.write_text(json.dumps({"done": 20, "solved": 15, "pass_at_1": share}))
+        path.write_text(json.dumps({"done": 20, "solved": 15}))
+        by_loop(path).write_text(json.dumps({"done": 20, "solved": round(20 * share)}))
 
     assert not practises()
     plan.tasks.write_text("{}\n" * 8)

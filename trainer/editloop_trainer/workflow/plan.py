@@ -8,7 +8,7 @@ from pathlib import Path
 from editloop.budget import cores
 from editloop_trainer.workflow.ledger import listing_digest
 from editloop_trainer.workflow.options import Options, source_files
-from editloop_trainer.workflow.results import base_name, context_of, count_rows, score
+from editloop_trainer.workflow.results import base_name, by_loop, context_of, count_rows, score
 from editloop_trainer.workflow.step import Command, Step, run, time
 
 LONG = 10.0
@@ -214,16 +214,23 @@ class Plan:
         return ["--meta", f"editloop.base_model={base_name(self.options.base)}"]
 
     def _score(self, name: str, title: str, summary: Path, model: Path) -> Step:
-        out = summary.with_suffix(".jsonl")
         effort = "--limit 32 --budget 3" if self.long else "--limit 6 --budget 1"
-        what = run(effort, "--jobs", str(cores()), "--summary", summary, "--out", out)
+        told = {"model": summary, "loop": by_loop(summary)}
+        outs = {policy: path.with_suffix(".jsonl") for policy, path in told.items()}
+
+        def command(policy: str) -> Command:
+            what = run("bench", self.held_out, "--model", model, "--policy", policy, effort)
+            files = run("--summary", told[policy], "--out", outs[policy])
+            return [*what, *files, "--jobs", str(cores())]
+
+        settings = (out.with_name(f"{out.name}.settings.json") for out in outs.values())
         return Step(
             name,
             title,
             4,
-            lambda _: [[*run("bench", self.held_out, "--model", model), *what]],
+            lambda _: [command(policy) for policy in told],
             inputs=(self.held_out, model),
-            outputs=(summary, out, out.with_name(f"{out.name}.settings.json")),
+            outputs=(*told.values(), *outs.values(), *settings),
             needs=lambda: count_rows(self.held_out) > 0,
         )
 

@@ -8,13 +8,24 @@ from typing import Any
 
 
 def score(summary: Path) -> dict[str, Any]:
-    """Share of the held-out tasks that the search and one plain episode solve; {} if unknown."""
-    row = json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else {}
-    done = row.get("done", 0)
-    if not done:
+    """Shares of the held-out tasks that the search solves, and one greedy episode of the loop,
+    which has a summary beside (`by_loop`); {} where they are unknown."""
+    search, loop = (
+        json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        for path in (summary, by_loop(summary))
+    )
+    if not search.get("done") or not loop.get("done"):
         return {}
-    found = {"tasks": done, "search": round(row["solved"] / done, 4), "pass_at_1": row["pass_at_1"]}
-    return {key: value for key, value in found.items() if value is not None}
+    return {
+        "tasks": search["done"],
+        "search": round(search["solved"] / search["done"], 4),
+        "pass_at_1": round(loop["solved"] / loop["done"], 4),
+    }
+
+
+def by_loop(summary: Path) -> Path:
+    """Beside the summary of a search, that of one greedy episode of the loop at the same tasks."""
+    return summary.with_suffix(".loop.json")
 
 
 def context_of(base: Path) -> int:
