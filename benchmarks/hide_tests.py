@@ -46,13 +46,15 @@ def main(argv: Sequence[str]) -> int:
 
 
 def hidden(task: Task, keep: int) -> Task:
-    """The task with its first ``keep`` tests visible, and all of them among the hidden ones."""
+    """The task with the first ``keep`` of all its tests visible, and all among the hidden ones."""
+    tests = f"{task.tests}\n\n{task.hidden_tests}"
+    names = (*task.test_names, *task.hidden_test_names)
     return replace(
         task,
-        test_names=task.test_names[:keep],
-        tests=task.tests if keep else "",
-        hidden_tests=f"{task.tests}\n\n{task.hidden_tests}",
-        hidden_test_names=(*task.test_names, *task.hidden_test_names),
+        test_names=names[:keep],
+        tests=tests if keep else "",
+        hidden_tests=tests,
+        hidden_test_names=names,
     )
 
 

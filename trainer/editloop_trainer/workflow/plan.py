@@ -219,9 +219,9 @@ class Plan:
         outs = {policy: path.with_suffix(".jsonl") for policy, path in told.items()}
 
         def command(policy: str) -> Command:
-            what = run("bench", self.held_out, "--model", model, "--policy", policy, effort)
+            what = run("bench", self.held_out, "--model", model, "--policy", policy)
             files = run("--summary", told[policy], "--out", outs[policy])
-            return [*what, *files, "--jobs", str(cores())]
+            return [*what, *files, *run(effort, "--jobs", str(cores()))]
 
         settings = (out.with_name(f"{out.name}.settings.json") for out in outs.values())
         return Step(
