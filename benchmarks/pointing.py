@@ -18,6 +18,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from editloop.checks.smells import smells
 from editloop.checks.static import StaticChecker
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.frontier import Node
@@ -33,12 +34,13 @@ from editloop.verify import Verifier
 
 AMONG = (1, 3, 5, 10, 20)
 ALL = PlaceWeights()
-NONE = replace(ALL, raised=0.0, spectrum=0.0, found=0.0, prior=0.0)
+NONE = replace(ALL, raised=0.0, spectrum=0.0, found=0.0, smells=0.0, prior=0.0)
 ROWS = {
     "all": ALL,
     "frames": replace(NONE, raised=ALL.raised),
     "spectrum": replace(NONE, spectrum=ALL.spectrum),
     "findings": replace(NONE, found=ALL.found),
+    "smells": replace(NONE, smells=ALL.smells),
     "prior": replace(NONE, prior=ALL.prior),
     "without frames": replace(ALL, raised=0.0),
     "without spectrum": replace(ALL, spectrum=0.0),
@@ -54,6 +56,7 @@ class Case:
     traces: tuple[SuiteTrace, ...]
     found: tuple[int, ...]
     prior: tuple[int, ...]
+    smelling: tuple[int, ...]
     changes: tuple[tuple[int, int], ...]
 
 
@@ -89,12 +92,14 @@ def diagnosed(
     matcher = difflib.SequenceMatcher(None, lines, right, autojunk=False)
     changes = tuple((a, b) for tag, a, b, _, _ in matcher.get_opcodes() if tag != "equal")
     found = tuple(f.line for f in verdict.findings if f.line is not None)
-    return Case(tuple(lines), traces, found, tuple(likely_lines(node)), changes)
+    words = smells(text)
+    smelling = tuple(i for i, line in enumerate(lines) if line in words)
+    return Case(tuple(lines), traces, found, tuple(likely_lines(node)), smelling, changes)
 
 
 def rank(case: Case, weights: PlaceWeights) -> int | None:
     """The number (from 1) of the first place that is right."""
-    scores = line_scores(case.lines, case.traces, case.found, case.prior, weights)
+    scores = line_scores(case.lines, case.traces, case.found, case.prior, case.smelling, weights)
     ordered = places(case.lines, scores, range(len(case.lines)), weights)
     for number, place in enumerate(ordered, 1):
         if any(is_right(place, change) for change in case.changes):

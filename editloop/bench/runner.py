@@ -154,8 +154,8 @@ class TaskRunner:
         reason = "out of time" if found.reason == "cancelled" else found.reason
         total = found.candidates
         if not found.solutions:
-            failed = TaskResult(task.id, False, None, seconds, total, found.turns, reason=reason)
-            return _Attempt(replace(failed, candidates_total=total), None)
+            failed = TaskResult(task.id, seconds=seconds, candidates=total, turns=found.turns)
+            return _Attempt(replace(failed, candidates_total=total, reason=reason), None)
         best = found.solutions[0]
         after = best.state.document
         solved = TaskResult(
