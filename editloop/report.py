@@ -6,10 +6,11 @@ Nothing heavy is imported: the process that talks to an editor has it too. ``rep
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from editloop.trust.weighing import Weighed
+from editloop.trust.share import Share
+from editloop.trust.weighed import Weighed
+from editloop.verdict import CODELESS
 
 Status = Literal["fixed", "possible fix", "nothing wrong", "not fixed"]
 Row = dict[str, Any]
@@ -96,11 +97,25 @@ class FixReport:
         and where it was counted how many like it were right; "" where that was not looked at."""
         if self.weighed is None or self.best is None:
             return ""
+        counted = self.share.words if self.share else ""
+        return "; ".join(filter(None, [self.reason, self.weighed.words, counted]))
+
+    @property
+    def share(self) -> Share | None:
+        """How many fixes like the best one were right; None where more than examples or tests
+        failed before, it was not compared, or too few like it were counted."""
+        if self.weighed is None or self.best is None or self.status != "fixed":
+            return None
+        if any(c["good"] < c["total"] for c in self.before_checks if c["name"] in CODELESS):
+            return None
         ran = [check for check in self.best.checks if check["name"] in ("doctests", "tests")]
         examples = sum(check["total"] for check in ran)
-        sure = examples and self.status == "fixed"
-        counted = self.weighed.share(examples) if sure else ""
-        return "; ".join(filter(None, [self.reason, self.weighed.words, counted]))
+        return self.weighed.share(examples) if examples else None
+
+    @property
+    def compared(self) -> Row | None:
+        """How the fixes compare, as JSON data, with ``trust`` as its ``line``; None: unknown."""
+        return {"line": self.trust, **self.weighed.row()} if self.weighed else None
 
     def encode(self) -> Row:
         """The report as JSON data, of which ``decode`` makes it again."""
@@ -109,11 +124,7 @@ class FixReport:
     @staticmethod
     def decode(row: Row) -> FixReport:
         """Raises KeyError and TypeError for what is no report."""
-        weighed = row["weighed"]
-        if weighed is not None:
-            from editloop.trust.weighing import Weighed
-
-            weighed = Weighed.decode(weighed)
+        weighed = row["weighed"] and Weighed.decode(row["weighed"])
         fixes = tuple(Fix(**_tuples(fix)) for fix in row["fixes"])
         return FixReport(**{**_tuples(row), "fixes": fixes, "weighed": weighed})
 
@@ -121,14 +132,13 @@ class FixReport:
         """What ``--json`` prints; an alternative has the keys of the best fix."""
         row = self.encode()
         best, *others = [{key: fix[key] for key in _OF_A_FIX} for fix in row["fixes"]] or [_NONE]
-        weighed = self.weighed
         return {
             "status": self.status,
             **best,
             **{key: row[key] for key in ("turns", "candidates", "seconds", "sandbox")},
             "alternatives": others,
             **{key: row[key] for key in ("reason", "next", "before", "notes", "evidence")},
-            "trust": {"line": self.trust, **weighed.row()} if weighed else None,
+            "trust": self.compared,
         }
 
 

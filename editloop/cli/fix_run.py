@@ -34,7 +34,8 @@ from editloop.suites import find_suites, suite_check
 from editloop.text import Snapshot, TextError, split_lines
 from editloop.trust import WEIGHING_SECONDS
 from editloop.trust.inputs import read_tests
-from editloop.trust.weighing import Weighed, compared, weigh
+from editloop.trust.weighed import Weighed
+from editloop.trust.weighing import compared, weigh
 from editloop.verify import Check
 from editloop.wording import Asked, without_model
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from editloop.trust.weighing import Difference, is_error
+from editloop.trust.weighed import Difference, is_error
 
 NEITHER = "neither"
 

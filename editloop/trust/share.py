@@ -6,29 +6,42 @@ import json
 from collections import Counter
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 SHARES = Path(__file__).parents[1] / "data" / "trust.json"
 """Made by ``benchmarks/trust.py``, whose docstring has the commands."""
-LEAST = 30
-"""Fixes of a group below which nothing is said of it; chosen: a share of half is then known to 17
+LEAST = 20
+"""Fixes of a group below which nothing is said of it; chosen: a share of half is then known to 21
 in a hundred."""
-
-Others = Literal["none", "same", "differ"]
 
 
 class Group(NamedTuple):
-    """``examples``: how many examples or tests a fix satisfies, 3 for three or more; ``others``:
-    whether other fixes were found that do too, and answer some call differently."""
+    """``examples``: how many examples or tests a fix satisfies, 3 for three or more; ``differ``:
+    whether another fix was found that does too, and answers some call differently."""
 
     examples: int
-    others: Others
+    differ: bool
+
+    @staticmethod
+    def of(examples: int, differing: int) -> Group:
+        """The group of a fix from which ``differing`` others differ."""
+        return Group(min(examples, 3), differing > 0)
 
 
-def group_of(examples: int, others: int, differing: int) -> Group:
-    """The group of a fix: ``others`` satisfy its examples too, ``differing`` of them differ."""
-    kind: Others = "differ" if differing else "same" if others else "none"
-    return Group(min(examples, 3), kind)
+class Share(NamedTuple):
+    """``right`` fixes ``of`` those that were counted."""
+
+    right: int
+    of: int
+
+    @property
+    def value(self) -> float:
+        """Between 0 and 1."""
+        return self.right / self.of
+
+    @property
+    def words(self) -> str:
+        return f"of fixes like this, {self.right} of {self.of} were right"
 
 
 def rows(right: Counter[Group], every: Counter[Group]) -> list[dict[str, Any]]:
@@ -39,13 +52,13 @@ def rows(right: Counter[Group], every: Counter[Group]) -> list[dict[str, Any]]:
     ]
 
 
-def share(group: Group) -> str:
-    """``of fixes like this, 12 of 40 were right``, "" where too few were counted."""
-    right, number = _known().get(group, (0, 0))
-    return f"of fixes like this, {right} of {number} were right" if number >= LEAST else ""
+def share(group: Group) -> Share | None:
+    """What was counted of a group; None where that is too little."""
+    found = _known().get(group)
+    return found if found is not None and found.of >= LEAST else None
 
 
 @cache
-def _known() -> dict[Group, tuple[int, int]]:
+def _known() -> dict[Group, Share]:
     found = json.loads(SHARES.read_text(encoding="utf-8"))
-    return {Group(one["examples"], one["others"]): (one["right"], one["of"]) for one in found}
+    return {Group(one["examples"], one["differ"]): Share(one["right"], one["of"]) for one in found}

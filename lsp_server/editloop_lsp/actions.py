@@ -85,9 +85,14 @@ def wanted(kind: str, context: types.CodeActionContext) -> bool:
 
 
 def action(
-    offer: Offer, client: Client, known: FixResult | None, edit: types.WorkspaceEdit | None
+    offer: Offer,
+    client: Client,
+    known: FixResult | None,
+    edit: types.WorkspaceEdit | None,
+    least: float = 0.0,
 ) -> types.CodeAction | types.Command:
-    """The entry as this client understands it; with ``edit`` where the fix is verified already."""
+    """The entry as this client understands it; with ``edit`` where the fix is verified already, and
+    preferred where ``least`` allows it (see ``Report.preferred``)."""
     data = offer.target.data()
     command = types.Command(offer.title, COMMAND, arguments=[data])
     if not client.action_literals:
@@ -96,13 +101,12 @@ def action(
     shown = offer.title
     if edit is not None and known is not None:
         shown = f"{offer.title}: {known.fixes[0].label.removeprefix('editloop: ')}"
-        if known.report.question is not None:
-            shown += f"; {shorten(known.report.question['line'])}"
+        shown += "".join(f"; {words}" for words in _doubts(known, least))
     return types.CodeAction(
         title=shown,
         kind=offer.kind,
         diagnostics=[offer.diagnostic] if offer.diagnostic else None,
-        is_preferred=True if edit is not None and _is_sure(known) else None,
+        is_preferred=True if edit and known and known.report.preferred(least) else None,
         edit=edit,
         command=None if lazy else command,
         data=data if client.resolves_edits else None,
@@ -110,9 +114,13 @@ def action(
     )
 
 
-def _is_sure(known: FixResult | None) -> bool:
-    """Whether nobody has to be asked: proven, and no other fix is known to differ."""
-    return known is not None and known.report.proven and known.report.question is None
+def _doubts(known: FixResult, least: float) -> Iterator[str]:
+    """Why a fix that was found is not preferred, in words."""
+    if (question := known.report.question) is not None:
+        yield shorten(question.line)
+    share = known.report.found.share
+    if share is not None and share.value < least:
+        yield share.words
 
 
 def enclosing(lines: Sequence[Line], line: int) -> str:

@@ -65,11 +65,9 @@ class Commands:
             return {"trust": None, "question": None}
         if document.weighing is not None:
             await asyncio.wait([document.weighing])
-        report = document.last.report if document.last else None
-        return {
-            "trust": report.trust if report and report.trust else None,
-            "question": report.question if report else None,
-        }
+        compared = document.last.report.found.compared if document.last else None
+        differences = compared["differences"] if compared else []
+        return {"trust": compared, "question": differences[0] if differences else None}
 
     async def keep_example(self, argument: Argument, _: Token) -> dict[str, Any]:
         document = self._document(argument)

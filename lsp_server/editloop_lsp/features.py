@@ -163,7 +163,10 @@ class Menu:
         self, params: types.CodeActionParams
     ) -> list[types.CodeAction | types.Command]:
         document = self.documents.get(params.text_document.uri)
-        if document is None or not (await self.configuration.of(document.text.uri)).enable:
+        if document is None:
+            return []
+        settings = await self.configuration.of(document.text.uri)
+        if not settings.enable:
             return []
         self.diagnostics.saw(document, list(params.context.diagnostics))
         client = self.protocol.client
@@ -178,7 +181,7 @@ class Menu:
                     edit = known.edit(self.documents.text(document.text.uri), client)
                 except Stale:
                     continue
-            menu.append(actions.action(offer, client, known, edit))
+            menu.append(actions.action(offer, client, known, edit, settings.prefer_from))
         return menu
 
     async def resolve(self, params: types.CodeAction) -> types.CodeAction:

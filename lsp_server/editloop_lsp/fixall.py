@@ -23,11 +23,14 @@ class _Sum:
     notes: list[str] = field(default_factory=list)
 
 
-async def fix_all(order: FixJob, step: Step, checker: WorkerProcess) -> FixReport:
+async def fix_all(
+    order: FixJob, step: Step, checker: WorkerProcess, least: float = 0.0
+) -> FixReport:
     """One report on all fixes together, like that of a single one. Raises WorkerError.
 
     ``step`` runs a search when it is its turn. A place that could not be fixed is not tried again;
-    what is only a possible fix is none here, since nobody looks at each.
+    what is only a possible fix is none here, since nobody looks at each, and neither is a fix of
+    which less than ``least`` of those like it were right, where that is known.
     """
     done = _Sum(order.text)
     tried: set[tuple[str, ...]] = set()
@@ -37,7 +40,7 @@ async def fix_all(order: FixJob, step: Step, checker: WorkerProcess) -> FixRepor
         new = next((s for s in found if tried.isdisjoint(_keys(s))), None)
         if new is None:
             break
-        report = await step(replace(order, text=done.text, line=new["line"]))
+        report = _believed(await step(replace(order, text=done.text, line=new["line"])), least)
         done.reports.append(report)
         where = "" if new["line"] is None else f"line {new['line'] + 1}: "
         if report.status == "fixed":
@@ -50,6 +53,14 @@ async def fix_all(order: FixJob, step: Step, checker: WorkerProcess) -> FixRepor
         scope, place = _keys(new)
         tried.add(place if report.status == "fixed" else scope)
     return await _sum(order, done, checker)
+
+
+def _believed(report: FixReport, least: float) -> FixReport:
+    """The report; only a possible fix where too few like it were right."""
+    share = report.share
+    if share is None or share.value >= least:
+        return report
+    return replace(report, status="possible fix", reason=f"{report.reason}; {share.words}")
 
 
 def _keys(suspect: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -15,6 +15,7 @@ from lsprotocol import types
 
 from editloop.report import FixReport
 from editloop.trust import MOST_FIXES, WEIGHING_SECONDS
+from editloop.trust.weighed import Weighed
 from editloop_lsp.documents import Documents
 from editloop_lsp.edits import FixResult
 from editloop_lsp.fixall import fix_all
@@ -89,20 +90,14 @@ class Fixing:
 
         A search that begins meanwhile goes first: what is not known then stays unknown.
         """
-        text, texts = result.text, _compared(result)
-        if not texts or not result.level:
+        text = result.text
+        if result.target.kind == "all" or not result.level:
             return
-        job = WeighJob(text.text, texts, result.level, text.file, WEIGHING_SECONDS)
-        try:
-            row = await self.fixer.request("weigh", job)
-        except WorkerError as error:
-            log.info("how the fixes compare is not known: %s", error)
-            return
-        assert isinstance(row, dict)
+        found = await self._weighed(text, result.report.found, result.level)
         document = self.documents.get(text.uri)
         if document is None or document.last is not result:
             return
-        known = replace(result, report=replace(result.report, trust=row))
+        known = replace(result, report=replace(result.report, found=found))
         document.last = known
         if self.documents.last is result:
             self.documents.last = known
@@ -111,7 +106,19 @@ class Fixing:
         question = known.report.question
         if question is not None and not self.protocol.client.status:
             # a client that knows of us asks itself
-            self.protocol.show(f"{text.name}: {question['line']}")
+            self.protocol.show(f"{text.name}: {question.line}")
+
+    async def _weighed(self, text: Text, found: FixReport, level: str) -> FixReport:
+        """The report with how its fixes compare, as far as that can be known."""
+        texts = _compared(found)
+        if not texts or len(text.text) > _LONGEST_COMPARED:
+            return found
+        job = WeighJob(text.text, texts, level, text.file, WEIGHING_SECONDS)
+        try:
+            return replace(found, weighed=Weighed.decode(await self.fixer.request("weigh", job)))
+        except WorkerError as error:
+            log.info("how the fixes compare is not known: %s", error)
+            return found
 
     async def _work(self, target: Target, text: Text, progress: WorkDone, job: Job) -> FixResult:
         progress.begin(target.title)
@@ -119,12 +126,16 @@ class Fixing:
             order, missing, refusal = await self.orders.job(target, text)
 
             async def step(order: FixJob) -> FixReport:
-                return await self._step(progress, order)
+                found = await self._step(progress, order)
+                if found.status == "fixed" and order.level is not None:
+                    changed = Text(text.uri, text.version, order.text)
+                    found = await self._weighed(changed, found, order.level)
+                return found
 
             if target.kind == "all":
-                found = await fix_all(order, step, self.checker)
+                found = await fix_all(order, step, self.checker, await self._least(target.uri))
             else:
-                found = await step(order)
+                found = await self._step(progress, order)
             found = replace(found, notes=(*found.notes, *filter(None, [refusal])))
             result = self._result(target, text, found, missing)
         except WorkerDied as error:
@@ -137,6 +148,10 @@ class Fixing:
             raise
         progress.end(result.report.line)
         return result
+
+    async def _least(self, uri: str) -> float:
+        """The share of right ones that fixes need which nobody looks at one by one."""
+        return (await self.orders.configuration.of(uri)).prefer_from
 
     async def _step(self, progress: WorkDone, order: FixJob) -> FixReport:
         """One search, when it is its turn."""
@@ -164,12 +179,10 @@ class Fixing:
         return FixResult(target, text, report, "" if missing else found.sandbox)
 
 
-def _compared(result: FixResult) -> list[str]:
+def _compared(found: FixReport) -> list[str]:
     """The texts of fixes that are worth comparing; what only hides a failure is no rival of what
     does not."""
-    fixes = result.fixes
-    if result.target.kind == "all" or len(result.text.text) > _LONGEST_COMPARED:
-        return []
+    fixes = found.fixes
     honest = takewhile(lambda fix: fix is fixes[0] or not fix.weak, fixes)
     return [fix.text for fix in islice(honest, MOST_FIXES)]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from editloop.report import FixReport
+from editloop.trust.weighed import Difference
 
 Status = Literal[
     "fixed", "possible fix", "nothing wrong", "not found", "cancelled", "stale", "error"
@@ -26,15 +27,18 @@ class Report:
     sandbox: str = ""
     """In words."""
     model: str = ""
-    trust: Mapping[str, Any] = field(default_factory=dict)
-    """How the fixes compare (``Weighed`` as JSON data), empty until that is known."""
 
     @property
-    def question(self) -> Mapping[str, Any] | None:
-        """The first call on which the fixes that were compared differ: ``call``, ``answers`` (one a
-        fix, "" where none came), ``line``; None where none is known."""
-        found: Sequence[Mapping[str, Any]] = self.trust.get("differences", ())
-        return found[0] if found else None
+    def question(self) -> Difference | None:
+        """The first call on which the fixes that were compared differ; None where none is known."""
+        weighed = self.found.weighed
+        return weighed.differences[0] if weighed and weighed.differences else None
+
+    def preferred(self, least: float) -> bool:
+        """Whether nobody has to be asked: proven, no other fix is known to differ, and at least the
+        share ``least`` of fixes like this was right, where that is known."""
+        share = self.found.share
+        return self.proven and not self.question and not (share and share.value < least)
 
     @property
     def after(self) -> tuple[Check, ...]:
@@ -86,7 +90,7 @@ class Report:
             "alternatives": max(len(self.found.fixes) - 1, 0),
             "verified": best.verified if best else "",
             "possible": best.possible if best else "",
-            "trust": self.trust,
+            "trust": self.found.compared,
             "line": self.line,
             "proven": self.proven,
         }
@@ -118,7 +122,7 @@ def merged(checks: Sequence[Check]) -> list[dict[str, Any]]:
 
 def markdown(report: Report) -> str:
     """The report to read."""
-    found = report.found
+    found, weighed = report.found, report.found.weighed
     parts = [f"# {found.name}: {report.status}", "", report.line, ""]
     if found.diff:
         parts += ["```diff", found.diff.rstrip("\n"), "```", ""]
@@ -130,9 +134,9 @@ def markdown(report: Report) -> str:
         ("commands", "; ".join(f"`{one}`" for one in found.best.commands) if found.best else ""),
         ("search", f"{found.candidates} candidates tried, depth {found.turns}"),
         ("alternatives", str(len(found.fixes) - 1) if len(found.fixes) > 1 else ""),
-        ("trust", str(report.trust.get("words", ""))),
-        *(("differs", one["line"]) for one in report.trust.get("differences", ())),
-        *(("changes", one["line"]) for one in report.trust.get("changes", ())),
+        ("trust", found.trust),
+        *(("differs", one.line) for one in (weighed.differences if weighed else ())),
+        *(("changes", one.line) for one in (weighed.changes if weighed else ())),
         ("seconds", f"{found.seconds:.2f}"),
         ("next", found.next),
         ("sandbox", report.sandbox),

@@ -52,6 +52,14 @@ class Settings:
     alternatives: int = _setting(
         "alternatives", 3, "Further distinct fixes that are kept.", minimum=0, maximum=10
     )
+    prefer_from: float = _setting(
+        "preferFrom",
+        0.5,
+        "Share of fixes with such evidence that were right, where that was counted, from which on "
+        "a fix is preferred and part of fixing all; 0: all that were verified.",
+        minimum=0,
+        maximum=1,
+    )
     run_code: str = _setting(
         "runCode",
         "ask",

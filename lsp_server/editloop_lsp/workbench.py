@@ -30,22 +30,30 @@ from editloop.project import project_root
 from editloop.region import MAX_LINES
 from editloop.repair.diagnosis import diagnose
 from editloop.report import FixReport
-from editloop.reporting import edit_rows, fix_report
+from editloop.reporting import change, edit_rows, fix_report
 from editloop.sandbox import Level, SandboxError, SandboxPool, detect_level
 from editloop.solutions import Progress
 from editloop.suites import Regression, find_suites
 from editloop.text import Snapshot
 from editloop.trust.inputs import read_tests
 from editloop.trust.keeping import with_example
-from editloop.trust.weighing import Weighed, weigh
+from editloop.trust.weighed import Weighed
+from editloop.trust.weighing import weigh
 from editloop.verify import Check
 from editloop.wording import Asked, without_model
-from editloop_lsp import rows
 from editloop_lsp.lint import lint
 from editloop_lsp.loaded import LoadedModel
 from editloop_lsp.suitecache import SuiteCache
 from editloop_lsp.testing import doctest_failures, suite_failures
-from editloop_lsp.wire import CheckJob, FixJob, KeepJob, SuspectsJob, TestsJob, WeighJob
+from editloop_lsp.wire import (
+    ChangeJob,
+    CheckJob,
+    FixJob,
+    KeepJob,
+    SuspectsJob,
+    TestsJob,
+    WeighJob,
+)
 
 WORKERS = min(2, cores())
 """Searches of one fix."""
@@ -127,7 +135,7 @@ class Workbench:
         )
 
     def weigh(self, job: WeighJob, cancel: threading.Event) -> dict[str, Any]:
-        """How fixes compare (``rows.weighed_row``)."""
+        """How fixes compare (``Weighed.row``)."""
         pool = self._pool(Level[job.level])
         found = Weighed(len(job.fixes))
         if pool is not None:
@@ -135,7 +143,7 @@ class Workbench:
             tests = [read_tests(path) for path in suites]
             until = Stop(cancel, time.monotonic() + job.seconds)
             found = weigh(job.text, job.fixes, tests, pool, until)
-        return rows.weighed_row(found)
+        return found.row()
 
     def keep(self, job: KeepJob) -> Sequence[dict[str, Any]]:
         """The edits that write an answer down as a doctest; none where there is no place for it."""
@@ -143,6 +151,10 @@ class Workbench:
         if kept is None:
             return []
         return edit_rows(Snapshot.from_text(job.text), Snapshot.from_text(kept))
+
+    def change(self, job: ChangeJob) -> dict[str, Any]:
+        """``edits``, ``region`` and ``diff`` between two texts."""
+        return change(job.name, Snapshot.from_text(job.before), Snapshot.from_text(job.after))
 
     def check(self, job: CheckJob) -> list[dict[str, Any]]:
         """Syntax errors and ruff's findings."""

@@ -16,7 +16,6 @@ from typing import IO, Any
 
 from editloop.sandbox import scratch
 from editloop_lsp import shelf
-from editloop_lsp.rows import change_row
 from editloop_lsp.testing import has_tests
 from editloop_lsp.wire import ChangeJob, CheckJob, FixJob, KeepJob, SuspectsJob, TestsJob, WeighJob
 from editloop_lsp.workbench import Workbench
@@ -69,7 +68,7 @@ class Worker:
             "keep": lambda params: bench.keep(KeepJob(**params)),
             "check": lambda params: bench.check(CheckJob(**params)),
             "suspects": lambda params: bench.suspects(SuspectsJob(**params)),
-            "change": lambda params: change_row(ChangeJob(**params)),
+            "change": lambda params: bench.change(ChangeJob(**params)),
             "has_tests": lambda params: has_tests(params["text"], params["path"]),
             "tests": lambda params: bench.tests(TestsJob(**params), cancel),
             "ping": lambda params: None,

@@ -132,8 +132,9 @@ async def test_failing_doctests_and_tests_on_save(
     [({"trusted": False}, {"runCode": "always"}), ({"trusted": True}, {"runCode": "never"})],
 )
 async def test_nothing_is_run_without_trust(
-    start: Start, folder: Path, place: Place, options: Json, settings: Json
+    start: Start, script: Script, folder: Path, place: Place, options: Json, settings: Json
 ) -> None:
+    script()
     editor = await start()
     editor.settings = settings
     await editor.initialize("visual_studio_code", [folder], **options)
@@ -143,7 +144,7 @@ async def test_nothing_is_run_without_trust(
     on_disk(uri, source)
     editor.save(uri)
     done = await editor.fix(uri)
-    assert done["status"] == "nothing wrong"
+    assert done["status"] == "nothing wrong", done["reason"]
     assert "no code was run: " in done["reason"]
     assert not marker.exists()
     assert not (await editor.command("editloop.status"))["busy"]

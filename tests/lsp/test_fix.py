@@ -85,7 +85,7 @@ async def test_our_own_diagnostics_stand_in_for_an_empty_context(
     assert everything["kind"] == "source.fixAll.editloop"
 
 
-@pytest.mark.parametrize("kind", ["selection", "function", "file", "all"])
+@pytest.mark.parametrize("kind", ["selection", "function", "file"])
 async def test_every_kind_of_target(
     editor: Editor, script: Script, place: Place, kind: str
 ) -> None:
@@ -146,7 +146,7 @@ async def test_fixing_all_goes_on_after_a_failure(
         "    return total\n"
     )
     uri = editor.open(place(), source)
-    editor.configure(runCode="always", budget=1)
+    editor.configure(runCode="always", budget=1, preferFrom=0)
     done = await editor.fix(uri, "all")
     editor.configure(runCode="always")
     assert (done["status"], done["reason"], done["applied"]) == ("fixed", "1 fixed, 2 not", True)
@@ -267,6 +267,33 @@ async def test_where_fixes_differ_a_person_is_asked(
     assert ">>> larger([], 4)\n    0\n" in editor.texts[uri]
     missing = await editor.command("editloop.keepExample", {**keep, "call": "other(1)"})
     assert missing == {"edit": None, "reason": "no docstring of larger.py can hold the example"}
+
+
+async def test_one_example_is_not_enough_to_be_preferred(
+    editor: Editor, script: Script, place: Place
+) -> None:
+    script(ADD_FIX)
+    uri = editor.open(place("sums.py"), ADD)
+    failing = {"range": span(2, 4, 17), "message": "add(2, 3) -> -1"}
+    [action, *_] = await editor.menu(uri, span(2, 8), [failing])
+    await editor.request("codeAction/resolve", action)
+    trust = (await editor.command("editloop.trust", {"uri": uri}))["trust"]
+    counted = trust["line"].rpartition("; ")[2]
+    assert counted.startswith("of fixes like this, "), trust
+    [again, *_] = await editor.menu(uri, span(2, 8), [failing])
+    assert again["title"].endswith(counted)
+    assert not again.get("isPreferred")
+    every = await editor.fix(uri, "all")
+    assert (every["status"], every["applied"]) == ("not found", False)
+    assert every["reason"].endswith(counted)
+
+    editor.configure(runCode="always", preferFrom=0)
+    [again, *_] = await editor.menu(uri, span(2, 8), [failing])
+    assert again["isPreferred"]
+    assert counted not in again["title"]
+    every = await editor.fix(uri, "all")
+    assert (every["status"], editor.texts[uri]) == ("fixed", ADD.replace("-", "+"))
+    editor.configure(runCode="always")
 
 
 async def test_a_possible_fix_is_called_so_and_no_part_of_fixing_all(

@@ -14,7 +14,7 @@ from editloop.prior import PriorPolicy, shipped
 from editloop.report import FixReport
 from editloop.reporting import fix_report
 from editloop.text import Snapshot
-from editloop.trust.weighing import Change, Difference, Weighed
+from editloop.trust.weighed import Change, Difference, Weighed
 from editloop.wording import Asked
 
 SHOWN = (

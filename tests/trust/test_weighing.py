@@ -9,7 +9,8 @@ import pytest
 from editloop.budget import Stop
 from editloop.sandbox import SandboxPool, open_pool
 from editloop.trust.asking import NEITHER, after_answer, as_doctest, next_question
-from editloop.trust.weighing import Change, Difference, Weighed, weigh
+from editloop.trust.weighed import Change, Difference, Weighed
+from editloop.trust.weighing import weigh
 
 MEDIAN = "def median(values):\n    return sorted(values)[{}]\n"
 TESTS = ["median([3, 1, 2]) == 2"]
