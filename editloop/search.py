@@ -18,6 +18,7 @@ from editloop.budget import Budget, Stop
 from editloop.commands import CommandError, Step, without
 from editloop.edits import edit_size
 from editloop.frontier import Edge, Entry, Frontier, Node, Proposer
+from editloop.lingering import Lingering
 from editloop.loop import Verify, summary
 from editloop.moves.context import is_syntax_finding
 from editloop.ordering import RAISES, Weights, gain, normalized, step_value
@@ -30,18 +31,9 @@ from editloop.verdict import Verdict
 
 HEAD_START = 3.0
 """Seconds in which moves alone are tried; the model loads and reads meanwhile. Chosen."""
-LINGER, LINGER_MOST = 4.0, 20.0
-"""Seconds that the search goes on after a fix which few tests confirm, for others to choose from
-where a model can say which of them a person would have written: the least, and the most where the
-model is still to be heard. Chosen."""
-JUDGING = 0.15
-"""Share of a budget that is left for the model to say which of the fixes it finds likeliest."""
 HEARD = 8
 """Places that a model has written something for when it counts as heard: among eight the right one
-is in two of three cases (`benchmarks/pointing.py`)."""
-POLISH_SECONDS = 5.0
-"""The longest that the search goes on after a fix that more tests confirm; chosen: who has waited
-for a model does not wait half as long again."""
+is in three of four cases (`benchmarks/pointing.py`)."""
 FEW = 5
 """Tests and examples that say little, at most. Chosen."""
 MOVES_SHARE = 0.2
@@ -103,23 +95,18 @@ class _Search:
     """How many children with progress the node with these commands has."""
     shrinking: bool = False
     """The first fix has several commands and was not yet tried with fewer."""
-    last_candidate: int | None = None
-    last_second: float = math.inf
-    hears_until: float = 0.0
-    """The second until which the model is to be heard, as few tests confirm the first fix."""
-    heard: bool = False
-    """Whether what the model wrote for HEARD places, or for all of its own, was tried, or some of
-    it is a fix."""
     moves_until: float = HEAD_START
     """Seconds until which moves are tried though the model is at work."""
     asked_at: float = 0.0
     """Seconds at which the model's last proposals came."""
+    lingering: Lingering = field(init=False)
     deadline: Stop = field(init=False)
     """Parsing many candidates must not outlast the budget."""
 
     def __post_init__(self) -> None:
         seconds = math.inf if self.budget.seconds is None else self.budget.seconds
         self.deadline = Stop(self.cancel, self.started + seconds)
+        self.lingering = Lingering(self.budget, self.polish, asks=self.filling is not None)
 
     @property
     def seconds(self) -> float:
@@ -186,7 +173,7 @@ class _Search:
         if arrived:
             asked, self.asked_at = began - self.asked_at, self.seconds
             self.moves_until = max(self.moves_until, self.seconds + MOVES_SHARE * asked)
-        self.heard = self.heard or heard
+        self.lingering.heard |= heard
         return waits
 
     def _try(self, edge: Edge) -> None:
@@ -212,18 +199,13 @@ class _Search:
     def _stop(self) -> str | None:
         if self.cancel is not None and self.cancel.is_set():
             return "cancelled"
-        polished = self.last_candidate is not None and self.candidates >= self.last_candidate
-        if polished or (self.seconds >= self.last_second and not self._unheard()):
+        if self.lingering.is_over(self.candidates, self.seconds):
             return "fixed"
         if self.budget.seconds is not None and self.seconds >= self.budget.seconds:
             return "fixed" if self.solutions else "out of time"
         if self.budget.candidates is not None and self.candidates >= self.budget.candidates:
             return "fixed" if self.solutions else "out of candidates"
         return None
-
-    def _unheard(self) -> bool:
-        """Whether the model still has to say what it would have written."""
-        return not self.heard and self.seconds < self.hears_until
 
     def _expanded(self, node: Node) -> list[Entry]:
         """The best step of a node, in the order of the policy; and the node again, for what waits.
@@ -353,24 +335,13 @@ class _Search:
         self.solutions.append(found)
         if verdict.hides:
             return  # it may only hide the failure: something better is still looked for
-        self.heard = self.heard or written  # it has had its word
-        if self.last_candidate is None and not self.hears_until:
-            self.shrinking = len(commands) > 1 and log_prob < 0
-            extra = max(10, math.ceil(self.polish * self.candidates)) if self.polish > 0 else 0
-            lingers = self.filling is not None and verdict.items <= FEW
-            lingers &= self.root is not None and not is_settled(self.root, found)
-            if lingers and self.budget.seconds is not None:
-                self.hears_until = self.seconds + LINGER_MOST
-            else:
-                self.last_candidate = self.candidates + extra
-            if self.budget.seconds is not None:
-                least = LINGER if lingers else 0.25
-                more = min(self.polish * self.seconds, POLISH_SECONDS)
-                self.last_second = self.seconds + max(more, least)
-                if self.filling is not None:
-                    until = self.budget.seconds * (1 - JUDGING)
-                    self.last_second = min(self.last_second, until)
-                    self.hears_until = min(self.hears_until, until)
+        self.lingering.heard |= written  # it has had its word
+        if self.lingering.begun:
+            return
+        self.shrinking = len(commands) > 1 and log_prob < 0
+        few = self.filling is not None and verdict.items <= FEW
+        few &= self.root is not None and not is_settled(self.root, found)
+        self.lingering.begin(self.candidates, self.seconds, few=few)
 
     def _shrink(self, solution: Solution) -> None:
         """Look for a command that the fix does not need; what it leaves is a smaller fix."""

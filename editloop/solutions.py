@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from editloop.commands import Step
 from editloop.edits import edit_characters
@@ -35,7 +35,7 @@ class Solution:
     log_prob: float
     edit_size: int
     candidates: int
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)
     gain: float | None = None
     """How much likelier a model finds the text with the fix, in nats; None where none was asked."""
     written: bool = False

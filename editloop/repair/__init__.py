@@ -96,36 +96,16 @@ def repair(
     before = before or verifier.verify(state.text, cancel)
     if before.passed:
         return Repair("nothing wrong", before, None)
-    found = Stop(cancel)
-    seconds = math.inf if budget.seconds is None else budget.seconds
-    until = Stop(found, time.monotonic() + seconds)
-
-    def verify(candidate: EditState) -> Verdict:
-        return verifier.verify(candidate.text, until)
-
-    @cache
-    def traces(source: str) -> Sequence[SuiteTrace]:
-        return verifier.traces(source, until)
-
-    def where() -> Mapping[str, float]:
-        return spectrum(state.text, traces(state.text)) if traced or model is not None else {}
-
-    def errand(number: int) -> Errand:
-        left = budget.after(HEAD_START)
-        return Errand(state, verifier, before, left, seed + number, alternatives, where())
-
-    filling = None
-    if model is not None:
-        filling = Filling(model, until, traces)
-        workers -= 1  # it has one for itself, and needs more
-
-    def told(solutions: Sequence[Solution]) -> None:
-        if filling is None:
-            found.set()
-        else:
-            filling.pass_on(solutions)
-
-    others = _Others(range(1, workers) if budget.candidates is None else (), errand, told)
+    run = _Run(state, verifier, before, budget, Stop(cancel), seed, alternatives)
+    where = run.where if traced or model is not None else _nowhere
+    filling = None if model is None else Filling(model, run.until, run.traces)
+    # The model has one for itself, and needs more.
+    numbers = range(1, workers - (filling is not None)) if budget.candidates is None else ()
+    others = _Others(
+        numbers,
+        lambda number: run.errand(number, where()),
+        filling.pass_on if filling else lambda _: run.found.set(),
+    )
 
     def progressed(progress: Progress) -> None:
         if progress.solutions:
@@ -137,11 +117,11 @@ def repair(
         result = search(
             state,
             SpectrumPolicy(policy, where),
-            verify,
+            run.verify,
             budget=budget,
             seed=seed,
             alternatives=max(alternatives, JUDGED) if filling else alternatives,
-            cancel=found,
+            cancel=run.found,
             on_progress=progressed,
             first_verdict=before,
             filling=filling,
@@ -151,17 +131,60 @@ def repair(
         if filling is not None:
             filling.close()
     if cancel is not None and cancel.is_set():
-        status: Status = "fixed" if result.solutions else "not fixed"
-        return Repair(status, before, result, passing=result.solutions)
+        return _repaired(before, result, result.solutions)
     result = _merged(state, [result, *others.results()], max(alternatives, JUDGED))
-    problem = "" if filling is None else filling.problem
-    solutions = result.solutions
+    problem, solutions = "" if filling is None else filling.problem, result.solutions
     if model is not None and not problem and solutions and not is_settled(before, solutions[0]):
-        until = Stop(until, time.monotonic() + JUDGING_MOST)
+        until = Stop(run.until, time.monotonic() + JUDGING_MOST)
         solutions, problem = judged(model, state, solutions, until)
     result = replace(result, solutions=solutions[:alternatives])
-    status = "fixed" if result.solutions else "not fixed"
-    return Repair(status, before, result, problem=problem, passing=solutions)
+    return replace(_repaired(before, result, solutions), problem=problem)
+
+
+def _repaired(before: Verdict, result: SearchResult, passing: tuple[Solution, ...]) -> Repair:
+    status: Status = "fixed" if result.solutions else "not fixed"
+    return Repair(status, before, result, passing=passing)
+
+
+def _nowhere() -> Mapping[str, float]:
+    return {}
+
+
+class _Run:
+    """What the searches of one repair share. ``found`` ends them, ``until`` also when time is
+    up."""
+
+    def __init__(
+        self,
+        state: EditState,
+        verifier: Verifier,
+        before: Verdict,
+        budget: Budget,
+        found: Stop,
+        seed: int,
+        alternatives: int,
+    ) -> None:
+        self.state, self.verifier, self.before, self.budget = state, verifier, before, budget
+        self.seed, self.alternatives, self.found = seed, alternatives, found
+        seconds = math.inf if budget.seconds is None else budget.seconds
+        self.until = Stop(found, time.monotonic() + seconds)
+        self.traces = cache(self._traces)
+
+    def verify(self, candidate: EditState) -> Verdict:
+        return self.verifier.verify(candidate.text, self.until)
+
+    def _traces(self, source: str) -> Sequence[SuiteTrace]:
+        return self.verifier.traces(source, self.until)
+
+    def where(self) -> Mapping[str, float]:
+        """How likely each line is at fault, by its text."""
+        return spectrum(self.state.text, self.traces(self.state.text))
+
+    def errand(self, number: int, where: Mapping[str, float]) -> Errand:
+        """What another process searches for, while there is time. Raises Cancelled."""
+        left = self.budget.after(HEAD_START)
+        seed = self.seed + number
+        return Errand(self.state, self.verifier, self.before, left, seed, self.alternatives, where)
 
 
 class _Others:
