@@ -132,9 +132,10 @@ def print_preferred(fixes: Sequence[TaskResult], counted: Counted, least: float)
             right = sum(bool(one.solved_hidden) for one in chosen)
             print(f"| {name} | {_told(right, len(chosen))} |")
     rivals = [one for one in fixes if one.others]
+    differ = [one for one in rivals if one.differing]
     print(
-        f"\n{sum(bool(one.differing) for one in rivals)} of {len(rivals)} fixes with a rival "
-        "differ from one on some call."
+        f"\n{len(differ)} of {len(rivals)} fixes with a rival differ from one on some call; "
+        f"in {sum(bool(one.right) for one in differ)} of these some fix is right."
     )
 
 

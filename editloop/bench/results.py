@@ -47,6 +47,8 @@ class TaskResult:
     """Calls on which they were compared."""
     differing: int = 0
     """How many of them answer one of these calls otherwise."""
+    right: int | None = None
+    """How many of all that were compared pass the hidden tests; None where the task has none."""
     attempts: tuple[dict[str, Any], ...] = ()
     """What each attempt came to (`bench.attempts.Attempt`); none where a search repaired."""
 

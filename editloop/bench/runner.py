@@ -25,7 +25,7 @@ from editloop.engine.gguf_info import ModelInfo, read_info
 from editloop.model.choose import Chosen, choose
 from editloop.policy import Cancelled, Policy, UniformPolicy
 from editloop.prior import PriorPolicy, shipped
-from editloop.repair import Repair, repair
+from editloop.repair import repair
 from editloop.sandbox import open_pool
 from editloop.state import MAX_VIEW_LINES, EditState
 from editloop.tasks import Task
@@ -70,10 +70,10 @@ class BenchSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """What a search left behind; ``document`` is None where nothing was solved."""
+    """What a search left behind; ``documents``: the fixes that were compared, the best first."""
 
     result: TaskResult
-    document: Snapshot | None
+    documents: tuple[Snapshot, ...] = ()
 
 
 class TaskRunner:
@@ -118,7 +118,8 @@ class TaskRunner:
         result = attempt.result
         if hidden is not None:
             _tell(on_part, result)
-            result = replace(result, solved_hidden=self._judge(attempt.document, hidden, task))
+            right = [self._judge(document, hidden, task) for document in attempt.documents]
+            result = replace(result, solved_hidden=any(right[:1]), right=sum(right))
         return result
 
     def _verifier(self, task: Task) -> Verifier:
@@ -144,18 +145,18 @@ class TaskRunner:
                 )
             except Cancelled:
                 seconds = round(time.monotonic() - started, 3)
-                return _Attempt(TaskResult(task.id, seconds=seconds, reason="out of time"), None)
+                return _Attempt(TaskResult(task.id, seconds=seconds, reason="out of time"))
         seconds = round(time.monotonic() - started, 3)
         if outcome.result is None:
             why = "every check passes"
             solved = TaskResult(task.id, True, seconds=seconds, reason=why, edit_size=0)
-            return _Attempt(solved, state.document)
+            return _Attempt(solved, (state.document,))
         found = outcome.result
         reason = "out of time" if found.reason == "cancelled" else found.reason
         total = found.candidates
         if not found.solutions:
             failed = TaskResult(task.id, seconds=seconds, candidates=total, turns=found.turns)
-            return _Attempt(replace(failed, candidates_total=total, reason=reason), None)
+            return _Attempt(replace(failed, candidates_total=total, reason=reason))
         best = found.solutions[0]
         after = best.state.document
         solved = TaskResult(
@@ -171,11 +172,12 @@ class TaskRunner:
             edit_size=best.edit_size,
             candidates_total=total,
         )
-        return _Attempt(self._weighed(task, outcome, solved), after)
+        documents = tuple(one.state.document for one in compared(outcome))
+        return _Attempt(self._weighed(task, documents, solved), documents)
 
-    def _weighed(self, task: Task, repair: Repair, result: TaskResult) -> TaskResult:
+    def _weighed(self, task: Task, documents: Sequence[Snapshot], result: TaskResult) -> TaskResult:
         """The result with how the fixes compare, on calls like those of the visible tests."""
-        sources = [task.prelude + one.state.text for one in compared(repair)]
+        sources = [task.prelude + document.text for document in documents]
         until = Stop(None, time.monotonic() + WEIGHING_SECONDS)
         tests = [visible_tests(task)]
         found = weigh(task.prelude + task.buggy, sources, tests, self.pool, until)

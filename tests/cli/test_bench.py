@@ -18,7 +18,7 @@ from .conftest import HALF, Cli, environment, task, write_rows
 KEYS = (
     *("id", "solved", "solved_hidden", "seconds", "candidates", "first_seconds", "turns"),
     *("commands", "diff", "reason", "edit_size", "candidates_total", "examples", "others"),
-    *("calls", "differing", "attempts"),
+    *("calls", "differing", "right", "attempts"),
 )
 
 
