@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args
 
 from editloop.transcript import Finding
 
-CheckerName = Literal["ty", "basedpyright"]
+CheckerName = Literal["ty", "basedpyright", "mypy"]
 CheckName = (
     Literal["syntax", "static", "import", "traceback", "doctests", "tests", "command", "pytest"]
     | CheckerName

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,8 @@ class CheckerError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Checker:
     """How a type checker is started. ``sources``: what it calls itself in diagnostics, in small
-    letters; ``settings``: what it may ask for, for a project's interpreter.
+    letters; ``settings``: what it may ask for, for a project's interpreter; ``script``: what speaks
+    the protocol for a package that does not, a file of ``sandbox.inner``, "" for none.
     """
 
     name: CheckerName
@@ -29,6 +31,14 @@ class Checker:
     sources: tuple[str, ...]
     registers: bool = False
     settings: Callable[[Interpreter], Mapping[str, Any]] = lambda python: {}
+    script: str = ""
+
+    def command(self, program: Path, python: Interpreter) -> list[str]:
+        """What is run: ``program`` as ``find`` gives it; ``python`` is the project's."""
+        if not self.script:
+            return [str(program), self.argument]
+        source = resources.files("editloop.sandbox.inner").joinpath(f"{self.script}.py")
+        return [str(program), "-B", "-s", "-c", source.read_text("utf-8"), python.program]
 
 
 CHECKERS: Final = (
@@ -42,6 +52,7 @@ CHECKERS: Final = (
         registers=True,
         settings=lambda python: {"python": {"pythonPath": python.program}},
     ),
+    Checker("mypy", "mypy", "", ("mypy",), script="mypylsp"),
 )
 
 
@@ -53,8 +64,12 @@ def checker_of(name: str) -> Checker | None:
 
 def find(checker: Checker, root: Path) -> tuple[Path, Interpreter] | None:
     """The program and the interpreter beside it: of editloop's own environment, else of the
-    project's.
+    project's. Of a package the program is the interpreter that has it, the project's first: there
+    are the plug-ins that its settings name.
     """
+    if checker.script:
+        having = (one for one in interpreters(root) if one.has(checker.program))
+        return next(((Path(one.program), one) for one in having), None)
     own = interpreter(sys.executable)
     for python in ([own] if own else []) + list(interpreters(root)):
         beside = Path(python.program).parent

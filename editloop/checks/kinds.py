@@ -45,7 +45,8 @@ _RULES: Mapping[Kind, str] = {
         "unsupported-operator not-callable not-iterable not-subscriptable "
         "reportArgumentType reportAssignmentType reportReturnType reportOperatorIssue "
         "reportIndexIssue reportGeneralTypeIssues "
-        "arg-type assignment return return-value operator index list-item dict-item"
+        "arg-type assignment return return-value operator index list-item dict-item "
+        "typeddict-item func-returns-value type-var"
     ),
     "missing import": (
         "unresolved-import import-not-found possibly-missing-import "

@@ -20,6 +20,8 @@ from editloop.text import Line, split_lines
 
 _POLL_SECONDS = 0.05
 _PULL = "textDocument/diagnostic"
+_FAILED = -32803
+"""RequestFailed: the server works, and says why it has no answer to this."""
 _ASK_AGAIN = (-32801, -32802)
 """ContentModified and ServerCancelled of the protocol: the same request, once more."""
 
@@ -63,13 +65,12 @@ class LanguageServer:
         """The diagnostics of a text, as the server orders them; columns count code points.
 
         Raises Cancelled soon after ``stop`` is set, LanguageServerError where the server fails
-        twice or has no answer within ``seconds``.
+        twice, says that it cannot, or has no answer within ``seconds``.
         """
-        limit = Stop(stop, time.monotonic() + seconds)
         while not self._lock.acquire(timeout=_POLL_SECONDS):
             raise_if_set(stop)
         try:
-            return self._asked(source, limit)
+            return self._asked(source, Stop(stop, time.monotonic() + seconds))
         except Cancelled:
             raise_if_set(stop)
             text = f"{self._name} has no answer within {seconds:.0f} s"
@@ -179,6 +180,8 @@ class LanguageServer:
                 result, error = message.get("result"), message.get("error")
                 if isinstance(error, dict) and error.get("code") in _ASK_AGAIN:
                     return self._request(method, params)
+                if isinstance(error, dict) and (error.get("code"), method) == (_FAILED, _PULL):
+                    raise LanguageServerError(f"{self._name}: {error.get('message')}")
                 if not isinstance(result, dict):
                     raise ValueError(str(error or f"{result!r} is no result"))
                 return result

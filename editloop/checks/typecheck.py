@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,7 +19,7 @@ from typing import Protocol
 from editloop.checks.checkers import Checker, CheckerError, find
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.kinds import kind_of, told
-from editloop.checks.langserver import Greeting, LanguageServer
+from editloop.checks.langserver import Greeting, LanguageServer, LanguageServerError
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.checks.syntax import check_syntax
 from editloop.checks.weak import weak_ways
@@ -35,13 +36,19 @@ _SILENCED = re.compile(r"#[^\n]*\b(?:type:\s*ignore|ty:\s*ignore|pyright:|mypy:|
 _UNTYPED = re.compile(r"\bAny\b|\bcast\(")
 GIVES_UP = "gives up the type instead of repairing it"
 _NUMBERS = re.compile(r"\bline \d+")
+_LEAST_SECONDS, _PATIENCE = 10.0, 5.0
+"""The time for a candidate's answer, at least, and in times that the original took with the start
+of the checker: after a hang it starts anew. Both are chosen.
+"""
 _LAST_NAME = re.compile(r"(\w+)\W*$")
 
 
 class Server(Protocol):
     """What is asked: a ``LanguageServer``, or a test's."""
 
-    def check(self, source: str, stop: threading.Event | None = None) -> list[Diagnostic]: ...
+    def check(
+        self, source: str, stop: threading.Event | None = None, seconds: float = 120.0
+    ) -> list[Diagnostic]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +76,17 @@ class TypeCheck:
     original: str
     asked: tuple[Diagnostic, ...] = ()
     before: Sequence[Diagnostic] | None = None
+    seconds: float = 120.0
+    """How long the server may take over a candidate."""
 
     def calibrated(self, aim: Aim, cancel: threading.Event | None = None) -> TypeCheck:
         """The check that knows what the type checker says of the original.
 
         Raises Cancelled, LanguageServerError.
         """
+        started = time.monotonic()
         self.before = self.server.check(self.original, cancel)
+        self.seconds = max(_LEAST_SECONDS, _PATIENCE * (time.monotonic() - started))
         self.asked = tuple(d for d in self.before if aim.wants(d))
         return self
 
@@ -85,10 +96,15 @@ class TypeCheck:
         return min((d.line for d in self.asked), default=None)
 
     def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
-        """An item for each finding that was asked about, and one for "no new one"."""
+        """An item for each finding that was asked about, and one for "no new one". A candidate over
+        which the checker fails passes none; what it says then is the finding.
+        """
         before = self.before or ()
         same = self.before is not None and source == self.original
-        found = before if same else self.server.check(source, cancel)
+        try:
+            found = before if same else self.server.check(source, cancel, self.seconds)
+        except LanguageServerError as error:
+            return CheckResult(self.name, 0, len(self.asked) + 1, (Finding(str(error)),))
         asked = Counter(map(_key, self.asked))
         allowed = Counter(map(_key, before)) - asked
         left, new = list[Diagnostic](), list[Diagnostic]()
@@ -159,7 +175,7 @@ def type_check(
     environment["OPENSSL_CONF"] = "/dev/null"
     with (
         served(
-            [str(program), checker.argument],
+            checker.command(program, python),
             root,
             level,
             shown=[*home.readable, *python.readable, _behind(program)],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _OLDEST = (3, 11)
 _PACKAGES = ("llama-cpp-python", "tree-sitter", "tree-sitter-python", "ruff", "pygls", "lsprotocol")
 _EXTRAS = {
-    "checkers": ("ty", "basedpyright"),
+    "checkers": ("ty", "basedpyright", "mypy"),
     "train": ("torch", "transformers"),
     "export": ("gguf", "safetensors", "tokenizers"),
 }

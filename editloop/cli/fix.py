@@ -52,7 +52,8 @@ def fix(
         Path | None, typer.Option(help="A file with a traceback, or - for standard input.")
     ] = None,
     checker: Annotated[
-        str | None, typer.Option(help="A type checker whose findings are to go: ty, basedpyright.")
+        str | None,
+        typer.Option(help="A type checker whose findings are to go: ty, basedpyright, mypy."),
     ] = None,
     budget: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds for all of it; 10, with a model 60.")

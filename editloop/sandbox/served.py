@@ -40,8 +40,9 @@ def served(
         raise SandboxUnavailable(f"{command[0]} is run at levels A and B only")
     if holds_home(root):
         raise SandboxUnavailable(f"{root} holds the whole home folder")
-    programs = ("/usr/bin", "/bin") if level is Level.A else ()
-    seen = list(dict.fromkeys([*readable(shown), *programs]))
+    # At level A /proc is the sandbox's own; at B who counts the cores (psutil) needs this of it.
+    more = ("/usr/bin", "/bin") if level is Level.A else ("/proc/cpuinfo",)
+    seen = list(dict.fromkeys([*readable(shown), *more]))
     with scratch_folder() as folder:
         place = Place(root, "/tmp" if level is Level.A else str(folder), ())
 

@@ -30,7 +30,10 @@ SOURCE = "editloop"
 DEBOUNCE_SECONDS = 0.25
 MOST = 200
 """Findings that are shown for one document; beyond that nobody reads them."""
-_LINTERS = ("ruff", "pyflakes", "pylint", "pyright", "pylance", "basedpyright", "ty", "flake8")
+_LINTERS = (
+    *("ruff", "pyflakes", "pylint", "flake8"),
+    *("pyright", "pylance", "basedpyright", "ty", "mypy"),
+)
 _UNUSED = ("F401", "F841")
 _IN_CELLS = "outside function"  # a notebook may await at its top level
 

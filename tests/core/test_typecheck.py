@@ -27,7 +27,9 @@ UNUSED = Diagnostic("unused", "never used", 0, severity=4)
 class Says:
     """A server that finds what lines of a text say: ``rule words`` behind ``#!``, one a line."""
 
-    def check(self, source: str, stop: threading.Event | None = None) -> list[Diagnostic]:
+    def check(
+        self, source: str, stop: threading.Event | None = None, seconds: float = 120.0
+    ) -> list[Diagnostic]:
         found = [UNUSED]
         for number, line in enumerate(source.split("\n")):
             code, _, rest = line.partition("#!")
@@ -104,13 +106,14 @@ def test_to_give_up_the_type_is_weak() -> None:
 
 
 def test_checkers_are_known_by_what_they_call_themselves() -> None:
-    for source, name in (("ty", "ty"), ("Pyright", "basedpyright"), ("Pylance", "basedpyright")):
+    names = {"ty": "ty", "Pyright": "basedpyright", "Pylance": "basedpyright", "Mypy": "mypy"}
+    for source, name in names.items():
         checker = checker_of(source)
         assert checker is not None
         assert checker.name == name
     assert checker_of("ruff") is None
-    with pytest.raises(CheckerError, match="ty, basedpyright"):
-        named("mypy")
+    with pytest.raises(CheckerError, match="ty, basedpyright, mypy"):
+        named("ruff")
 
 
 def environment(root: Path, program: str, body: str) -> Path:
@@ -138,6 +141,23 @@ def test_it_is_found_beside_editloop_then_in_the_project(tmp_path: Path) -> None
     found = find(beside, tmp_path)
     assert found is not None
     assert found[0].parent == Path(sys.executable).parent
+
+
+def test_a_package_is_looked_for_in_the_project_first(tmp_path: Path) -> None:
+    mypy = named("mypy")
+    found = find(mypy, tmp_path)
+    assert found is not None
+    assert found[0].parent == Path(sys.executable).parent
+    path = environment(tmp_path, "mypy", "")
+    assert find(mypy, tmp_path) == found, "a program alone is no package"
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    (tmp_path / ".venv/lib" / version / "site-packages/mypy").mkdir(parents=True)
+    found = find(mypy, tmp_path)
+    assert found is not None
+    assert found[0] == path.parent / "python"
+    command = mypy.command(*found)
+    assert command[0] == str(found[0])
+    assert command[-1] == found[1].program
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -245,9 +265,101 @@ def test_the_real_one(tmp_path: Path, checker: Checker, level: Level) -> None:
         pytest.skip(f"{checker.name} is not installed, or no level {level.name}")
     (tmp_path / "other.py").write_text("class Point:\n    x: int = 0\n")
     text = "from other import Point\n\n\ndef f(p: Point) -> int:\n    return p.xx\n"
-    with type_check(checker, tmp_path / "module.py", text, level, Aim()) as found:
+    module = tmp_path / "module.py"
+    module.write_text(text)
+    with type_check(checker, module, text, level, Aim()) as found:
         assert [kind_of(d.code) for d in found.asked] == ["unknown attribute"]
         assert found.line == 4
         assert found.run(text.replace("p.xx", "p.x"), None).passed
-        assert not found.run(text.replace("p.xx", "p.y"), None).passed
+        assert not found.run(text.replace("p.xx", "p.yy"), None).passed
+        assert found.run(text.replace("p.xx", "p.x "), None).passed
+        left = found.run(text.replace("p.xx", "p.yy"), None).findings
+        assert ("unknown attribute", "yy", 4) in [(f.kind, f.name, f.line) for f in left]
         assert not found.run(text.replace("p.xx", "str(p.x)"), None).passed
+        hidden = found.run(text.replace("p.xx", "p.xx  # type: ignore"), None)
+        assert "silence" in hidden.findings[-1].text
+
+
+PLUGIN = """
+import os
+from mypy.plugin import Plugin
+
+def called(context):
+    name = context.context.callee.name
+    print("what a plug-in prints is no answer", flush=True)
+    if name == "hang":
+        while True:
+            pass
+    if name == "crash":
+        os._exit(3)
+    if name == "fail":
+        raise LookupError("the plug-in fails")
+    return context.default_return_type
+
+class Ours(Plugin):
+    def get_function_hook(self, fullname):
+        return called if fullname.startswith("module.") else None
+
+def plugin(version):
+    return Ours
+"""
+CALLS = "".join(f"def {name}() -> int: ...\n" for name in ("quiet", "hang", "crash", "fail"))
+MYPY = checker_of("mypy")
+HAS_MYPY = MYPY is not None and find(MYPY, Path("/")) is not None
+SANDBOXED = detect_level().level
+
+
+@pytest.mark.skipif(
+    not HAS_MYPY or SANDBOXED not in LEVELS, reason="mypy is not installed, or no sandbox"
+)
+def test_mypy_reads_the_projects_settings_and_a_failure_is_one_candidates(tmp_path: Path) -> None:
+    assert MYPY is not None
+    settings = '[tool.mypy]\nstrict = true\npretty = true\nplugins = ["plugin.py"]\n'
+    (tmp_path / "pyproject.toml").write_text(settings)
+    (tmp_path / "plugin.py").write_text(PLUGIN)
+    module = tmp_path / "module.py"
+    text = (
+        CALLS.replace("...", "return 1") + "def f(x): pass\nNAME = '\N{SNAKE}'; x: str = quiet()\n"
+    )
+    module.write_text(text)
+    with type_check(MYPY, module, text, SANDBOXED, Aim(range(5, 6))) as check:
+        assert check.before is not None
+        assert [d.code for d in check.before] == ["no-untyped-def", "assignment"]
+        assert (check.before[1].line, check.before[1].column) == (5, 0)
+        good = text.replace("x: str", "x: int")
+        assert check.run(good, None).passed
+        [finding] = check.run(good.replace("= quiet", "= fail"), None).findings
+        assert finding.text.startswith("mypy: ")
+        assert "\n" not in finding.text
+        [finding] = check.run(good.replace("= quiet", "= crash"), None).findings
+        assert finding.text == "mypy does not answer: mypy ended"
+        seconds, check.seconds = check.seconds, 8.0
+        [finding] = check.run(good.replace("= quiet", "= hang"), None).findings
+        assert finding.text == "mypy has no answer within 8 s"
+        check.seconds = seconds
+        assert check.run(good, None).passed
+
+
+@pytest.mark.skipif(
+    not HAS_MYPY or SANDBOXED not in LEVELS, reason="mypy is not installed, or no sandbox"
+)
+@pytest.mark.parametrize(
+    ("settings", "other", "why"),
+    [
+        ('plugins = ["no_such_plugin"]', "", "mypy: pyproject.*no_such_plugin.*"),
+        ("", "x = (\n", r"mypy: other\.py:\d.*error: .*"),
+    ],
+)
+def test_what_mypy_cannot_check_says_why(
+    tmp_path: Path, settings: str, other: str, why: str
+) -> None:
+    assert MYPY is not None
+    (tmp_path / "pyproject.toml").write_text(f"[tool.mypy]\n{settings}\n")
+    (tmp_path / "other.py").write_text(other)
+    module, text = tmp_path / "module.py", "import other\n"
+    module.write_text(text)
+    with (
+        pytest.raises(LanguageServerError, match=f"^{why}$"),
+        type_check(MYPY, module, text, SANDBOXED, Aim()),
+    ):
+        pass

@@ -25,7 +25,6 @@ class Item:
 def total(items: list[Item]) -> float:
     return sum(item.prize for item in items)
 """
-HAS_TY = shutil.which("ty", path=str(Path(sys.executable).parent)) is not None
 RUNS = detect_level().level in (Level.A, Level.B)
 
 
@@ -39,19 +38,25 @@ def place_on_disk(uri: str) -> str:
     return uri
 
 
-@pytest.mark.skipif(not (HAS_TY and RUNS), reason="ty is not installed, or there is no sandbox")
-async def test_ty_says_that_its_finding_is_gone(
-    editor: Editor, script: Script, place: Place
+@pytest.mark.skipif(not RUNS, reason="there is no sandbox")
+@pytest.mark.parametrize(
+    ("source", "code"), [("ty", "missing-attribute"), ("Mypy", "attr-defined")]
+)
+async def test_a_checker_says_that_its_finding_is_gone(
+    editor: Editor, script: Script, place: Place, source: str, code: str
 ) -> None:
+    name, broken = source.lower(), squiggle(source, code)
+    if shutil.which(name, path=str(Path(sys.executable).parent)) is None:
+        pytest.skip(f"{name} is not installed")
     script()
     editor.configure(runCode="always", budget=60)
     uri = editor.open(place_on_disk(place("shop.py")), SHOP)
-    [action, *_] = await editor.menu(uri, squiggle()["range"], [squiggle()])
+    [action, *_] = await editor.menu(uri, broken["range"], [broken])
     resolved = await editor.request("codeAction/resolve", action)
     editor.apply(resolved["edit"])
     assert editor.texts[uri] == SHOP.replace("prize", "price")
     label = resolved["edit"]["changeAnnotations"]["editloop"]["label"]
-    words = "ty: its finding is gone, no new one came; no code was run"
+    words = f"{name}: its finding is gone, no new one came; no code was run"
     assert label == f"editloop: possible fix: {words}"
 
 
