@@ -81,7 +81,7 @@ def probe_speed() -> Iterator[Finding]:
         if path is None:
             return
         info = read_info(path)
-        yield Finding(OK, "speed", f"{_try(path)} ({_backend(info)})")
+        yield Finding(OK, "speed", f"{_try(path)} ({_backend()})")
     except (EngineError, ModelError, OSError) as error:
         yield Finding(MISSING, "speed", f"not tried: {error}")
         return
@@ -95,7 +95,7 @@ def _try(path: Path) -> str:
     from editloop.model.child import open_model
     from editloop.policy import Cancelled
 
-    model = open_model(path.absolute(), n_ctx=1024, measures=True)
+    model = open_model(path.absolute(), n_ctx=1024)
     cancel = threading.Event()
     timer = threading.Timer(SECONDS, cancel.set)
     rate = f"less than {_STEPS[0] / SECONDS:.1g}"
@@ -119,13 +119,13 @@ def _try(path: Path) -> str:
     return f"{rate} tokens a second{told}"
 
 
-def _backend(info: ModelInfo) -> str:
+def _backend() -> str:
+    from editloop.engine.host import default_threads
     from editloop.engine.native import default_gpu_layers
-    from editloop.model.threads import known
 
     if default_gpu_layers():
         return "llama.cpp on the GPU"
-    threads = known(info)
+    threads = default_threads()
     return f"llama.cpp on the CPU, {threads} thread{'s' * (threads != 1)}"
 
 

@@ -3,41 +3,7 @@
 Importing this package does not import llama_cpp; loading an engine does.
 """
 
-from __future__ import annotations
-
-from .errors import (
-    BackendMissing,
-    Cancelled,
-    ContextTooSmall,
-    DecodeFailed,
-    EngineClosed,
-    EngineCrashed,
-    EngineError,
-    ModelNotFound,
-    NotAGguf,
-    NotEnoughMemory,
-    TruncatedGguf,
-    UnsupportedCpu,
-    WrongTranscriptVersion,
-)
 from .gguf_info import ModelInfo, read_info
 from .llama import Engine
 
-__all__ = [
-    "BackendMissing",
-    "Cancelled",
-    "ContextTooSmall",
-    "DecodeFailed",
-    "Engine",
-    "EngineClosed",
-    "EngineCrashed",
-    "EngineError",
-    "ModelInfo",
-    "ModelNotFound",
-    "NotAGguf",
-    "NotEnoughMemory",
-    "TruncatedGguf",
-    "UnsupportedCpu",
-    "WrongTranscriptVersion",
-    "read_info",
-]
+__all__ = ["Engine", "ModelInfo", "read_info"]

@@ -13,8 +13,6 @@ from .errors import (
 )
 from .gguf_info import ModelInfo
 
-__all__ = ["batch_sizes", "cache_bytes", "check_cpu", "check_kind", "check_memory", "check_version"]
-
 _WORK = 64 << 20  # graphs and buffers of llama.cpp at our batch size, small models
 
 # A decode can be stopped between the operations of its graph, so no single one may take long:

@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .errors import Cancelled, ContextTooSmall, EngineCrashed, NotEnoughMemory
-from .native import Abort, llama, recent_log, set_adapter
+from editloop.policy import Cancelled
 
-__all__ = ["Context", "Ints", "Logits", "NoRoom"]
+from .errors import ContextTooSmall, EngineCrashed, NotEnoughMemory
+from .native import Abort, llama, recent_log, set_adapter
 
 Ints: TypeAlias = npt.NDArray[np.int32]
 Logits: TypeAlias = npt.NDArray[np.float32]
@@ -94,11 +94,6 @@ class Context:
         if self._ctx:
             self._native.llama_free(self._ctx)
         self._ctx = self._memory = None
-
-    def set_threads(self, count: int) -> None:
-        """Threads of every decode from now on."""
-        self.n_threads = count
-        self._native.llama_set_n_threads(self._ctx, count, count)
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Sequence `target` gets the first `length` cells of `source`, shared."""

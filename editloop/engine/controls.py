@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from functools import cached_property
 from itertools import pairwise
 
-__all__ = ["CUT", "Controls", "is_mark"]
-
 CUT = "\x00"
 """Stands where a text is to be cut; no Python source and no template holds it."""
 
@@ -35,10 +33,6 @@ class Controls:
         # A lookahead finds those that overlap, too.
         spelled = "|".join(re.escape(text) for text in longest_first)
         return re.compile(f"(?=({spelled}))") if spelled else None
-
-    def spelled(self, text: str) -> list[str]:
-        """The control tokens that a text spells, in their order."""
-        return [match[1] for match in self._pattern.finditer(text)] if self._pattern else []
 
     def pieces(self, text: str) -> list[str]:
         """The text in pieces of which none spells a control token; joined they are the text."""

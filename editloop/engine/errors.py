@@ -13,29 +13,10 @@ EngineError
  +- EngineClosed            used after close()
  +- DecodeFailed            a decode went wrong; the next call works again
      +- EngineCrashed       llama.cpp itself failed and its context was thrown away
-Cancelled is not an error of the engine: somebody asked for it.
+``editloop.policy.Cancelled`` is not an error of the engine: somebody asked for it.
 """
 
 from __future__ import annotations
-
-from editloop.policy import Cancelled
-
-__all__ = [
-    "BackendMissing",
-    "Cancelled",
-    "ContextTooSmall",
-    "DecodeFailed",
-    "EngineClosed",
-    "EngineCrashed",
-    "EngineError",
-    "ModelNotFound",
-    "NoChatTemplate",
-    "NotAGguf",
-    "NotEnoughMemory",
-    "TruncatedGguf",
-    "UnsupportedCpu",
-    "WrongTranscriptVersion",
-]
 
 
 class EngineError(Exception):

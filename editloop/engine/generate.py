@@ -17,8 +17,6 @@ import numpy.typing as npt
 from .context import Ints, Logits
 from .rows import Plan, Row, RowPool
 
-__all__ = ["Continuation", "Generator", "log_probabilities"]
-
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
@@ -49,7 +47,11 @@ class _Branch:
 
 
 class Generator:
-    """One call of `Engine.generate`; see there for the meaning of the arguments."""
+    """Draws continuations by one sequence of the cache each, equal ones by one for all.
+
+    ``ended(ids)`` says after which id one ends, ``refused(ids)`` which ids must not come next;
+    ``temperature`` 0 is greedy; equal seeds draw equal continuations.
+    """
 
     def __init__(
         self,
@@ -97,10 +99,7 @@ class Generator:
                     self._pool.release(row)
 
     def _children(
-        self,
-        branch: _Branch,
-        streams: dict[tuple[int, int], np.random.Generator],
-        rows: set[Row],
+        self, branch: _Branch, streams: dict[tuple[int, int], np.random.Generator], rows: set[Row]
     ) -> list[_Branch]:
         """A branch for each distinct next id; those that end here are told and left out."""
         gains = log_probabilities(branch.logits, slice(None))

@@ -16,8 +16,6 @@ from typing import Any
 from .errors import ModelNotFound, NotAGguf, TruncatedGguf
 from .gguf_types import FILE_TYPES, TENSOR_TYPES
 
-__all__ = ["ModelInfo", "read_info"]
-
 # value type -> struct code: u8 i8 u16 i16 u32 i32 f32 bool u64 i64 f64
 _SCALARS = dict(zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True))
 _STRING, _ARRAY = 8, 9

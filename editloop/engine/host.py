@@ -3,20 +3,10 @@ elsewhere the answer is "unknown" (None) and the check that needs it is skipped.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import platform
 from pathlib import Path
-
-__all__ = [
-    "cpu_flags",
-    "default_threads",
-    "free_memory",
-    "missing_instructions",
-    "physical_cores",
-    "processor",
-]
 
 # ggml's name of a compiled-in feature -> the kernel's name of the processor's flag
 _X86 = {
@@ -84,23 +74,18 @@ def missing_instructions(library: ctypes.CDLL | None, flags: frozenset[str] | No
 
 
 def default_threads() -> int:
-    """Physical cores minus one, but both of two; never more than this process may use."""
+    """All physical cores that this process may use; one less where other programs want them."""
     cores = physical_cores()
-    return max(min(2, cores), cores - 1)
+    try:
+        others = os.getloadavg()[0] - cores  # processes without a core, over the last minute
+    except (AttributeError, OSError):
+        others = 0.0
+    return cores if others < 1 else max(1, cores - 1)
 
 
 def physical_cores() -> int:
     """Cores that this process may use, each counted once."""
     return _physical_cores(_usable_cores())
-
-
-def processor() -> str:
-    """The processor's name as the kernel tells it, or what the platform module knows."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _usable_cores() -> set[int]:

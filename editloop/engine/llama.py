@@ -19,7 +19,6 @@ import numpy.typing as npt
 from . import host
 from .checks import batch_sizes, cache_bytes, check_cpu, check_memory, check_version
 from .context import Context, Ints, Logits
-from .controls import Controls
 from .errors import ContextTooSmall, EngineClosed, EngineCrashed, NoChatTemplate
 from .generate import Continuation, Generator, log_probabilities
 from .gguf_info import ModelInfo, read_info
@@ -28,13 +27,12 @@ from .rows import Plan, RowPool
 from .template import ChatTemplate
 from .vocab import Vocabulary
 
-__all__ = ["Engine"]
-
 _DEFAULT_CONTEXT = 8192  # of models trained for more: cache memory grows with it
 
 
-class Engine:
-    """Make one with `Engine.load`. All methods may be called from any thread; one runs at a time.
+class Engine(Vocabulary):
+    """Make one with `Engine.load`. All methods may be called from any thread; of those that compute
+    one runs at a time.
 
     `info` describes the file, `adapter` that of a LoRA on it, `n_vocab` and `n_ctx` are in tokens.
     """
@@ -47,13 +45,12 @@ class Engine:
         n_ctx: int,
         adapter: ModelInfo | None = None,
     ) -> None:
+        super().__init__(model, context.n_vocab)
         self.info, self.n_ctx, self.adapter = info, n_ctx, adapter
         self._model, self._context = model, context
-        self._vocab = Vocabulary(model, context.n_vocab)
         self._pool = RowPool(context)
         self._lock = threading.RLock()
         self._closed = False
-        self.n_vocab = context.n_vocab
 
     @classmethod
     def load(
@@ -73,8 +70,8 @@ class Engine:
 
         `n_ctx`: longest prefix plus continuation, at most what the model was trained for (also
         the default, up to 8192). `n_gpu_layers` None: all when a GPU backend is compiled in.
-        `n_threads` None: physical cores minus one. A model without `editloop.transcript_version`
-        (an instruct model) is accepted.
+        `n_threads` None: as many as the machine has cores to give. A model without
+        `editloop.transcript_version` (an instruct model) is accepted.
 
         Raises ModelNotFound, NotAGguf, TruncatedGguf, WrongTranscriptVersion, NotEnoughMemory,
         UnsupportedCpu, BackendMissing.
@@ -103,46 +100,14 @@ class Engine:
         )
         return cls(info, model, context, n_ctx, lora)
 
-    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
-        """Ids of a text, no begin token added; control tokens are parsed only if `special`."""
-        return self._vocab.tokenize(text, special=special)
-
-    @property
-    def fill_tokens(self) -> tuple[int, int, int] | None:
-        """Ids that stand before the prefix, the suffix and the middle; None where it has none."""
-        return self._vocab.fill_tokens
-
-    @property
-    def begin(self) -> list[int]:
-        """The id that a text of this model begins with, or nothing."""
-        return self._vocab.begin
-
-    def beginning_with(self, text: str) -> tuple[int, ...]:
-        """Ids of tokens whose text, blanks aside, begins with a text."""
-        return self._vocab.beginning_with(text)
-
     @cached_property
     def template(self) -> ChatTemplate:
         """The chat template of the file. Raises NoChatTemplate."""
         source = self.info.metadata.get("tokenizer.chat_template")
         if not isinstance(source, str):
             raise NoChatTemplate(f"{self.info.path} has no chat template: choose an instruct model")
-        bos, eos = self._vocab.begin_and_end
+        bos, eos = self.begin_and_end
         return ChatTemplate(source, bos=bos, eos=eos)
-
-    @property
-    def controls(self) -> Controls:
-        """The texts that `tokenize` reads as control tokens where ``special`` is true."""
-        return self._vocab.controls
-
-    @property
-    def ends(self) -> frozenset[int]:
-        """Ids that end a reply: ends of generation, and control tokens, which no text holds."""
-        return self._vocab.ends
-
-    def detokenize(self, ids: Sequence[int]) -> bytes:
-        """The exact bytes of the ids; control tokens appear as their text."""
-        return self._vocab.detokenize(ids)
 
     def generate(
         self,
@@ -218,11 +183,6 @@ class Engine:
             finally:
                 self._pool.release(row)
         return np.stack(found)
-
-    def set_threads(self, count: int) -> None:
-        """Threads of every decode from now on; the results are the same."""
-        with self._working():
-            self._context.set_threads(count)
 
     @property
     def open_rows(self) -> int:

@@ -16,17 +16,6 @@ from typing import Any
 from .errors import BackendMissing, NotAGguf
 from .gguf_info import ModelInfo
 
-__all__ = [
-    "Abort",
-    "cpu_library",
-    "default_gpu_layers",
-    "llama",
-    "load_adapter",
-    "load_model",
-    "recent_log",
-    "set_adapter",
-]
-
 _LOCK = threading.Lock()
 _LOG: deque[str] = deque(maxlen=200)
 _STATE: dict[str, Any] = {}

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .context import Context, Ints, Logits, NoRoom
-from .errors import Cancelled
+from editloop.policy import Cancelled
 
-__all__ = ["Plan", "Row", "RowPool"]
+from .context import Context, Ints, Logits, NoRoom
 
 _NOTHING = np.zeros(0, np.int32)
 

@@ -16,20 +16,13 @@ from typing import Any, Protocol
 from .controls import CUT, Controls
 from .errors import NoChatTemplate
 
-__all__ = ["ChatTemplate", "Message", "Speaker"]
-
 Message = Mapping[str, str]
 """``role`` ("system", "user", "assistant") and ``content``."""
 _PROBE = "editloop"
 
 
-class Speaker(Protocol):
-    """The part of an engine, or of a tokenizer, that turns a conversation into ids."""
-
-    @property
-    def controls(self) -> Controls:
-        """Texts that `tokenize` reads as control tokens where ``special`` is true."""
-        ...
+class Tokens(Protocol):
+    """What the ids of a prompt need of an engine; training answers it from its own tokenizer."""
 
     @property
     def begin(self) -> list[int]:
@@ -37,6 +30,15 @@ class Speaker(Protocol):
         ...
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]: ...
+
+
+class Speaker(Tokens, Protocol):
+    """The part of an engine, or of a tokenizer, that turns a conversation into ids."""
+
+    @property
+    def controls(self) -> Controls:
+        """Texts that `tokenize` reads as control tokens where ``special`` is true."""
+        ...
 
 
 class ChatTemplate:

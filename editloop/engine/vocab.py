@@ -11,8 +11,6 @@ from .controls import Controls, is_mark
 from .errors import DecodeFailed
 from .native import llama
 
-__all__ = ["Vocabulary"]
-
 _CONTROL, _USER_DEFINED = 8, 16  # LLAMA_TOKEN_ATTR_*
 
 
@@ -22,11 +20,12 @@ class Vocabulary:
     def __init__(self, model: Any, size: int) -> None:
         self._native = llama()
         self._vocab = self._native.llama_model_get_vocab(model)
-        self._size = size
+        self.n_vocab = size
         self._pieces: dict[int, bytes] = {}
         self._beginning: dict[bytes, tuple[int, ...]] = {}
 
-    def tokenize(self, text: str, *, special: bool) -> list[int]:
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        """Ids of a text, no begin token added; control tokens are parsed only if `special`."""
         # llama.cpp leaves control tokens alone where `special` is false, and reads the others
         # that were added to a vocabulary (<think>, <tool_call>) all the same.
         pieces = [text] if special else self._marks.pieces(text)
@@ -46,6 +45,7 @@ class Vocabulary:
 
     @cached_property
     def fill_tokens(self) -> tuple[int, int, int] | None:
+        """Ids that stand before the prefix, the suffix and the middle; None where it has none."""
         native, vocab = self._native, self._vocab
         found = (
             int(native.llama_vocab_fim_pre(vocab)),
@@ -56,6 +56,7 @@ class Vocabulary:
 
     @cached_property
     def begin(self) -> list[int]:
+        """The id that a text of this model begins with, or nothing."""
         if not self._native.llama_vocab_get_add_bos(self._vocab):
             return []
         return [int(self._native.llama_vocab_bos(self._vocab))]
@@ -72,7 +73,8 @@ class Vocabulary:
 
     @cached_property
     def controls(self) -> Controls:
-        """Control tokens, and those added to the vocabulary that look like one."""
+        """The texts that `tokenize` reads as control tokens where ``special`` is true: control
+        tokens, and those added to the vocabulary that look like one."""
         return Controls({*self._texts(_CONTROL), *self._marks.texts})
 
     @cached_property
@@ -80,36 +82,43 @@ class Vocabulary:
         return Controls(filter(is_mark, self._texts(_USER_DEFINED)))
 
     def _texts(self, attribute: int) -> Iterator[str]:
-        for token in range(self._size):
+        for token in range(self.n_vocab):
             if int(self._native.llama_vocab_get_attr(self._vocab, token)) & attribute:
                 yield self._native.llama_vocab_get_text(self._vocab, token).decode()
 
     @cached_property
     def ends(self) -> frozenset[int]:
+        """Ids that end a reply: ends of generation, and control tokens, which no text holds."""
         native, vocab = self._native, self._vocab
         return frozenset(
             token
-            for token in range(self._size)
+            for token in range(self.n_vocab)
             if native.llama_vocab_is_eog(vocab, token)
             or int(native.llama_vocab_get_attr(vocab, token)) & _CONTROL
         )
 
     def beginning_with(self, text: str) -> tuple[int, ...]:
+        """Ids of tokens whose text, blanks aside, begins with a text."""
         mark = text.encode()
         if mark not in self._beginning:
             self._beginning[mark] = tuple(
-                token for token in range(self._size) if self._piece(token).lstrip().startswith(mark)
+                token
+                for token in range(self.n_vocab)
+                if self._piece(token).lstrip().startswith(mark)
             )
         return self._beginning[mark]
 
     def detokenize(self, ids: Sequence[int]) -> bytes:
+        """The exact bytes of the ids; control tokens appear as their text."""
         return b"".join(self._piece(int(token)) for token in ids)
 
     def _piece(self, token: int) -> bytes:
         piece = self._pieces.get(token)
         if piece is None:
-            if not 0 <= token < self._size:
-                raise DecodeFailed(f"token {token} is outside 0..{self._size - 1}: a wrong model?")
+            if not 0 <= token < self.n_vocab:
+                raise DecodeFailed(
+                    f"token {token} is outside 0..{self.n_vocab - 1}: a wrong model?"
+                )
             room = 64
             while True:
                 buffer = ctypes.create_string_buffer(room)

@@ -4,46 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import asdict
+from typing import Any
 
-from editloop.engine import Engine, read_info
+from editloop.engine import Engine
 from editloop.engine.generate import Continuation
+from editloop.engine.template import Tokens
 from editloop.model.backend import Chat, Gap, ModelError, Plain, Prompt, Reply, Sampling
 from editloop.model.statement import is_statement
-from editloop.model.threads import known, set_fastest
 from editloop.model.whole import joint, uncommented
-from editloop.model.wire import read_prompt, read_sampling, reply_row
+from editloop.model.wire import read_prompt, read_sampling
 from editloop.transcript import TRANSCRIPT_VERSION
 
 
-def load(
-    path: str, adapter: str | None, n_ctx: int, threads: int | None, measures: bool = False
-) -> Engine:
-    """The engine of a GGUF, with a LoRA where one is named. ``threads`` None: as many as are known
-    to be fastest; ``measures``: as many as are found to be. Raises EngineError."""
-    file = Path(path)
-    if threads is None and not measures:
-        threads = known(read_info(file))
-    engine = Engine.load(
-        file,
-        transcript_version=TRANSCRIPT_VERSION,
-        adapter=adapter,
-        n_ctx=n_ctx,
-        n_threads=threads,
+def load(path: str, adapter: str | None, n_ctx: int, threads: int | None) -> Engine:
+    """The engine of a GGUF, with a LoRA where one is named. Raises EngineError."""
+    return Engine.load(
+        path, transcript_version=TRANSCRIPT_VERSION, adapter=adapter, n_ctx=n_ctx, n_threads=threads
     )
-    if threads is None:
-        set_fastest(engine)
-    return engine
-
-
-class Tokens(Protocol):
-    """What the ids of a prompt need of an engine; training answers it from its own tokenizer."""
-
-    @property
-    def begin(self) -> list[int]: ...
-
-    def tokenize(self, text: str, *, special: bool = False) -> list[int]: ...
 
 
 def gap_ids(tokens: Tokens, fill: tuple[int, int, int], gap: Gap) -> list[int]:
@@ -97,9 +75,7 @@ class Answers:
             ]
         return [
             [
-                reply_row(
-                    Reply(self._text(c.ids, sampling.stop), c.log_prob, len(c.ids), c.finished)
-                )
+                asdict(Reply(self._text(c.ids, sampling.stop), c.log_prob, len(c.ids), c.finished))
                 for c in continuations
             ]
             for continuations in found

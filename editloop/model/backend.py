@@ -123,10 +123,7 @@ class Model(Protocol):
         ...
 
     def complete(
-        self,
-        prompts: Sequence[Prompt],
-        sampling: Sampling,
-        cancel: threading.Event | None = None,
+        self, prompts: Sequence[Prompt], sampling: Sampling, cancel: threading.Event | None = None
     ) -> list[list[Reply]]:
         """`sampling.n` replies to each prompt, in the order of the prompts."""
         ...

@@ -7,8 +7,6 @@ import contextlib
 import itertools
 import json
 import os
-import re
-import signal
 import subprocess
 import sys
 import threading
@@ -22,8 +20,9 @@ from queue import SimpleQueue
 from typing import Any
 
 from editloop.model.backend import ModelError, ModelLost, Prompt, Reply, Sampling
+from editloop.model.ended import why_ended
 from editloop.model.turns import RENDERING
-from editloop.model.wire import prompt_row, read_reply
+from editloop.model.wire import prompt_row
 from editloop.models import with_base
 from editloop.policy import Cancelled
 
@@ -38,11 +37,6 @@ DEAF_SECONDS = 30.0
 _POLL = 0.05
 _QUIET = {"GGML_NO_BACKTRACE": "1", "OMP_WAIT_POLICY": "passive"}
 """llama.cpp would print what a debugger says of it, and its threads would spin at barriers."""
-_SIGNALS = {
-    "SIGILL": "llama.cpp was compiled for another processor (see editloop doctor)",
-    "SIGKILL": "it was killed, perhaps for want of memory",
-    "SIGABRT": "llama.cpp gave up",
-}
 
 
 @dataclass(eq=False, slots=True)
@@ -72,18 +66,15 @@ class ChildModel:
         adapter: Path | None = None,
         n_ctx: int = 4096,
         threads: int | None = None,
-        measures: bool = False,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
-        """``threads`` None: as many as are known to be fastest here; ``measures``: as many as are
-        found to be when it loads, to be known later. ``n_ctx`` in tokens."""
+        """``n_ctx`` in tokens; ``threads`` None: as many as the machine has cores to give."""
         self.path, self.name = path, (adapter or path).stem
         self._settings = {
             "path": str(path),
             "adapter": None if adapter is None else str(adapter),
             "n_ctx": n_ctx,
             "threads": threads,
-            "measures": measures,
         }
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
@@ -103,12 +94,6 @@ class ChildModel:
         """The process that holds the model, None while there is none."""
         run = self._run
         return run.process.pid if run else None
-
-    @property
-    def loaded(self) -> bool:
-        """Whether the model's process has loaded it and would answer at once."""
-        run = self._run
-        return run is not None and run.info.done()
 
     @property
     def fills(self) -> bool:
@@ -131,14 +116,11 @@ class ChildModel:
         return True
 
     def complete(
-        self,
-        prompts: Sequence[Prompt],
-        sampling: Sampling,
-        cancel: threading.Event | None = None,
+        self, prompts: Sequence[Prompt], sampling: Sampling, cancel: threading.Event | None = None
     ) -> list[list[Reply]]:
         asked = {"prompts": [prompt_row(p) for p in prompts], "sampling": asdict(sampling)}
         rows = self._ask("complete", asked, cancel)
-        return [[read_reply(row) for row in replies] for replies in rows]
+        return [[Reply(**row) for row in replies] for replies in rows]
 
     def score(
         self, context: str, texts: Sequence[str], cancel: threading.Event | None = None
@@ -274,7 +256,10 @@ class ChildModel:
         with self._lock:
             why = f"the model {self.name} was closed"
             if self._run is run:
-                self._run, self._lost = None, (why := self._why(run, code))
+                self._run, self._lost = (
+                    None,
+                    (why := why_ended(self.name, run.said, run.ended_for, code)),
+                )
             pending = [*run.pending.values(), run.info]
             run.pending.clear()
         for answer in pending:
@@ -299,30 +284,12 @@ class ChildModel:
             for line in stream:
                 run.said.append(line.decode("utf-8", "replace").strip())
 
-    def _why(self, run: _Run, code: int) -> str:
-        """What ended the process, in one line; its own last words where it had any."""
-        told = next((line for line in run.said if line.startswith("refused: ")), None)
-        if told is not None:
-            return told.removeprefix("refused: ")
-        if run.ended_for is not None:
-            return f"the model {self.name} was ended: {run.ended_for}"
-        name = ""
-        if code < 0:
-            with contextlib.suppress(ValueError):
-                name = signal.Signals(-code).name
-        words = [line for line in run.said if "GGML_ASSERT" in line or "error" in line.lower()]
-        words += list(run.said)[-1:]
-        said = re.sub(r"^\S*/", "", words[0])[:200] if words else ""
-        why = _SIGNALS.get(name, name or f"exit code {code}")
-        return f"the model {self.name} ended: {why}{f' ({said})' if said else ''}"
 
+def open_model(path: Path, *, n_ctx: int = 4096, threads: int | None = None) -> ChildModel:
+    """The model of a GGUF; of a LoRA's, its base with it.
 
-def open_model(
-    path: Path, *, n_ctx: int = 4096, threads: int | None = None, measures: bool = False
-) -> ChildModel:
-    """The model of a GGUF; of a LoRA's, its base with it. Options as of `ChildModel`.
-
-    Raises EngineError; ModelNotFound where the base is not here.
+    ``n_ctx`` in tokens; ``threads`` None: as many as the machine has cores to give. Raises
+    EngineError; ModelNotFound where the base is not here.
     """
     whole, adapter = with_base(path)
-    return ChildModel(whole, adapter=adapter, n_ctx=n_ctx, threads=threads, measures=measures)
+    return ChildModel(whole, adapter=adapter, n_ctx=n_ctx, threads=threads)

@@ -6,10 +6,10 @@ One file in the user's configuration, an address a line; the person may edit it.
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from editloop.model.jsonhttp import is_loopback, read_url
+from editloop.model.replacing import replacing
 
 ASK = "{url} is on another machine. May it get the code that is to be fixed?"
 REFUSED = "{url} may not get your code: nothing was sent"
@@ -38,15 +38,8 @@ def allow(url: str, file: Path | None = None) -> None:
     origin = _origin(url)
     if origin in allowed:
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, part = tempfile.mkstemp(prefix=".servers.", dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-            out.write("".join(f"{line}\n" for line in [*allowed, origin]))
-        os.replace(part, file)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    with replacing(file) as out:
+        out.write("".join(f"{line}\n" for line in [*allowed, origin]).encode())
 
 
 def _allowed(file: Path) -> list[str]:

@@ -10,8 +10,6 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-__all__ = ["Fill", "billions", "family_fill", "fill_of", "spelled_control"]
-
 
 @dataclass(frozen=True, slots=True)
 class Fill:

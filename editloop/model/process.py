@@ -11,8 +11,8 @@ import os
 import signal
 import sys
 import threading
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from queue import SimpleQueue
 from typing import IO, Any
 
 from editloop.policy import Cancelled
@@ -52,32 +52,25 @@ class _Input:
 
     def __init__(self, lines: IO[bytes]) -> None:
         self._lines = lines
-        self._arrived = threading.Condition()
-        self._waiting: deque[tuple[int, str, Any, threading.Event]] = deque()
+        self._waiting: SimpleQueue[tuple[int, str, Any, threading.Event]] = SimpleQueue()
         self._cancels: dict[int, threading.Event] = {}
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         for line in self._lines:
             message = json.loads(line)
-            with self._arrived:
-                if "cancel" in message:
-                    self._cancels.setdefault(message["cancel"], threading.Event()).set()
-                    continue
-                cancel = self._cancels[message["id"]] = threading.Event()
-                self._waiting.append((message["id"], message["method"], message["params"], cancel))
-                self._arrived.notify()
+            if "cancel" in message:
+                self._cancels.setdefault(message["cancel"], threading.Event()).set()
+                continue
+            cancel = self._cancels[message["id"]] = threading.Event()
+            self._waiting.put((message["id"], message["method"], message["params"], cancel))
         os._exit(0)  # nobody is there any more, whatever is being computed
 
-    def questions(self) -> Any:
+    def questions(self) -> Iterator[tuple[int, str, Any, threading.Event]]:
         while True:
-            with self._arrived:
-                while not self._waiting:
-                    self._arrived.wait()
-                number, method, params, cancel = self._waiting.popleft()
-            yield number, method, params, cancel
-            with self._arrived:
-                self._cancels.pop(number, None)
+            question = self._waiting.get()
+            yield question
+            self._cancels.pop(question[0], None)
 
 
 def _write(out: IO[bytes], message: dict[str, Any]) -> None:

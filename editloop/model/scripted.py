@@ -25,32 +25,22 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from editloop.model.backend import (
-    Chat,
-    Gap,
-    ModelError,
-    ModelLost,
-    Prompt,
-    Reply,
-    Sampling,
-)
+from editloop.model.backend import Chat, Gap, ModelError, ModelLost, Prompt, Reply, Sampling
 from editloop.model.statement import first_statement
 from editloop.model.wire import prompt_row
 from editloop.policy import Cancelled
 
-_FAULTS = (None, "error", "lost")
-_KINDS = (None, "gap", "chat", "plain")
 _NAT_A_CHARACTER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    replies: tuple[str, ...]
+    replies: Sequence[str] = ("",)
     match: str | None = None
-    kind: str | None = None
-    fault: str | None = None
+    kind: Literal["gap", "chat", "plain"] | None = None
+    fault: Literal["error", "lost"] | None = None
     seconds: float = 0.0
 
     def fits(self, kind: str, text: str) -> bool:
@@ -61,20 +51,15 @@ class ScriptedModel:
     """A Model (see `backend`) that plays a script; `asked` holds every prompt that it was given."""
 
     def __init__(self, script: dict[str, Any]) -> None:
-        try:
-            self.name = str(script.get("name", "scripted"))
-            self._fills = bool(script.get("fills", True))
-            self._judges = bool(script.get("judges", True))
-            self._heeds = bool(script.get("heeds", True))
-            self._points = bool(script.get("points", False))
-            self._answers = [_answer(**entry) for entry in script.get("answers", ())]
-            self._otherwise = _answer(script.get("otherwise", ("",)))
-            self._scores = [
-                (str(entry["match"]), float(entry["score"])) for entry in script.get("scores", ())
-            ]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"the script of a model is wrong: {error}") from error
+        self.name: str = script.get("name", "scripted")
+        self.fills: bool = script.get("fills", True)
+        self.judges: bool = script.get("judges", True)
+        self.heeds: bool = script.get("heeds", True)
+        self.points: bool = script.get("points", False)
         self.asked: list[Prompt] = []
+        self._answers = [_Answer(**entry) for entry in script.get("answers", ())]
+        self._otherwise = _Answer(script.get("otherwise", ("",)))
+        self._scores = {entry["match"]: float(entry["score"]) for entry in script.get("scores", ())}
         self._lock = threading.Lock()
         self._lost: str | None = None
 
@@ -83,38 +68,15 @@ class ScriptedModel:
         """The model that a file describes. Raises ModelError."""
         try:
             return cls(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"the script {path} cannot be read: {error}") from error
 
     def start(self) -> None:
         """Raises ModelLost where the script has ended it."""
         self._check(None)
 
-    @property
-    def fills(self) -> bool:
-        """What the script says."""
-        return self._fills
-
-    @property
-    def heeds(self) -> bool:
-        """What the script says."""
-        return self._heeds
-
-    @property
-    def points(self) -> bool:
-        """What the script says; not where it does not."""
-        return self._points
-
-    @property
-    def judges(self) -> bool:
-        """What the script says."""
-        return self._judges
-
     def complete(
-        self,
-        prompts: Sequence[Prompt],
-        sampling: Sampling,
-        cancel: threading.Event | None = None,
+        self, prompts: Sequence[Prompt], sampling: Sampling, cancel: threading.Event | None = None
     ) -> list[list[Reply]]:
         with self._lock:
             self._check(cancel)
@@ -132,7 +94,7 @@ class ScriptedModel:
         self, context: str, texts: Sequence[str], cancel: threading.Event | None = None
     ) -> list[tuple[float, ...]]:
         self._check(cancel)
-        return [tuple(map(self._line_score, _lines(text))) for text in texts]
+        return [tuple(map(self._line_score, text.removesuffix("\n").split("\n"))) for text in texts]
 
     def close(self) -> None:
         """Further questions raise ModelLost."""
@@ -149,7 +111,7 @@ class ScriptedModel:
         return matched or (fitting or [self._otherwise])[0]
 
     def _line_score(self, line: str) -> float:
-        told = next((score for match, score in self._scores if match in line), None)
+        told = next((score for match, score in self._scores.items() if match in line), None)
         return -_NAT_A_CHARACTER * len("".join(line.split())) if told is None else told
 
     def _wait(self, seconds: float, cancel: threading.Event | None) -> None:
@@ -165,31 +127,12 @@ class ScriptedModel:
             raise Cancelled("cancelled while the model was asked")
 
 
-def _answer(
-    replies: Sequence[str] = ("",),
-    match: str | None = None,
-    kind: str | None = None,
-    fault: str | None = None,
-    seconds: float = 0.0,
-) -> _Answer:
-    if isinstance(replies, str) or not replies or not all(isinstance(r, str) for r in replies):
-        raise ValueError("replies have to be a list of texts")
-    if fault not in _FAULTS or kind not in _KINDS:
-        raise ValueError(f"no such fault or kind: {fault or kind}")
-    return _Answer(tuple(replies), match, kind, fault, float(seconds))
-
-
 def _text(prompt: Prompt) -> str:
     if isinstance(prompt, Gap):
         return f"{prompt.before}{prompt.after}"
     if isinstance(prompt, Chat):
         return "\n".join(text for _, text in prompt.messages)
     return prompt.text
-
-
-def _lines(text: str) -> list[str]:
-    lines = text.split("\n")
-    return lines[:-1] if len(lines) > 1 and not lines[-1] else lines
 
 
 def _replies(answer: _Answer, sampling: Sampling) -> list[Reply]:

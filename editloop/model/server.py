@@ -12,16 +12,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from editloop.model import completions
-from editloop.model.backend import (
-    Chat,
-    Gap,
-    ModelError,
-    ModelLost,
-    Plain,
-    Prompt,
-    Reply,
-    Sampling,
-)
+from editloop.model.backend import Chat, Gap, ModelError, ModelLost, Plain, Prompt, Reply, Sampling
 from editloop.model.families import billions, family_fill, spelled_control
 from editloop.model.jsonhttp import JsonServer, Refused, is_loopback, read_url
 
@@ -97,10 +88,7 @@ class ServerModel:
         return self._judges
 
     def complete(
-        self,
-        prompts: Sequence[Prompt],
-        sampling: Sampling,
-        cancel: threading.Event | None = None,
+        self, prompts: Sequence[Prompt], sampling: Sampling, cancel: threading.Event | None = None
     ) -> list[list[Reply]]:
         self._model(cancel)
         if sampling.temperature <= 0:  # all are equal

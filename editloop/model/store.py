@@ -8,20 +8,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from editloop.models import (
-    CHOICE,
-    NO_MODEL,
-    chosen_default,
-    find_model,
-    in_store,
-    store_folder,
-)
+from editloop.model.replacing import replacing
+from editloop.models import CHOICE, NO_MODEL, chosen_default, find_model, in_store, store_folder
 from editloop.transcript import TRANSCRIPT_VERSION
 
 if TYPE_CHECKING:
@@ -56,7 +47,7 @@ def add_model(
     _check(info)
     if info.transcript_version is None or info.is_adapter:
         _try(path)
-    with _replacing(target) as file:
+    with replacing(target) as file:
         with path.open("rb") as original:
             shutil.copyfileobj(original, file, 1 << 20)
         file.flush()
@@ -83,7 +74,7 @@ def use_model(name_or_path: str, store: Path | None = None) -> Path | None:
 
 
 def _choose(choice: str, store: Path) -> None:
-    with _replacing(store / CHOICE) as file:
+    with replacing(store / CHOICE) as file:
         file.write(f"{choice}\n".encode())
 
 
@@ -128,7 +119,7 @@ def _try(path: Path) -> None:
     from editloop.model.backend import ModelError
     from editloop.model.child import open_model
 
-    model = open_model(path.absolute(), n_ctx=512, measures=True)
+    model = open_model(path.absolute(), n_ctx=512)
     try:
         _ = model.fills  # waits until it is loaded
     except ModelError as error:
@@ -146,26 +137,6 @@ def check_name(name: str) -> str:
             f"{name!r} cannot name a model: use letters, digits, dots, dashes and underscores"
         )
     return name
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[IO[bytes]]:
-    """A new file in the folder of ``target`` that takes its name when the block ends well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, part = tempfile.mkstemp(
-        prefix=f".{target.name}.", suffix=".part", dir=target.parent
-    )
-    try:
-        with open(part, "wb") as file:
-            os.close(descriptor)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(part, 0o644)
-        os.replace(part, target)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
 
 
 def _is_default(path: Path, store: Path) -> bool:

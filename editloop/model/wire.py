@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from editloop.model.backend import Chat, Gap, Plain, Prompt, Reply, Sampling
+from editloop.model.backend import Chat, Gap, Plain, Prompt, Sampling
 
 _KINDS = {"gap": Gap, "chat": Chat, "plain": Plain}
 
@@ -29,13 +29,3 @@ def read_prompt(row: dict[str, Any]) -> Prompt:
 def read_sampling(row: dict[str, Any]) -> Sampling:
     """The sampling whose fields are given as JSON data."""
     return Sampling(**row | {key: tuple(row[key]) for key in ("stop", "unlike", "rewrites")})
-
-
-def reply_row(reply: Reply) -> dict[str, Any]:
-    """A reply as JSON data."""
-    return asdict(reply)
-
-
-def read_reply(row: dict[str, Any]) -> Reply:
-    """The reply that `reply_row` made a row of."""
-    return Reply(**row)

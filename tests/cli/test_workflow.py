@@ -23,7 +23,8 @@ from editloop_trainer.workflow.runner import Child, locked
 from editloop_trainer.workflow.step import Step
 from tiny_checkpoints import ModelSize, make_checkpoint, make_instruct, make_tokenizer
 
-from editloop.engine import ModelNotFound, read_info
+from editloop.engine import read_info
+from editloop.engine.errors import ModelNotFound
 from editloop.model.choose import choose
 
 from .conftest import HALF, ROOT, Cli, environment

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from editloop.engine import Cancelled, Engine
+from editloop.engine import Engine
+from editloop.policy import Cancelled
 
 from .conftest import score
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from editloop.engine import ContextTooSmall, DecodeFailed, Engine
+from editloop.engine import Engine
+from editloop.engine.errors import ContextTooSmall, DecodeFailed
 from editloop.engine.generate import Continuation
 
 from .conftest import VERSION, score

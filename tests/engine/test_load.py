@@ -9,16 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from editloop.engine import (
-    Engine,
+from editloop.engine import Engine, host, read_info
+from editloop.engine.errors import (
     ModelNotFound,
     NotAGguf,
     NotEnoughMemory,
     TruncatedGguf,
     UnsupportedCpu,
     WrongTranscriptVersion,
-    host,
-    read_info,
 )
 
 VERSION = 7

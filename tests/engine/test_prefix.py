@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from editloop.engine import ContextTooSmall, Engine, EngineClosed, EngineCrashed
+from editloop.engine import Engine
+from editloop.engine.errors import ContextTooSmall, EngineClosed, EngineCrashed
 
 from .conftest import score
 

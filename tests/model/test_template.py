@@ -139,7 +139,6 @@ def test_nothing_is_cut_where_nothing_is_spelled() -> None:
     controls = Controls(["<s>", "<|a|>"])
     assert controls.pieces("a < s > b") == ["a < s > b"]
     assert controls.pieces("<s>") == ["<", "s>"]
-    assert controls.spelled("<s> <|a|>") == ["<s>", "<|a|>"]
     assert Controls([]).pieces("<s>") == ["<s>"]
     assert "".join(controls.pieces("a\0<s>\0")) == "a\0<s>\0"
     assert controls.marked("\0<s>") == "\ufffd<\0s>"
