@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from editloop.checks.pytestruns import run_pytest
-from editloop.checks.warmruns import Suite, WarmRuns
+from editloop.checks.warmruns import WarmRuns
 from editloop.project import project_root
 from editloop.sandbox import Level, detect_level
+from editloop.sandbox.suite import Suite
 from editloop.suites import find_python
 
 TURNS = 5
@@ -171,9 +172,7 @@ def rates(case: Case, level: Level, seconds: float) -> tuple[float, float]:
     failing = [name for name, told in own.outcomes if told == "failed"][:16]
 
     def fresh(source: str) -> None:
-        report = run_pytest(
-            paths, case.module, source, root, level=level, expected=own.expected, python=python
-        )
+        report = run_pytest(suite, source, expected=own.expected)
         assert report.status == "fail", report
 
     def forked(source: str) -> None:

@@ -160,7 +160,7 @@ class _Pickler(pickle.Pickler):
         if isinstance(obj, StaticChecker):
             return _checker, ()
         if isinstance(obj, SandboxPool):
-            return _pool, (obj.level, obj.site)
+            return _pool, (obj.level,)
         return NotImplemented
 
 
@@ -176,8 +176,8 @@ def _checker() -> StaticChecker:
 
 
 @cache
-def _pool(level: Level, site: tuple[str, ...]) -> SandboxPool:
-    return SandboxPool(1, level, site)
+def _pool(level: Level) -> SandboxPool:
+    return SandboxPool(1, level)
 
 
 def _run(errand: Errand, stop: threading.Event, answers: IO[bytes]) -> None:

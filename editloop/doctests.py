@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
 from editloop.budget import raise_if_set
-from editloop.checks.docexample import DocGroup
+from editloop.checks.doccompare import DocGroup
 from editloop.checks.plans import TestPlan, plan_doctests
 from editloop.checks.syntax import check_syntax
 from editloop.checks.testdoc import has_objects
@@ -19,7 +17,6 @@ from editloop.checks.testoutcome import NOT_RUN, TestOutcome
 from editloop.checks.testruns import run_plan
 from editloop.definitions import Definition, definitions
 from editloop.sandbox import SandboxPool
-from editloop.sandbox.job import Answers, Job
 from editloop.text import Snapshot
 from editloop.verify import Check, Limits, TestCheck
 
@@ -169,10 +166,9 @@ def _ran(
     stop: threading.Event | None,
 ) -> list[Documented]:
     """How those went that a new child runs: all, or those up to one that it does not outlive."""
-    clock = _Clock(pool)
     outcomes = iter(
         run_plan(
-            cast(SandboxPool, clock),
+            pool,
             document.text,
             replace(plan, groups=tuple(one.group for one in some)),
             # An endless one costs all of it, as each of many costs a little.
@@ -183,46 +179,14 @@ def _ran(
     )
     raise_if_set(stop)
     found: list[Documented] = []
-    at = 0
     for one in some:
         told = tuple(next(outcomes) for _ in one.group)
         if told[0].got == NOT_RUN and found:
             found[-1] = replace(found[-1], last=True)
             break
-        load, seconds = clock.between(-1, 0), clock.between(at, at + len(told))
+        load, seconds = told[0].load, sum(outcome.seconds for outcome in told)
         found.append(replace(one, outcomes=told, load=load, seconds=seconds, first=not found))
-        at += len(told)
     return found
-
-
-class _Clock:
-    """A pool that notes when the answers of its last run came."""
-
-    def __init__(self, pool: SandboxPool) -> None:
-        self._pool = pool
-        self._times: list[float] = []
-
-    def run(
-        self,
-        job: Job,
-        cancel: threading.Event | None = None,
-        watch: Callable[[Any], bool] = lambda frame: False,
-    ) -> Answers:
-        """Run a job as ``SandboxPool.run`` does, and note when each answer came."""
-        times = self._times = [time.monotonic()]
-
-        def seen(frame: Any) -> bool:
-            times.append(time.monotonic())
-            return watch(frame)
-
-        answers = self._pool.run(job, cancel, seen)
-        times.append(time.monotonic())
-        return answers
-
-    def between(self, first: int, stop: int) -> float:
-        """Seconds that some answers took; -1 is the first, that the module is loaded."""
-        last = len(self._times) - 1
-        return self._times[min(stop + 1, last)] - self._times[min(first + 1, last)]
 
 
 def _of(document: Snapshot, groups: tuple[DocGroup, ...]) -> TestPlan:

@@ -12,14 +12,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from editloop.checks.pytestruns import PytestReport, SuiteTrace, collect_pytest, run_pytest
-from editloop.checks.suitefindings import raised_at, suite_findings
-from editloop.checks.warmruns import Suite, WarmRuns
+from editloop.checks.pytestruns import (
+    PytestReport,
+    collect_pytest,
+    raised_at,
+    run_pytest,
+    suite_findings,
+)
+from editloop.checks.suitetrace import SuiteTrace
+from editloop.checks.warmruns import WarmRuns
 from editloop.project import project_root
 from editloop.sandbox import Level
 from editloop.sandbox.errors import SandboxError
 from editloop.sandbox.interpreters import interpreters
 from editloop.sandbox.paths import holds_home
+from editloop.sandbox.suite import Suite
 from editloop.sandbox.warmsuite import available
 from editloop.transcript import Finding
 from editloop.verdict import CheckResult
@@ -223,20 +230,13 @@ class SuiteCheck:
     def _fresh(
         self, source: str, cancel: threading.Event | None, *, traced: bool = False
     ) -> PytestReport:
-        suite = self._suite
         if self._expected is None:
             # Of the person's own version, before any candidate has run.
-            self._expected = collect_pytest(
-                suite.paths, suite.root, level=suite.level, python=suite.python, cancel=cancel
-            )
+            self._expected = collect_pytest(self._suite, cancel=cancel)
         return run_pytest(
-            suite.paths,
-            suite.module,
+            self._suite,
             source,
-            suite.root,
-            level=suite.level,
             expected=self._expected,
-            python=suite.python,
             wall_seconds=self._seconds,
             traced=traced,
             cancel=cancel,

@@ -21,12 +21,11 @@ from typing import Literal, Protocol, runtime_checkable
 from editloop.budget import raise_if_set, raise_if_too_long
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.plans import TestPlan
-from editloop.checks.plantraces import trace_plan
 from editloop.checks.static import StaticChecker
 from editloop.checks.suitetrace import SuiteTrace
 from editloop.checks.syntax import CHARACTERS_A_SECOND, check_syntax
 from editloop.checks.testoutcome import TestOutcome, short
-from editloop.checks.testruns import run_plan
+from editloop.checks.testruns import run_plan, trace_plan
 from editloop.sandbox import SandboxPool
 from editloop.transcript import Finding
 from editloop.verdict import CheckResult, Verdict

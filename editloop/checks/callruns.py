@@ -21,10 +21,11 @@ from editloop.checks.testoutcome import (
     ending,
     error_text,
     load_error,
+    noted,
     short,
 )
 from editloop.sandbox import plain
-from editloop.sandbox.inner import decode, encode
+from editloop.sandbox.inner import decode
 from editloop.sandbox.inner.show import CAP, show
 from editloop.sandbox.job import Job
 from editloop.sandbox.pool import SandboxPool
@@ -38,65 +39,35 @@ def run_calls(
     limits: Limits,
     cancel: threading.Event | None,
 ) -> Iterator[TestOutcome]:
-    """The tests' outcomes in order; with `limits.stop` none after the first that is not a pass."""
-    checks = [(test, check) for test in tests for check in test.checks]
-    items = [{"e": expr} for _, check in checks for expr in check.exprs]
-    starts = [sum(len(check.exprs) for _, check in checks[:k]) for k in range(len(checks))]
-    seen: list[Any] = []
-
-    def watch(frame: Any) -> bool:
-        seen.append(frame)
-        if len(seen) > len(items) + 1:
-            return True  # more answers than questions
-        if not limits.stop:
-            return False
-        for (_, check), start in zip(checks, starts, strict=True):
-            if start + len(check.exprs) == len(seen) - 1:
-                part = seen[1 + start :]
-                return not _numbered(part, start) or _judge_check("", check, part).status != "pass"
-        return isinstance(frame, dict) and "exc" in frame
-
-    message = {"kind": "calls", "source": source, "prelude": prelude, "items": items}
-    answers = pool.run(limits.job(message), cancel, watch)
+    """The tests' outcomes in order; all calls are made in one child."""
+    items = [{"e": e} for test in tests for check in test.checks for e in check.exprs]
+    message: dict[str, Any] = {"kind": "calls", "source": source, "items": items}
+    message |= {"prelude": prelude, "traced": limits.traced}
+    answers = pool.run(limits.job(message, answers=len(items)), cancel)
     broken = load_error(answers)
+    frames = answers.frames[1:]
     ended = False
     position = 0
-    frames = answers.frames[1:]
     for test in tests:
-        outcome = TestOutcome(test.name, "pass")
+        outcome, first = TestOutcome(test.name, "pass"), position
         for check in test.checks:
-            part = frames[position : position + len(check.exprs)]
-            call = short(check.exprs[0])
+            start, position = position, position + len(check.exprs)
+            if outcome.status != "pass":
+                continue
+            part, call = frames[start:position], short(check.exprs[0])
             if broken is not None:
                 outcome = TestOutcome(test.name, broken[0], call, "", broken[1], broken[2])
-            elif _numbered(part, position) and len(part) == len(check.exprs):
-                before = outcome.weak
+            elif _numbered(part, start) and len(part) == len(check.exprs):
+                weak = outcome.weak
                 outcome = _judge_check(test.name, check, part)
-                outcome = replace(outcome, weak=outcome.weak or before) if before else outcome
+                outcome = replace(outcome, weak=outcome.weak or weak)
             elif ended:
                 outcome = TestOutcome(test.name, "error", call, "", NOT_RUN)
             else:
                 ended = True
                 status, text = ending(answers)
                 outcome = TestOutcome(test.name, status, call, _expected(check)[0], text)
-            position += len(check.exprs)
-            if outcome.status != "pass":
-                break
-        position = _starts_after(test, tests)
-        if outcome.status != "pass" and limits.stop and broken is None:
-            yield outcome
-            return
-        yield outcome
-
-
-def _starts_after(test: PlannedTest, tests: Sequence[PlannedTest]) -> int:
-    """Index of the first call after a test's own."""
-    position = 0
-    for one in tests:
-        position += sum(len(check.exprs) for check in one.checks)
-        if one is test:
-            break
-    return position
+        yield noted(outcome, answers, first, position - first)
 
 
 def _numbered(frames: Sequence[Any], start: int) -> bool:
@@ -194,20 +165,19 @@ def record_calls(
     source: str,
     calls: Sequence[tuple[str, tuple[Any, ...]]],
     *,
-    prelude: str = "",
     cpu_seconds: float = 2.0,
     wall_seconds: float = 10.0,
-    cancel: threading.Event | None = None,
 ) -> list[Any]:
     """What the functions of a trusted module answer, as plain values; None for an error, a foreign
     value or no answer.
 
-    All calls are made in one child, each with its own copy of its arguments. A function that
-    answers None cannot be told from one that failed: tests made from it would say nothing.
+    All calls are made in one child, each with its own copy of its arguments, which are literals. A
+    function that answers None cannot be told from one that failed: tests made from it would say
+    nothing.
     """
-    items = [{"f": name, "a": encode.encode(tuple(args))} for name, args in calls]
-    message = {"kind": "calls", "source": source, "prelude": prelude, "items": items}
-    answers = pool.run(Job(message, cpu_seconds, wall_seconds), cancel)
+    items = [{"e": f"{name}(*{args!r})"} for name, args in calls]
+    message = {"kind": "calls", "source": source, "items": items}
+    answers = pool.run(Job(message, cpu_seconds, wall_seconds))
     values: list[Any] = [None] * len(calls)
     for frame in answers.frames[1:]:
         if isinstance(frame, dict) and "ret" in frame and frame.get("n") in range(len(calls)):

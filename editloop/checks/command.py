@@ -17,7 +17,7 @@ from typing import Any, Literal
 from editloop.checks import traceback
 from editloop.checks.commandline import CommandLine
 from editloop.checks.missing import missing
-from editloop.checks.suitetrace import SuiteTrace
+from editloop.checks.suitetrace import SuiteTrace, numbers
 from editloop.checks.weak import weak_ways
 from editloop.sandbox import Level
 from editloop.sandbox.command import CommandRunner
@@ -136,25 +136,20 @@ class CommandCheck:
         finding = Finding(f"{self.command.text} -> {outcome.failure}", outcome.line)
         return CheckResult(self.name, int(outcome.ended_well), total, (finding,))
 
-    def outcome(self, source: str, cancel: threading.Event | None = None) -> CommandOutcome:
-        """How the command runs with ``source`` as the module, in a fresh process."""
-        return self._outcome(source, cancel, self.command.job)
-
     def traces(self, source: str, cancel: threading.Event | None) -> tuple[SuiteTrace, ...]:
-        """One trace: lines that ran, frames of what was raised, values of the innermost one."""
+        """One trace: lines that ran, and frames of what was raised."""
         job = self.command.warm or self.command.job
         run = self._run(source, cancel, replace(job, traced=self.command.warm is not None))
         outcome = self._judged(run, source)
         error = run.told.get("error")
         if isinstance(error, dict):
-            frames = tuple(_own_lines(error, self.module))
-            values = tuple(_values(error))
+            frames = tuple(numbers(error.get("frames")))
         else:
             found = traceback.place(self._read(run), self.module, Snapshot.from_text(source))
-            frames, values = (found.lines[::-1] if found else ()), ()
-        lines = frozenset(_numbers(run.told.get("lines")))
+            frames = found.lines[::-1] if found else ()
+        lines = frozenset(numbers(run.told.get("lines")))
         text = "" if outcome.passed else outcome.failure
-        return (SuiteTrace(self.command.text, outcome.passed, lines, frames, text, values),)
+        return (SuiteTrace(self.command.text, outcome.passed, lines, frames, text),)
 
     def close(self) -> None:
         """End the sandbox."""
@@ -230,7 +225,7 @@ class CommandCheck:
         """Type and message, and the innermost line of the module (0-based)."""
         error = run.told.get("error")
         if isinstance(error, dict):
-            lines = list(_own_lines(error, self.module))
+            lines = tuple(numbers(error.get("frames")))
             return _text(error), lines[-1] if lines else None
         if self.name == "import" or run.status == 0:
             return "", None
@@ -272,38 +267,3 @@ def _text(error: Mapping[str, Any]) -> str:
     kinds, message = error.get("mro"), str(error.get("msg", ""))
     kind = str(kinds[0]) if isinstance(kinds, list) and kinds else "Exception"
     return f"{kind}: {message}" if message else kind
-
-
-def _own_lines(error: Mapping[str, Any], module: Path) -> Any:
-    """Lines (0-based) of the frames in the module, the innermost last."""
-    frames = error.get("frames")
-    for frame in frames if isinstance(frames, list) else ():
-        if isinstance(frame, list) and len(frame) == 3 and frame[0] == str(module):
-            yield from _numbers([frame[1]])
-
-
-def _numbers(value: Any) -> Any:
-    """Line numbers of an untrusted answer, 0-based."""
-    for number in value if isinstance(value, list) else ():
-        if type(number) is int and 0 < number < 1_000_000:
-            yield number - 1
-
-
-def _values(error: Mapping[str, Any]) -> Any:
-    """Names and short texts of an untrusted answer; the type too, where the text shows none."""
-    values = error.get("locals")
-    for item in values if isinstance(values, list) else ():
-        if isinstance(item, list) and len(item) == 3:
-            name, kind, text = map(str, item)
-            plain = kind in (
-                "int",
-                "str",
-                "float",
-                "list",
-                "dict",
-                "tuple",
-                "set",
-                "bool",
-                "NoneType",
-            )
-            yield name, text if plain or kind in text else f"{kind}: {text}"

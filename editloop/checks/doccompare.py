@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from editloop.checks.docexample import DocExample
 from editloop.checks.templates import Foreign, Unsupported, evaluate, parse
 from editloop.checks.testexpr import CallCheck, split
 from editloop.sandbox import plain
@@ -22,6 +21,28 @@ from editloop.sandbox.inner.decode import BadValue, ForeignValue
 ITSELF: Final = "the example compares inside of the file's own process"
 _TRUTHS: Final = ("True", "False", "0", "0.0")
 """What a candidate can guess that an example of a comparison, or a difference, shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocExample:
+    """One `>>>` example: its source, the output or the exception it wants, doctest's option flags,
+    its file line.
+
+    `check`: for one that compares, how the host does it instead of the candidate's process, None
+    where it need not or cannot; `weak`: why a pass is then weaker evidence.
+    """
+
+    source: str
+    want: str
+    error: str | None
+    flags: int
+    line: int
+    check: CallCheck | None = None
+    weak: str = ""
+
+
+DocGroup = tuple[DocExample, ...]
+"""The examples of one docstring: they share a namespace."""
 
 
 class Raised(Exception):

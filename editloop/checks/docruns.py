@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from editloop.checks import doccompare, testdoc
-from editloop.checks.docexample import DocExample, DocGroup
+from editloop.checks.doccompare import DocExample, DocGroup
 from editloop.checks.plans import TestPlan
 from editloop.checks.testoutcome import (
     NOT_RUN,
@@ -20,6 +20,7 @@ from editloop.checks.testoutcome import (
     ending,
     error_text,
     load_error,
+    noted,
     short,
 )
 from editloop.sandbox.inner.calls import OUTPUT_CAP
@@ -70,19 +71,9 @@ def _run(
     """One run of all; adds the lines of examples whose answers did not cross to `foreign`."""
     examples = [example for group in groups for example in group]
     asked = [[list(e.check.exprs) if e.check else e.source for e in group] for group in groups]
-    message = {"kind": "doctests", "source": source, "prelude": prelude, "groups": asked}
-    seen: list[Any] = []
-
-    def watch(frame: Any) -> bool:
-        seen.append(frame)
-        number = len(seen) - 2
-        if number >= len(examples):
-            return True  # more answers than questions
-        if not limits.stop or not 0 <= number < len(examples):
-            return False
-        return not isinstance(frame, dict) or _doc(examples[number], frame).status != "pass"
-
-    answers = pool.run(limits.job(message), cancel, watch)
+    message: dict[str, Any] = {"kind": "doctests", "source": source, "groups": asked}
+    message |= {"prelude": prelude, "traced": limits.traced}
+    answers = pool.run(limits.job(message, answers=len(examples)), cancel)
     broken = load_error(answers)
     outcomes: list[TestOutcome] = []
     for number, example in enumerate(examples):
@@ -94,7 +85,7 @@ def _run(
         else:
             ended = number + 1 == len(answers.frames)
             outcomes.append(_outcome(example, *(ending(answers) if ended else ("error", NOT_RUN))))
-    return tuple(outcomes)
+    return tuple(noted(outcome, answers, n, 1) for n, outcome in enumerate(outcomes))
 
 
 def _outcome(
@@ -104,17 +95,14 @@ def _outcome(
     return TestOutcome(f"line {example.line}", status, call, expected, got, line, weak)
 
 
-def _doc(
-    example: DocExample, frame: dict[str, Any], foreign: set[int] | None = None
-) -> TestOutcome:
+def _doc(example: DocExample, frame: dict[str, Any], foreign: set[int]) -> TestOutcome:
     """How one example went; its line is added to `foreign` where its answers did not cross."""
     out, error = frame.get("out"), frame.get("text")
     if example.check is not None:
         try:
             told = doccompare.compare(example, example.check, frame)
         except ForeignValue as kind:
-            if foreign is not None:
-                foreign.add(example.line)
+            foreign.add(example.line)
             return _outcome(example, "fail", f"an object of type {clean(str(kind))}")
         except BadValue:
             return _outcome(example, "fail", "a value that cannot be compared")

@@ -13,28 +13,9 @@ from editloop.checks.syntax import parse_quietly
 
 IMPORTABLE = frozenset(
     [
-        "sys",
-        "math",
-        "cmath",
-        "collections",
-        "itertools",
-        "functools",
-        "re",
-        "datetime",
-        "random",
-        "string",
-        "operator",
-        "heapq",
-        "bisect",
-        "typing",
-        "decimal",
-        "fractions",
-        "statistics",
-        "copy",
-        "json",
-        "time",
-        "dataclasses",
-        "enum",
+        *("sys", "math", "cmath", "collections", "itertools", "functools", "re", "datetime"),
+        *("random", "string", "operator", "heapq", "bisect", "typing", "decimal", "fractions"),
+        *("statistics", "copy", "json", "time", "dataclasses", "enum"),
     ]
 )
 """Standard modules that tests may use through the candidate's imports; the judge has its own."""

@@ -14,7 +14,7 @@ import builtins
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from editloop.checks.docexample import DocGroup
+from editloop.checks.doccompare import DocGroup
 from editloop.checks.library import defined, imports, meant
 from editloop.checks.templates import Unsupported
 from editloop.checks.testdoc import extract, has_objects
@@ -139,11 +139,9 @@ def _helped(function: ast.stmt | None, bound: frozenset[str]) -> str:
     return HELPER if names - bound - STANDARD else ""
 
 
-def plan_doctests(source: str, names: Sequence[str] | None = None) -> TestPlan | None:
-    """The examples in a trusted version's docstrings, of all or of the named functions and classes;
-    None without any.
-    """
-    groups = extract(source, names)
+def plan_doctests(source: str) -> TestPlan | None:
+    """The examples in a trusted version's docstrings; None without any."""
+    groups = extract(source)
     return TestPlan("doctests", groups=groups, objects=has_objects(source)) if groups else None
 
 

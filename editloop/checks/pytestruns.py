@@ -8,18 +8,16 @@ reward.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from editloop.checks.suitetrace import SuiteTrace, Told, heard
 from editloop.sandbox.inner.show import CAP
-from editloop.sandbox.level import Level
-from editloop.sandbox.suite import SuiteRun, run_suite
-
-__all__ = ["PytestReport", "SuiteTrace", "collect_pytest", "judge", "run_pytest"]
+from editloop.sandbox.suite import Suite, SuiteRun, run_suite
+from editloop.transcript import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,6 @@ class PytestReport:
     problem: str
     text: str = ""
     details: tuple[tuple[str, str], ...] = ()
-    advisory: bool = True
     traces: tuple[SuiteTrace, ...] = ()
     broken: str = ""
     own: bool = False
@@ -45,76 +42,30 @@ class PytestReport:
 
 
 def collect_pytest(
-    paths: Sequence[str],
-    project_root: Path,
-    *,
-    level: Level,
-    python: str | None = None,
-    site: tuple[str, ...] = (),
-    wall_seconds: float = 60.0,
-    cancel: threading.Event | None = None,
+    suite: Suite, *, wall_seconds: float = 60.0, cancel: threading.Event | None = None
 ) -> tuple[str, ...]:
     """Test ids of the user's version; () when nothing could be collected."""
-    run = run_suite(
-        ["--collect-only", *paths],
-        project_root.resolve(),
-        {},
-        level=level,
-        python=python,
-        site=site,
-        wall_seconds=wall_seconds,
-        cancel=cancel,
-    )
-    return heard(run.lines).ids
+    return heard(run_suite(suite, None, wall_seconds=wall_seconds, cancel=cancel).lines).ids
 
 
 def run_pytest(
-    paths: Sequence[str],
-    module_path: Path,
-    candidate_source: str,
-    project_root: Path,
+    suite: Suite,
+    source: str,
     *,
-    level: Level,
     expected: Sequence[str] | None = None,
-    python: str | None = None,
-    site: tuple[str, ...] = (),
     wall_seconds: float = 60.0,
     traced: bool = False,
     cancel: threading.Event | None = None,
 ) -> PytestReport:
-    """Run the tests in `paths` (relative to the root) with the candidate in place of `module_path`.
+    """Run the tests with ``source`` in the place of the module, in a process of their own.
 
-    `expected`: ids of the user's version, collected here when not given. `python`: the user's
-    interpreter, with pytest. Raises SandboxUnavailable at levels other than A and B, ValueError for
-    a module outside the root.
+    `expected`: ids of the user's version, collected here when not given. Raises SandboxUnavailable
+    at levels other than A and B, ValueError for a module outside the root.
     """
-    root, module = project_root.resolve(), module_path.resolve()
-    if not module.is_relative_to(root):
-        raise ValueError("the module is not inside the project")
     if expected is None:
-        expected = collect_pytest(
-            paths,
-            root,
-            level=level,
-            python=python,
-            site=site,
-            wall_seconds=wall_seconds,
-            cancel=cancel,
-        )
-    wanted = tuple(expected)
-    run = run_suite(
-        list(paths),
-        root,
-        {module: candidate_source},
-        level=level,
-        python=python,
-        site=site,
-        wall_seconds=wall_seconds,
-        module=module,
-        traced=traced,
-        cancel=cancel,
-    )
-    return judge(run, wanted, paths)
+        expected = collect_pytest(suite, wall_seconds=wall_seconds, cancel=cancel)
+    run = run_suite(suite, source, wall_seconds=wall_seconds, traced=traced, cancel=cancel)
+    return judge(run, tuple(expected), suite.paths)
 
 
 def judge(run: SuiteRun, expected: tuple[str, ...], files: Sequence[str] = ()) -> PytestReport:
@@ -191,3 +142,34 @@ def _broken(told: Told) -> str:
         said = told.error(name).split("\n")[0] or "it raises"
         return f"{where}: {said}{f' ({at})' if at else ''}"[:CAP]
     return ""
+
+
+def raised_at(text: str, module: str) -> int | None:
+    """The deepest line (0-based) of a file in pytest's traceback, None where it is not there.
+
+    ``module`` is the file's name.
+    """
+    lines = re.findall(rf"^(?:\S*[/\\])?{re.escape(module)}:(\d+): ", text, re.MULTILINE)
+    return int(lines[-1]) - 1 if lines else None
+
+
+def suite_findings(report: PytestReport, module: str) -> tuple[Finding, ...]:
+    """One for each failed test, with pytest's own word on why where there is one."""
+    details = dict(report.details)
+    failed = [name for name, outcome in report.outcomes if outcome == "failed"]
+    if not failed:
+        said = _said(report.text)
+        return (Finding(f"{report.problem} {said}".strip(), raised_at(report.text, module)),)
+    frames = {trace.test: trace.frames for trace in report.traces}
+    found = []
+    for name in failed:
+        text = details.get(name, "")
+        line = frames[name][-1] if frames.get(name) else raised_at(text, module)
+        found.append(Finding(f"{name} failed: {_said(text)}", line))
+    return tuple(found)
+
+
+def _said(text: str) -> str:
+    """pytest's first line on what went wrong, "" where there is none."""
+    found = re.search(r"^E\s+(.+)$", text, re.MULTILINE)
+    return found[1] if found else ""

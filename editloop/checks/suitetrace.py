@@ -17,8 +17,8 @@ class SuiteTrace:
 
     ``test``: its id, or that of a file that cannot be collected. ``lines``: those that it ran,
     empty where the run was not traced. ``frames``: those of its exception, the innermost last.
-    ``error``: type and message, with pytest's explanation of an assertion, "" for a pass.
-    ``locals``: names and short representations in the innermost frame. All of it is untrusted.
+    ``error``: type and message, with pytest's explanation of an assertion, "" for a pass. All of it
+    is untrusted.
     """
 
     test: str
@@ -26,7 +26,6 @@ class SuiteTrace:
     lines: frozenset[int] = frozenset()
     frames: tuple[int, ...] = ()
     error: str = ""
-    locals: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -90,14 +89,12 @@ class Told:
     def _trace(self, name: str) -> SuiteTrace:
         passed = self.outcomes.get(name) in ("passed", "skipped") and name not in self.broken
         raised = {} if passed else self._raised.get(name, {})
-        pairs = raised.get("locals")
         return SuiteTrace(
             name,
             passed,
             self._lines.get(name, frozenset()),
             tuple(numbers(raised.get("frames"))),
             "" if passed else self.error(name) or "failed",
-            tuple(_pairs(pairs)),
         )
 
 
@@ -114,9 +111,3 @@ def numbers(value: Any) -> Iterable[int]:
     for number in value if isinstance(value, list) else ():
         if type(number) is int and 0 <= number < _LAST_LINE:
             yield number
-
-
-def _pairs(value: Any) -> Iterable[tuple[str, str]]:
-    for pair in value if isinstance(value, list) else ():
-        if isinstance(pair, list) and len(pair) == 2:
-            yield str(pair[0])[:200], str(pair[1])[:200]

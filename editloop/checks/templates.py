@@ -67,24 +67,8 @@ def _round(value: Any, digits: Any = None) -> Any:
 _BUILTINS: Final[dict[str, Callable[..., Any]]] = {
     name: getattr(builtins, name)
     for name in [
-        "abs",
-        "round",
-        "len",
-        "set",
-        "sorted",
-        "list",
-        "tuple",
-        "str",
-        "sum",
-        "min",
-        "max",
-        "all",
-        "any",
-        "int",
-        "float",
-        "bool",
-        "frozenset",
-        "dict",
+        *("abs", "round", "len", "set", "sorted", "list", "tuple", "str", "sum", "min", "max"),
+        *("all", "any", "int", "float", "bool", "frozenset", "dict"),
     ]
 }
 HOST: Final = _BUILTINS | {"sum": _sum, "round": _round}
@@ -121,24 +105,8 @@ TYPES: Final[dict[str, type]] = {
 }
 MATH: Final = frozenset(
     [
-        "isclose",
-        "sqrt",
-        "pi",
-        "e",
-        "inf",
-        "nan",
-        "floor",
-        "ceil",
-        "log",
-        "log2",
-        "log10",
-        "sin",
-        "cos",
-        "tan",
-        "exp",
-        "pow",
-        "isnan",
-        "hypot",
+        *("isclose", "sqrt", "pi", "e", "inf", "nan", "floor", "ceil", "log", "log2", "log10"),
+        *("sin", "cos", "tan", "exp", "pow", "isnan", "hypot"),
     ]
 )
 _COMPARE: Final[dict[type, Callable[[Any, Any], Any]]] = {

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import ast
 import doctest
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from editloop.checks.doccompare import planned
-from editloop.checks.docexample import DocExample, DocGroup
+from editloop.checks.doccompare import DocExample, DocGroup, planned
 from editloop.checks.syntax import parse_quietly
 from editloop.sandbox.inner.show import show
 from editloop.text import split_lines
@@ -23,24 +22,20 @@ CAP = 120
 _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def _documented(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, ast.Constant]]:
-    """Qualified name and docstring of a module and all in it."""
+def _documented(node: ast.AST) -> Iterator[ast.Constant]:
+    """The docstrings of a module and all in it."""
     first = node.body[0] if isinstance(node, _Documented) and node.body else None
     doc = first.value if isinstance(first, ast.Expr) else None
     if isinstance(node, _Documented) and isinstance(doc, ast.Constant) and type(doc.value) is str:
-        yield prefix, doc
+        yield doc
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield from _documented(child, f"{prefix}.{child.name}" if prefix else child.name)
-        elif isinstance(child, (ast.If, ast.Try, ast.With)):
-            yield from _documented(child, prefix)
+        if isinstance(child, (_Documented, ast.If, ast.Try, ast.With)):
+            yield from _documented(child)
 
 
 class _Doc(NamedTuple):
-    """A docstring with examples: the qualified name of what it documents, and its constant's place
-    as in ``ast``."""
+    """A docstring with examples, and its constant's place as in ``ast``."""
 
-    name: str
     text: str
     lineno: int
     col_offset: int
@@ -61,26 +56,22 @@ def _read(source: str) -> _Read:
     tree = parse_quietly(source)
     found = _documented(tree) if ">>>" in source else ()
     docs = tuple(
-        _Doc(name, str(doc.value), doc.lineno, doc.col_offset, end, doc.end_col_offset or 0)
-        for name, doc in found
+        _Doc(str(doc.value), doc.lineno, doc.col_offset, end, doc.end_col_offset or 0)
+        for doc in found
         if ">>>" in str(doc.value) and (end := doc.end_lineno)
     )
     return _Read(docs, _has_objects(tree))
 
 
-def extract(source: str, names: Sequence[str] | None = None) -> tuple[DocGroup, ...]:
-    """Examples by docstring, in order; () when the source does not parse. `names`: top-level or
-    dotted names to keep.
-    """
+def extract(source: str) -> tuple[DocGroup, ...]:
+    """Examples by docstring, in order; () when the source does not parse."""
     if ">>>" not in source:
         return ()
     try:
         docs = _read(source).docs
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
-    wanted = None if names is None else set(names)
-    kept = (doc for doc in docs if wanted is None or {doc.name, doc.name.split(".")[0]} & wanted)
-    return tuple(planned(group) for doc in kept if (group := _examples(doc)))
+    return tuple(planned(group) for doc in docs if (group := _examples(doc)))
 
 
 def has_objects(source: str) -> bool:

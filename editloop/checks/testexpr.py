@@ -27,25 +27,8 @@ from editloop.checks.templates import (
 # expected value.
 _WRAPPERS: Final = frozenset(
     [
-        "list",
-        "tuple",
-        "set",
-        "frozenset",
-        "dict",
-        "sorted",
-        "sum",
-        "len",
-        "str",
-        "repr",
-        "min",
-        "max",
-        "int",
-        "float",
-        "bool",
-        "any",
-        "all",
-        "abs",
-        "round",
+        *("list", "tuple", "set", "frozenset", "dict", "sorted", "sum", "len", "str", "repr"),
+        *("min", "max", "int", "float", "bool", "any", "all", "abs", "round"),
     ]
 )
 

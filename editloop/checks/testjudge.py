@@ -1,5 +1,5 @@
-"""Assert tests: starts judge and player, reads the judge's verdicts, and finds the expected text in
-the test source.
+"""Tests of the "asserts" kind: starts judge and player, reads the judge's verdicts, and finds the
+expected text in the test source.
 """
 
 from __future__ import annotations
@@ -8,14 +8,20 @@ import ast
 import builtins
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from editloop.checks.library import imports
-from editloop.checks.plans import TestPlan
-from editloop.checks.testoutcome import Limits, clean, short
-from editloop.sandbox.job import Answers
+from editloop.checks.plans import PlannedTest, TestPlan
+from editloop.checks.testoutcome import (
+    NOT_RUN,
+    Limits,
+    TestOutcome,
+    clean,
+    ending,
+    load_error,
+    short,
+)
 from editloop.sandbox.pool import SandboxPool
 
 _LACKING = {"isclose": "math:isclose"}
@@ -24,41 +30,17 @@ CONVERSATION_CAP = 32 << 20
 """Bytes that either side may say in all; a single message stays under the answer cap."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """The judge's word on one test."""
-
-    status: Literal["pass", "fail", "error"]
-    call: str = ""
-    got: str = ""
-    line: int | None = None
-    test_line: int | None = None
-    wanted: str = ""
-    """The value that a name stands for which was compared with."""
-    weak: str = ""
-    """Why a pass is weaker evidence, "" where it is not."""
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeRun:
-    """What the judge told, by test number; `current` is the one that was running at the end."""
-
-    told: dict[int, Told]
-    current: int
-    judge: Answers
-    player: Answers
-
-
-def run(
+def run_judged(
     pool: SandboxPool,
     source: str,
     plan: TestPlan,
-    functions: Sequence[str],
+    tests: Sequence[PlannedTest],
     prelude: str,
     limits: Limits,
     cancel: threading.Event | None,
-) -> JudgeRun:
-    """Run test functions of the plan in a judge against stand-ins of the candidate in a player."""
+) -> list[TestOutcome]:
+    """The outcomes of tests that have a function, in order: it runs in a judge, against stand-ins
+    of the candidate in a player."""
     names = list(plan.player_names)
     imported = imports(source, names)
     player = {
@@ -71,7 +53,7 @@ def run(
     judge = {
         "kind": "judge",
         "tests": plan.judge_source,
-        "names": list(functions),
+        "names": [test.function for test in tests],
         "prelude": prelude,
         "player_names": names,
         "imports": imported,
@@ -80,34 +62,40 @@ def run(
         "functions": list(plan.functions),
         "objects": plan.objects,
         "wanted": _names(plan.judge_source),
-        "stop": limits.stop,
     }
     judged, played = pool.converse(
         limits.job(judge, CONVERSATION_CAP), limits.job(player, CONVERSATION_CAP), cancel
     )
-    told: dict[int, Told] = {}
-    current = 0
-    for frame in judged.frames:
-        if "start" in frame:
-            current = frame["start"]
-        elif "n" in frame:
-            told[frame["n"]] = _told(frame)
-    return JudgeRun(told, current, judged, played)
+    # Of two that wait for each other either may be the first that the clock ends.
+    late = next((side for side in (played, judged) if side.timed_out), played)
+    broken = load_error(played, late)
+    if broken is not None:
+        return [TestOutcome(test.name, broken[0], "", "", broken[1], broken[2]) for test in tests]
+    told = {frame["n"]: frame for frame in judged.frames if "n" in frame}
+    current = next((frame["start"] for frame in judged.frames[::-1] if "start" in frame), 0)
+    outcomes = []
+    for number, test in enumerate(tests):
+        if number in told:
+            outcomes.append(_outcome(test, told[number], plan.judge_source))
+        elif number == current:
+            status, text = ending(late)
+            outcomes.append(TestOutcome(test.name, status, "", "", text))
+        else:
+            outcomes.append(TestOutcome(test.name, "error", got=NOT_RUN))
+    return outcomes
 
 
-def _told(frame: dict[str, Any]) -> Told:
-    if frame["status"] == "pass":
-        return Told("pass", weak=frame["weak"])
-    got = frame["got"] if frame["status"] == "fail" and frame["got"] else frame["error"]
-    line = frame["line"] if type(frame["line"]) is int else None
-    return Told(
-        frame["status"],
-        short(clean(frame["call"])),
-        short(clean(got)),
-        line,
-        frame["test_line"],
-        short(clean(frame.get("wanted", ""))),
-    )
+def _outcome(test: PlannedTest, told: dict[str, Any], tests: str) -> TestOutcome:
+    """The judge's word on one test."""
+    if told["status"] == "pass":
+        return TestOutcome(test.name, "pass", weak=told["weak"] or test.weak)
+    got = told["got"] if told["status"] == "fail" and told["got"] else told["error"]
+    texts = (told["call"], got, told.get("wanted", ""))
+    call, got, wanted = (short(clean(text)) for text in texts)
+    # Of `want == got` the name on the right is the answer itself.
+    wanted = (wanted if wanted != got else "") or expected(tests, told["test_line"])
+    line = told["line"] if type(told["line"]) is int else None
+    return TestOutcome(test.name, told["status"], call, wanted, got, line)
 
 
 def expected(tests: str, line: int | None) -> str:

@@ -5,9 +5,10 @@ that is an error, is malformed or never came. Runs and compares nothing.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from editloop.checks.suitetrace import numbers
 from editloop.sandbox.inner.show import CAP
 from editloop.sandbox.inner.wire import ANSWER_CAP
 from editloop.sandbox.job import Answers, Job
@@ -18,7 +19,11 @@ NOT_RUN = "not run"
 
 @dataclass(frozen=True, slots=True)
 class TestOutcome:
-    """How one test went, in deterministic text: no addresses, paths or timings."""
+    """How one test went, in deterministic text: no addresses or paths.
+
+    ``lines`` (0-based): those of the module that it ran, where the run was traced and the host
+    compares; ``load``, ``seconds``: wall time of loading the module, and of the test after that.
+    """
 
     __test__ = False
 
@@ -30,20 +35,35 @@ class TestOutcome:
     line: int | None = None
     weak: str = ""
     """Why a pass is weaker evidence than others: what can be talked into it. "" where nothing."""
+    lines: frozenset[int] = field(default=frozenset(), compare=False)
+    load: float = field(default=0.0, compare=False)
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one child. ``stop``: the first failure ends it; ``warm``: others may have run."""
+    """Limits of one child. ``warm``: others may have run in it; ``traced``: it tells the lines that
+    each answer took."""
 
     cpu_seconds: float
     wall_seconds: float
-    stop: bool
     warm: bool
+    traced: bool = False
 
-    def job(self, message: dict[str, Any], cap: int = ANSWER_CAP) -> Job:
+    def job(
+        self, message: dict[str, Any], cap: int = ANSWER_CAP, answers: int | None = None
+    ) -> Job:
         """The job of a child with these limits."""
-        return Job(message, self.cpu_seconds, self.wall_seconds, cap, self.warm)
+        return Job(message, self.cpu_seconds, self.wall_seconds, cap, self.warm, answers)
+
+
+def noted(outcome: TestOutcome, answers: Answers, first: int, count: int) -> TestOutcome:
+    """The outcome with the lines and times of ``count`` answers, of which ``first`` is the number
+    of the first."""
+    mine = answers.frames[first + 1 : first + 1 + count]
+    lines = frozenset(n for f in mine if isinstance(f, dict) for n in numbers(f.get("lines")))
+    seconds = answers.seconds(first, first + count)
+    return replace(outcome, lines=lines, load=answers.seconds(-1, 0), seconds=seconds)
 
 
 def load_error(

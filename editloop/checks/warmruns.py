@@ -9,14 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from editloop.checks.pytestruns import PytestReport, judge
 from editloop.sandbox.errors import SandboxError
-from editloop.sandbox.level import Level
-from editloop.sandbox.suite import SuiteRun
+from editloop.sandbox.suite import Suite, SuiteRun
 from editloop.sandbox.warmsuite import Limits, WarmSuite
 
 _FIRST = Limits(10.0, 20.0)
@@ -26,17 +23,6 @@ _UNKNOWN = Limits(2.0, 6.0)
 _HEADROOM, _LEAST = 5.0, Limits(0.5, 2.0)
 """Limits of a fork: so many times what the person's version takes, and at least these. Chosen."""
 _SETTLE_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Suite:
-    """Test files, relative to the root, and what runs them."""
-
-    paths: tuple[str, ...]
-    module: Path
-    root: Path
-    level: Level
-    python: str
 
 
 class WarmRuns:
@@ -117,11 +103,7 @@ class WarmRuns:
         self._limits = Limits(cpu, min(wall, _FIRST.wall_seconds))
 
     def _run(
-        self,
-        source: str,
-        cancel: threading.Event | None,
-        limits: Limits | None = None,
-        **more: Any,
+        self, source: str, cancel: threading.Event | None, limits: Limits | None = None, **more: Any
     ) -> tuple[SuiteRun, float]:
         """What a run told, and the seconds it took."""
         process = self._started(cancel)
@@ -135,15 +117,7 @@ class WarmRuns:
         if self._process is not None and not self._process.alive:
             self.close()
         if self._process is None:
-            suite = self._suite
-            self._process = WarmSuite(
-                suite.paths,
-                suite.root,
-                suite.module,
-                level=suite.level,
-                python=suite.python,
-                cancel=cancel,
-            )
+            self._process = WarmSuite(self._suite, cancel)
             if not self._settled(cancel):
                 self.close()
                 raise SandboxError("the process for pytest does not start again")

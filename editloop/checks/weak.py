@@ -28,10 +28,7 @@ _HARMLESS = (ast.Import, ast.ImportFrom, ast.Pass, ast.Global, ast.Nonlocal)
 
 
 def weak_ways(
-    before: str,
-    after: str,
-    traces: Sequence[SuiteTrace] = (),
-    ran: Sequence[SuiteTrace] = (),
+    before: str, after: str, traces: Sequence[SuiteTrace] = (), ran: Sequence[SuiteTrace] = ()
 ) -> tuple[str, ...]:
     """The ways, in words, in which an edit may only hide a failure; () for none.
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from editloop.sandbox.errors import SandboxUnavailable
 from editloop.sandbox.paths import on_path
 
 CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL")
@@ -25,15 +26,12 @@ def program() -> str | None:
 def isolation(as_root: bool) -> list[str]:
     """Namespaces, capabilities and life time."""
     spaces = [
-        "--unshare-ipc",
-        "--unshare-pid",
-        "--unshare-net",
-        "--unshare-uts",
+        *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
         "--unshare-cgroup-try",
     ]
+    spaces += ["--cap-drop", "ALL"]
     if as_root:  # no user namespace: within one only a single uid is mapped
-        keep = [part for name in CAPABILITIES for part in ("--cap-add", name)]
-        spaces += ["--cap-drop", "ALL", *keep]
+        spaces += [part for name in CAPABILITIES for part in ("--cap-add", name)]
     else:
         spaces.insert(0, "--unshare-user")
     return [*spaces, "--die-with-parent", "--as-pid-1", "--new-session"]
@@ -73,9 +71,20 @@ def mounts(
     ]
 
 
-def command(inner: Sequence[str], readable: Sequence[str], *, as_root: bool) -> list[str]:
-    """The whole command that starts `inner` at level A; FileNotFoundError without bubblewrap."""
+def command(
+    inner: Sequence[str],
+    readable: Sequence[str],
+    *,
+    as_root: bool = False,
+    head: Sequence[str] = (),
+    tail: Sequence[str] = (),
+) -> list[str]:
+    """The whole command that starts `inner` at level A.
+
+    `head` and `tail`: further mounts, before the readable paths and after them. Raises
+    SandboxUnavailable without bubblewrap.
+    """
     found = program()
     if found is None:
-        raise FileNotFoundError("bubblewrap (bwrap) is not installed")
-    return [found, *isolation(as_root), *mounts(readable), "--", *inner]
+        raise SandboxUnavailable("bubblewrap (bwrap) is not installed")
+    return [found, *isolation(as_root), *mounts(readable, head, tail), "--", *inner]

@@ -10,12 +10,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import subprocess
 import threading
-import time
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +21,8 @@ from editloop.sandbox.commandjob import Job, Run
 from editloop.sandbox.errors import SandboxError, SandboxUnavailable
 from editloop.sandbox.inner import wire
 from editloop.sandbox.interpreters import Interpreter
+from editloop.sandbox.launch import FRAMED, Talk, end, environment, framed, launch, sources
 from editloop.sandbox.level import Level
-from editloop.sandbox.process import LAUNCHER, LOAD_FRAMED, environment
 from editloop.sandbox.projectcopy import ProjectCopy
 
 _MODULES = (
@@ -35,16 +32,16 @@ _MODULES = (
     "confine",
     "metadata",
     "supervise",
+    "tracing",
     "program",
     "command",
 )
-_BOOTSTRAP = LOAD_FRAMED + "module.main(config)\n"
 _ORIGIN = "/original"
 """Where level A shows the project's folder itself, behind links to what was not copied."""
 _SCRATCH = "/scratch"
 _START_SECONDS = 30.0
 _GRACE = 5.0
-_TICK = 0.02
+_MEMORY_MB = 4096
 
 
 class CommandRunner:
@@ -59,7 +56,6 @@ class CommandRunner:
         *,
         preload: Sequence[str] = (),
         extra: Sequence[str] = (),
-        memory_mb: int = 4096,
     ) -> None:
         """``module``: the file that candidates replace, below ``root``; ``extra``: further files to
         be read. Raises SandboxUnavailable at levels other than A and B, OSError.
@@ -67,9 +63,10 @@ class CommandRunner:
         if level not in (Level.A, Level.B):
             raise SandboxUnavailable("a command is run at levels A and B only")
         self._root, self._module, self._python, self._level = root, module, python, level
-        self._preload, self._extra, self._memory_mb = tuple(preload), tuple(extra), memory_mb
+        self._preload, self._extra = tuple(preload), tuple(extra)
         self._copy = ProjectCopy(root, _ORIGIN if level is Level.A else None)
         self._process: subprocess.Popen[bytes] | None = None
+        self._talk: Talk | None = None
         self._lock = threading.Lock()
 
     def run(
@@ -86,18 +83,16 @@ class CommandRunner:
         """
         with self._lock:
             self._copy.put(self._module, source)
-            process = self._started()
+            talk = self._started()
             message = self._message(job) | {"cpu": cpu_seconds, "wall": wall_seconds}
             try:
-                answer = self._ask(process, wire.pack(message), wall_seconds + _GRACE, cancel)
-            except OSError:
-                answer = "lost"
-            if isinstance(answer, str):
+                run = self._told(talk.ask(framed(message), wall_seconds + _GRACE, cancel))
+            except (OSError, EOFError, ValueError):
                 self._end()
-                self._copy.restore()
-                return Run(answer, -1, "", "")
+                cancelled = cancel is not None and cancel.is_set()
+                run = Run("cancelled" if cancelled else "lost", -1, "", "")
             self._copy.restore()
-            return self._told(answer)
+            return run
 
     def close(self) -> None:
         """End the process and remove the copy."""
@@ -144,31 +139,30 @@ class CommandRunner:
         """What a program wrote, with the project's own path where it saw the copy's."""
         return text.replace(self.inside, str(self._root))
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is not None and self._process.poll() is None:
-            return self._process
+    def _started(self) -> Talk:
+        if self._talk is not None and self._process is not None and self._process.poll() is None:
+            return self._talk
         self._end()
         shown = paths.readable([*self._python.readable, "/usr/bin", "/bin", *self._extra])
-        inner = [self._python.program, "-B", "-s", "-c", _BOOTSTRAP]
+        inner = [self._python.program, "-B", "-s", "-c", FRAMED]
         if self._level is Level.A:
             inner = self._bubblewrap(inner, shown)
-        process: subprocess.Popen[bytes] = LAUNCHER.run(
-            lambda: subprocess.Popen(
-                inner,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environment(),
-                cwd="/",
-                start_new_session=True,
-            )
-        )
-        self._process = process
-        self._greet(process, self._config(shown))
-        return process
+        process = self._process = launch(inner)
+        talk = self._talk = Talk(process, wire.ANSWER_CAP)
+        try:
+            talk.ask(framed(self._config(shown)), _START_SECONDS)
+        except (OSError, EOFError, ValueError):
+            process.kill()
+            assert process.stderr is not None
+            text = process.stderr.read().decode("utf-8", "replace").strip().splitlines()
+            self._end()
+            raise SandboxError(
+                f"{self._python.program} does not run in the sandbox: "
+                f"{text[-1] if text else 'it ended at its start'}"
+            ) from None
+        return talk
 
     def _config(self, shown: list[str]) -> dict[str, Any]:
-        folder = resources.files("editloop.sandbox.inner")
         inside = self._level is Level.A
         scratch = _SCRATCH if inside else str(self._copy.scratch)
         places = f"{os.path.dirname(self._python.program)}:/usr/bin:/bin"
@@ -177,87 +171,28 @@ class CommandRunner:
         if self._copy.is_project:
             originals.append(_ORIGIN if inside else str(self._root))
         return {
-            "sources": [
-                (name, folder.joinpath(f"{name}.py").read_text("utf-8")) for name in _MODULES
-            ],
+            "sources": sources(_MODULES),
             "readable": [*shown, *paths.DEVICES, *originals],
             "writable": [self.inside, scratch, "/dev/null"],
-            "memory_mb": self._memory_mb,
+            "memory_mb": _MEMORY_MB,
             "env": env,
             "preload": list(self._preload),
         }
 
     def _bubblewrap(self, inner: list[str], shown: list[str]) -> list[str]:
         """The copy in the project's place, the files shown read-only, no network."""
-        found = bwrap.program()
-        if found is None:
-            raise SandboxUnavailable("bubblewrap (bwrap) is not installed")
         root = str(self._root)
         # First, as the project or its environment may lie below /tmp.
         head = ["--size", str(1 << 20), "--tmpfs", "/tmp"]
         # Nothing is mounted inside of the two that are emptied between runs.
         tail = ["--proc", "/proc"]
         tail += ["--ro-bind", root, _ORIGIN] if self._copy.is_project else []
-        tail += [
-            "--bind",
-            str(self._copy.folder),
-            root,
-            "--bind",
-            str(self._copy.scratch),
-            _SCRATCH,
-        ]
+        tail += ["--bind", str(self._copy.folder), root]
+        tail += ["--bind", str(self._copy.scratch), _SCRATCH]
         outside = [path for path in shown if not path.startswith(root + os.sep)]
-        spaces = ["--unshare-user", *bwrap.isolation(False)[1:], "--cap-drop", "ALL"]
-        return [found, *spaces, *bwrap.mounts(outside, head, tail), "--", *inner]
-
-    def _greet(self, process: subprocess.Popen[bytes], config: dict[str, Any]) -> None:
-        try:
-            answer = self._ask(process, wire.pack(config), _START_SECONDS, None)
-        except OSError:
-            answer = "lost"
-        if isinstance(answer, str):
-            process.kill()
-            assert process.stderr is not None
-            text = process.stderr.read().decode("utf-8", "replace").strip().splitlines()
-            self._end()
-            raise SandboxError(
-                f"{self._python.program} does not run in the sandbox: "
-                f"{text[-1] if text else 'it ended at its start'}"
-            )
-
-    def _ask(
-        self,
-        process: subprocess.Popen[bytes],
-        frame: bytes,
-        seconds: float,
-        cancel: threading.Event | None,
-    ) -> dict[str, Any] | str:
-        """The answer to a frame; "cancelled" or "lost" where there is none."""
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(frame)
-        process.stdin.flush()
-        deadline, data, source = time.monotonic() + seconds, bytearray(), process.stdout.fileno()
-        while len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "big"):
-            if cancel is not None and cancel.is_set():
-                return "cancelled"
-            if time.monotonic() > deadline:
-                return "lost"
-            if select.select([source], [], [], _TICK)[0]:
-                part = os.read(source, 1 << 16)
-                if not part:
-                    return "lost"
-                data += part
-        answer: dict[str, Any] = json.loads(data[4:])
-        return answer
+        return bwrap.command(inner, outside, head=head, tail=tail)
 
     def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        if self._process is not None:
+            end(self._process)
+        self._process = None

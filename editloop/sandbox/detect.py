@@ -167,9 +167,9 @@ def detect_level() -> LevelReport:
     return LevelReport(Level.F, f"level F: {Level.F.value} ({why})", tuple(tried))
 
 
-def open_pool(workers: int, *, site: tuple[str, ...] = (), memory_mb: int = 512) -> SandboxPool:
+def open_pool(workers: int) -> SandboxPool:
     """A pool at the detected level. Raises SandboxUnavailable where no code can be run."""
     report = detect_level()
     if report.level is Level.F:
         raise SandboxUnavailable(report.reason)
-    return SandboxPool(workers, report.level, site, memory_mb=memory_mb)
+    return SandboxPool(workers, report.level)

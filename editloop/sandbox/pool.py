@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+import time
 from typing import Any, Self
 
 from editloop.sandbox.drive import OnFrame
 from editloop.sandbox.errors import SandboxError, SandboxUnavailable
 from editloop.sandbox.job import END, Answers, Job, parse
 from editloop.sandbox.level import Level
-from editloop.sandbox.process import ZygoteProcess
 from editloop.sandbox.session import Session
 from editloop.sandbox.workers import Ready, Worker
 
@@ -19,27 +18,15 @@ from editloop.sandbox.workers import Ready, Worker
 class SandboxPool:
     """`workers` sandboxes for use from any number of threads.
 
-    `site` are folders of third-party packages to show and put on sys.path. Raises
-    SandboxUnavailable for a level at which no code is run; `detect.open_pool` finds the level.
+    Raises SandboxUnavailable for a level at which no code is run; `detect.open_pool` finds the
+    level.
     """
 
-    def __init__(
-        self,
-        workers: int,
-        level: Level,
-        site: tuple[str, ...] = (),
-        *,
-        memory_mb: int = 512,
-    ) -> None:
+    def __init__(self, workers: int, level: Level) -> None:
         if level is Level.F:
             raise SandboxUnavailable(f"level {level.name}: {level.value}")
         self.level = level
-        self.site = tuple(site)
-
-        def start() -> ZygoteProcess:
-            return ZygoteProcess(level, site=self.site, memory_mb=memory_mb)
-
-        self._workers = [Worker(start) for _ in range(workers)]
+        self._workers = [Worker(level) for _ in range(workers)]
         self._free: queue.LifoQueue[Worker] = queue.LifoQueue()
         self._closed = threading.Event()
         for worker in reversed(self._workers):
@@ -77,23 +64,18 @@ class SandboxPool:
             finally:
                 self._free.put(worker)
 
-    def run(
-        self,
-        job: Job,
-        cancel: threading.Event | None = None,
-        on_frame: Callable[[Any], bool] | None = None,
-    ) -> Answers:
-        """Run one job. `on_frame` sees each answer as it comes and may end the run by returning
-        True.
-        """
+    def run(self, job: Job, cancel: threading.Event | None = None) -> Answers:
+        """Run one job to its end."""
         frames: list[Any] = []
+        times = [time.monotonic()]
 
         def collect(session: Session, frame: bytes) -> bool:
             frames.append(parse(frame))
-            return on_frame is not None and on_frame(frames[-1])
+            times.append(time.monotonic())
+            return job.answers is not None and len(frames) > job.answers + 1
 
         session = self._drive([job], collect, cancel)[0]
-        return _answers(frames, session)
+        return _answers(frames, session, (*times, time.monotonic()))
 
     def converse(
         self, judge: Job, player: Job, cancel: threading.Event | None = None
@@ -154,7 +136,10 @@ class SandboxPool:
             self._free.put(worker)
 
 
-def _answers(frames: list[Any], session: Session | None) -> Answers:
+def _answers(
+    frames: list[Any], session: Session | None, times: tuple[float, ...] = (0.0,)
+) -> Answers:
     if session is None:
         return Answers((), "cancelled")
-    return Answers(tuple(frames), session.end or "lost", session.signal_name, session.cpu_seconds)
+    end = session.end or "lost"
+    return Answers(tuple(frames), end, session.signal_name, session.cpu_seconds, times)

@@ -6,88 +6,27 @@ import contextlib
 import itertools
 import json
 import os
-import queue
 import socket
 import subprocess
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from importlib import resources
-from typing import Any
 
 from editloop.sandbox import bwrap, paths
 from editloop.sandbox.errors import SandboxError
 from editloop.sandbox.inner import wire
 from editloop.sandbox.inner import zygote as protocol
+from editloop.sandbox.launch import LOAD, launch, sources
 from editloop.sandbox.level import Level
 from editloop.sandbox.session import Session
 
 _MODULES = (
-    "wire",
-    "seccomp",
-    "landlock",
-    "encode",
-    "decode",
-    "load",
-    "show",
-    "confine",
-    "tracing",
-    "calls",
-    "player",
-    "remote",
-    "judge",
-    "child",
-    "zygote",
+    *("wire", "seccomp", "landlock", "encode", "decode", "load", "show", "confine", "tracing"),
+    *("calls", "player", "remote", "judge", "child", "zygote"),
 )
 _PRELOAD = (
-    "typing",
-    "collections",
-    "collections.abc",
-    "math",
-    "cmath",
-    "itertools",
-    "functools",
-    "operator",
-    "heapq",
-    "bisect",
-    "string",
-    "re",
-    "random",
-    "copy",
-    "dataclasses",
-    "enum",
-    "abc",
-    "datetime",
-    "traceback",
-    "linecache",
+    *("typing", "collections", "collections.abc", "math", "cmath", "itertools", "functools"),
+    *("operator", "heapq", "bisect", "string", "re", "random", "copy", "dataclasses", "enum"),
+    *("abc", "datetime", "traceback", "linecache"),
 )
-LOAD = """base = "editloop.sandbox.inner"
-for name in ("editloop", "editloop.sandbox", base):
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = []
-for name, source in config["sources"]:
-    module = sys.modules[base + "." + name] = types.ModuleType(base + "." + name)
-    setattr(sys.modules[base], name, module)
-    exec(compile(source, "<" + name + ">", "exec"), module.__dict__)
-"""
-"""Makes the inner modules out of ``config["sources"]``; the last one stays as ``module``."""
-LOAD_FRAMED = (
-    """
-import json, os, sys, types
-def read(count):
-    data = b""
-    while len(data) < count:
-        part = os.read(0, count - len(data))
-        if not part: os._exit(1)
-        data += part
-    return data
-config = json.loads(read(int.from_bytes(read(4), "big")))
-"""
-    + LOAD
-)
-"""Makes the inner modules out of a config that comes as one frame on standard input, which stays
-open for more."""
 _BOOTSTRAP = (
     """
 import json, os, socket, sys, types
@@ -103,71 +42,18 @@ module.main(socket.socket(fileno=control), config)
 """
 )
 _START_SECONDS = 20.0
+_MEMORY_MB = 512
 _SEATS = itertools.count()
-
-
-def sources() -> list[tuple[str, str]]:
-    """The code that runs inside, in import order."""
-    folder = resources.files("editloop.sandbox.inner")
-    return [(name, folder.joinpath(f"{name}.py").read_text("utf-8")) for name in _MODULES]
-
-
-def environment() -> dict[str, str]:
-    """All that a sandboxed process has for an environment."""
-    return {
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "HOME": "/",
-        "TZ": "UTC",
-        "MALLOC_ARENA_MAX": "1",  # arenas of each thread would eat RLIMIT_AS
-        "PYTHONHASHSEED": "0",  # set order, and so feedback, is the same in every run
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-    }
-
-
-class _Launcher:
-    """A thread that lives as long as this process: PR_SET_PDEATHSIG fires when the *thread* that
-    forked ends.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._pid = 0
-        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
-
-    def run(self, call: Callable[[], Any]) -> Any:
-        """The result of `call`, made on that thread."""
-        with self._lock:
-            if self._pid != os.getpid():
-                self._pid, self._jobs = os.getpid(), queue.SimpleQueue()
-                threading.Thread(target=self._work, name="sandbox-launcher", daemon=True).start()
-        future: Future[Any] = Future()
-        self._jobs.put((call, future))
-        return future.result(timeout=_START_SECONDS)
-
-    def _work(self) -> None:
-        jobs = self._jobs
-        while True:
-            call, future = jobs.get()
-            try:
-                future.set_result(call())
-            except BaseException as error:  # noqa: BLE001
-                future.set_exception(error)
-
-
-LAUNCHER = _Launcher()
 
 
 class ZygoteProcess:
     """One running zygote. Used by one thread at a time."""
 
-    def __init__(self, level: Level, *, site: tuple[str, ...] = (), memory_mb: int = 512) -> None:
+    def __init__(self, level: Level) -> None:
         self.level = level
         self._jobs = itertools.count(1)
         self.uid = 0
-        readable = paths.readable(site)
+        readable = paths.readable()
         as_root = os.geteuid() == 0
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # Not -I, which would also ignore the hash seed: the environment is ours, and -P
@@ -182,13 +68,13 @@ class ZygoteProcess:
             _BOOTSTRAP,
             str(theirs.fileno()),
         ]
-        command = bwrap.command(inner, readable, as_root=as_root) if level is Level.A else inner
+        if level is Level.A:
+            inner = bwrap.command(inner, readable, as_root=as_root)
         config = {
-            "sources": sources(),
+            "sources": sources(_MODULES),
             "preload": _PRELOAD,
-            "path": list(site),
             "readable": [*readable, *paths.DEVICES],
-            "memory_mb": memory_mb,
+            "memory_mb": _MEMORY_MB,
             # Below the dynamic users of systemd's range nobody real is found; one
             # each, so that counts do not mix.
             "uid": 61184 + (os.getpid() + next(_SEATS)) % 4000 if as_root else None,
@@ -197,25 +83,11 @@ class ZygoteProcess:
         self.control = ours
         try:
             with theirs:
-                self._process: subprocess.Popen[bytes] = LAUNCHER.run(
-                    lambda: self._popen(command, theirs.fileno())
-                )
+                self._process = launch(inner, passed=[theirs.fileno()], out=subprocess.DEVNULL)
             self._greet(json.dumps(config).encode())
         except BaseException:
             self.close()
             raise
-
-    def _popen(self, command: list[str], fd: int) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=environment(),
-            cwd="/",
-            pass_fds=(fd,),
-            start_new_session=True,
-        )
 
     def _greet(self, config: bytes) -> None:
         assert self._process.stdin is not None

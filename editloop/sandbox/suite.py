@@ -10,18 +10,30 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from editloop.sandbox.errors import SandboxError, SandboxUnavailable
 from editloop.sandbox.inner import wire
-from editloop.sandbox.interpreters import interpreter
+from editloop.sandbox.interpreters import Interpreter, interpreter
 from editloop.sandbox.level import Level
 from editloop.sandbox.suitestart import Job, first_frame, placed, shown_to, start
 
 OUTPUT_CAP = 4 * wire.ANSWER_CAP
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Test files or folders, relative to the root; the module under repair, below the root; and the
+    interpreter that runs pytest."""
+
+    paths: tuple[str, ...]
+    module: Path
+    root: Path
+    level: Level
+    python: str = sys.executable
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,38 +50,39 @@ class SuiteRun:
 
 
 def run_suite(
-    arguments: Sequence[str],
-    root: Path,
-    changed: dict[Path, str],
+    suite: Suite,
+    source: str | None,
     *,
-    level: Level,
-    python: str | None = None,
-    site: tuple[str, ...] = (),
-    memory_mb: int = 2048,
     wall_seconds: float = 60.0,
-    module: Path | None = None,
     traced: bool = False,
     cancel: threading.Event | None = None,
 ) -> SuiteRun:
-    """Run pytest with `arguments` in `root`, where the files in `changed` have other contents.
+    """Run the suite with ``source`` in the place of the module; with None its tests are named only.
 
-    Each failed test tells its frames in `module`; `traced`: each test the lines of `module` that it
-    ran as well. Raises SandboxUnavailable at levels other than A and B, SandboxError for a `python`
-    that is no interpreter.
+    Each failed test tells its frames in the module; `traced`: each test the lines of the module
+    that it ran as well. Raises SandboxUnavailable at levels other than A and B, SandboxError for a
+    `python` that is no interpreter, ValueError for a module outside of the root.
     """
+    level = suite.level
     if level not in (Level.A, Level.B):
         raise SandboxUnavailable("a pytest suite is run at levels A and B only")
-    program = python or sys.executable
-    found = interpreter(program)
+    found = found_python(suite)
+    changed = {} if source is None else {suite.module: source}
+    arguments = (*(["--collect-only"] if source is None else []), *suite.paths)
+    with placed(suite.root, changed, level) as place:
+        inside = str(place.root / suite.module.relative_to(suite.root))
+        shown = shown_to(found, level)
+        job = Job(arguments, inside, traced)
+        config = first_frame(found, shown, place, level, job, wall_seconds)
+        return _watch(start(shown, suite.root, place, level), config, wall_seconds, cancel)
+
+
+def found_python(suite: Suite) -> Interpreter:
+    """The suite's interpreter. Raises SandboxError where it is none."""
+    found = interpreter(suite.python)
     if found is None:
-        raise SandboxError(f"{program} is no Python interpreter")
-    with placed(root, changed, level) as place:
-        inside = str(place.root / module.relative_to(root)) if module else ""
-        job = Job(tuple(arguments), inside, tuple(site), traced)
-        shown = shown_to(found, site, level)
-        config = first_frame(found, shown, place, level, job, memory_mb, wall_seconds)
-        process = start(shown, root, place, level)
-        return _watch(process, config, wall_seconds, cancel)
+        raise SandboxError(f"{suite.python} is no Python interpreter")
+    return found
 
 
 def _watch(

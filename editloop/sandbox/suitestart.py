@@ -14,19 +14,17 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from editloop.sandbox import bwrap, paths
 from editloop.sandbox.errors import SandboxUnavailable
 from editloop.sandbox.interpreters import Interpreter
+from editloop.sandbox.launch import FRAMED, LOAD, environment, framed, launch, sources
 from editloop.sandbox.level import Level
-from editloop.sandbox.process import LAUNCHER, LOAD, LOAD_FRAMED, environment
 from editloop.sandbox.scratch import scratch_folder
 
 _OUTER = ("landlock", "seccomp", "confine", "metadata", "supervise", "suite")
-_INNER = ("landlock", "recorder", "ahead", "warm", "pytests")
-_BOOTSTRAP = LOAD_FRAMED + "module.main(config)\n"
+_INNER = ("wire", "landlock", "tracing", "recorder", "ahead", "warm", "pytests")
 _SECOND = (
     """
 import sys
@@ -49,27 +47,27 @@ folder off the path in all of them."""
 _UNCOPIED = shutil.ignore_patterns(
     ".git", ".hg", "__pycache__", "node_modules", ".venv", "venv", ".mypy_cache", ".tox"
 )
+_MEMORY_MB = 2048
 _SLOT_RULES = 200
 """The descriptor of the rules for forks; below the limit of descriptors, above those in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """pytest's arguments, the path of the module under repair inside, further folders to import
-    from, and whether lines are told; `serve`: fork for each candidate.
+    """pytest's arguments, the path of the module under repair inside, and whether lines are told;
+    `serve`: fork for each candidate.
     """
 
     arguments: tuple[str, ...]
     module: str
-    path: tuple[str, ...] = ()
     traced: bool = False
     serve: bool = False
 
 
-def shown_to(found: Interpreter, site: Sequence[str], level: Level) -> list[str]:
+def shown_to(found: Interpreter, level: Level) -> list[str]:
     """What a suite may read beside its project."""
     programs = ("/usr/bin", "/bin") if level is Level.A else ()
-    return list(dict.fromkeys([*paths.readable([*site, *found.readable]), *programs]))
+    return list(dict.fromkeys([*paths.readable(found.readable), *programs]))
 
 
 def first_frame(
@@ -78,13 +76,12 @@ def first_frame(
     place: Place,
     level: Level,
     job: Job,
-    memory_mb: int,
     cpu_seconds: float,
 ) -> bytes:
     """What the process reads first: how to confine itself, and the job."""
     slot = f"{place.scratch}/.editloop-slot" if job.serve else ""
     inner = {
-        "sources": _sources(_INNER),
+        "sources": sources(_INNER),
         "root": str(place.root),
         "own_processes": level is Level.A,
         "slot": slot,
@@ -92,7 +89,7 @@ def first_frame(
         **dataclasses.asdict(job),
     }
     command = [found.program, "-B", "-s", "-c", _SECOND, json.dumps(inner)]
-    return confined(command, shown, place, level, memory_mb, cpu_seconds, slot)
+    return confined(command, shown, place, level, _MEMORY_MB, cpu_seconds, slot)
 
 
 def confined(
@@ -106,7 +103,7 @@ def confined(
 ) -> bytes:
     """The first frame of a process that confines itself and then becomes ``command``."""
     config = {
-        "sources": _sources(_OUTER),
+        "sources": sources(_OUTER),
         "readable": [
             *shown,
             *paths.DEVICES,
@@ -116,41 +113,28 @@ def confined(
         "writable": [place.scratch, "/dev/null"],
         "memory_mb": memory_mb,
         "cpu_seconds": cpu_seconds,
-        "uid": None,
         "own_processes": level is Level.A,
         "slot": slot,
         "slot_rules": _SLOT_RULES,
         "command": list(command),
     }
-    data = json.dumps(config).encode()
-    return len(data).to_bytes(4, "big") + data
-
-
-def _sources(names: Sequence[str]) -> list[tuple[str, str]]:
-    folder = resources.files("editloop.sandbox.inner")
-    return [(name, folder.joinpath(f"{name}.py").read_text("utf-8")) for name in names]
+    return framed(config)
 
 
 def start(
     shown: list[str], root: Path, place: Place, level: Level, also: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
     """The process, which waits for its first frame; ``also``: more of its environment."""
-    inner = [paths.interpreter(), "-I", "-S", "-B", "-c", _BOOTSTRAP]
-    command = inner if level is Level.B else _bubblewrap(inner, shown, root, place)
+    command = [paths.interpreter(), "-I", "-S", "-B", "-c", FRAMED]
+    if level is Level.A:
+        # First, as the project or its environment may lie below /tmp.
+        head = ["--size", str(256 << 20), "--tmpfs", place.scratch]
+        tail = ["--proc", "/proc"]
+        for held, path in place.files:
+            tail += ["--ro-bind", held, str(path)]
+        command = bwrap.command(command, [*shown, str(root)], head=head, tail=tail)
     env = environment() | {"HOME": place.scratch, "TMPDIR": place.scratch, "PYTHONSAFEPATH": "1"}
-    env |= also or {}
-    process: subprocess.Popen[bytes] = LAUNCHER.run(
-        lambda: subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=env,
-            cwd="/",
-            start_new_session=True,
-        )
-    )
-    return process
+    return launch(command, env | dict(also or {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,26 +174,3 @@ def placed(root: Path, changed: dict[Path, str], level: Level) -> Iterator[Place
         scratch = folder / "scratch"
         scratch.mkdir()
         yield Place(copy, str(scratch), ())
-
-
-def _bubblewrap(inner: list[str], shown: list[str], root: Path, place: Place) -> list[str]:
-    """The user's files read-only, a small temporary folder of its own, no network."""
-    found = bwrap.program()
-    if found is None:
-        raise SandboxUnavailable("bubblewrap (bwrap) is not installed")
-    # First, as the project or its environment may lie below /tmp.
-    scratch = ["--size", str(256 << 20), "--tmpfs", place.scratch]
-    extra = ["--proc", "/proc"]
-    for held, path in place.files:
-        extra += ["--ro-bind", held, str(path)]
-    base = bwrap.mounts([*shown, str(root)], head=scratch, tail=extra)
-    return [
-        found,
-        "--unshare-user",
-        *bwrap.isolation(False)[1:],
-        "--cap-drop",
-        "ALL",
-        *base,
-        "--",
-        *inner,
-    ]

@@ -12,6 +12,7 @@ from typing import Any
 from editloop.sandbox.drive import drive
 from editloop.sandbox.errors import SandboxError
 from editloop.sandbox.job import Job, frame_job
+from editloop.sandbox.level import Level
 from editloop.sandbox.process import ZygoteProcess
 from editloop.sandbox.session import Session, lost_session
 
@@ -22,8 +23,8 @@ Ready = Callable[[list[Any]], None]
 class Worker:
     """A seat in the pool with a zygote, which is started on first use and again after it died."""
 
-    def __init__(self, start: Callable[[], ZygoteProcess]) -> None:
-        self._start = start
+    def __init__(self, level: Level) -> None:
+        self._level = level
         self._zygote: ZygoteProcess | None = None
         self._warm: dict[tuple[str, ...], list[Session]] = {}
 
@@ -32,7 +33,7 @@ class Worker:
         if self._zygote is not None and not self._zygote.alive:
             self.close()
         if self._zygote is None:
-            self._zygote = self._start()
+            self._zygote = ZygoteProcess(self._level)
         return self._zygote
 
     def drive(

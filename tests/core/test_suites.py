@@ -9,7 +9,7 @@ import pytest
 from editloop.project import project_root
 from editloop.sandbox import Level, SandboxUnavailable
 from editloop.sandbox.paths import holds_home, readable
-from editloop.sandbox.suite import run_suite
+from editloop.sandbox.suite import Suite, run_suite
 from editloop.suites import find_suites, suite_check
 
 
@@ -58,7 +58,7 @@ def test_tests_in_the_home_folder_itself_are_not_run(home: Path) -> None:
     assert "home folder" in note
     for root in (home, home.parent):
         with pytest.raises(SandboxUnavailable, match="whole home"):
-            run_suite([], root, {}, level=Level.B)
+            run_suite(Suite((), path, root, Level.B), None)
 
 
 def test_who_has_no_home_has_projects(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

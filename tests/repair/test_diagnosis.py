@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -55,17 +55,12 @@ class Sandbox(SandboxPool):
         super().__init__(1, level)
         self.asked: list[tuple[str, Any]] = []
 
-    def run(
-        self,
-        job: Job,
-        cancel: threading.Event | None = None,
-        on_frame: Callable[[Any], bool] | None = None,
-    ) -> Answers:
+    def run(self, job: Job, cancel: threading.Event | None = None) -> Answers:
         message = job.message
         parts = [part for group in message.get("groups", ()) for part in group]
         for part in parts or message["items"]:
             self.asked.append((message["source"], str(part)))
-        return super().run(job, cancel, on_frame)
+        return super().run(job, cancel)
 
     def about(self, text: str) -> Counter[str]:
         """How often each question was asked of a text."""

@@ -76,7 +76,7 @@ def test_module_that_does_not_load(pool: SandboxPool) -> None:
             assert outcome.line == line
 
 
-def test_timeout_crash_and_stop(pool: SandboxPool) -> None:
+def test_timeout_and_crash(pool: SandboxPool) -> None:
     source = "import ctypes\ndef f(x):\n    while x == 2: pass\n    return ctypes.string_at(0) if x == 3 else x"  # noqa: E501
     run = run_plan(
         pool, source, plan_asserts([f"f({k}) == {k}" for k in (1, 2, 3)]), cpu_seconds=0.1
@@ -85,13 +85,6 @@ def test_timeout_crash_and_stop(pool: SandboxPool) -> None:
     assert run[2].got == "not run"
     run = run_plan(pool, source, plan_asserts(["f(3) == 3", "f(1) == 1"]))
     assert run[0].got == "crashed (SIGSEGV)"
-    plan = plan_asserts([f"f({k}) == 9" for k in (1, 4, 5)])
-    run = run_plan(pool, source, plan, stop_at_first_failure=True)
-    assert [(o.status, o.got) for o in run] == [
-        ("fail", "1"),
-        ("error", "not run"),
-        ("error", "not run"),
-    ]
 
 
 def test_task_form(pool: SandboxPool) -> None:
@@ -138,7 +131,6 @@ def test_doctests(pool: SandboxPool) -> None:
     assert [o.status for o in outcomes] == ["fail", "pass", "fail", "pass", "fail", "pass"]
     assert outcomes[0].name == "line 4"
     assert (outcomes[0].call, outcomes[0].expected, outcomes[0].got) == ("f(1)", "2", "3")
-    assert plan_doctests(DOC, ["f"]) != plan
     assert plan_doctests("def f(): pass") is None
     assert plan_doctests("def f(:") is None
 

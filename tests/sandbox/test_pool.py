@@ -64,10 +64,9 @@ FORGED = {
 
 @pytest.mark.parametrize("name", FORGED)
 def test_forged_frames(pool: SandboxPool, name: str) -> None:
-    for stop in (False, True):
-        (outcome,) = run_plan(pool, FORGED[name], PLAN, stop_at_first_failure=stop)
-        assert outcome.status != "pass"
-        assert run_plan(pool, HONEST, PLAN)[0].status == "pass"
+    (outcome,) = run_plan(pool, FORGED[name], PLAN)
+    assert outcome.status != "pass"
+    assert run_plan(pool, HONEST, PLAN)[0].status == "pass"
 
 
 def test_a_dead_zygote_is_a_failure_and_is_replaced(pool: SandboxPool) -> None:
@@ -122,19 +121,6 @@ def test_many_threads_share_a_pool(pool: SandboxPool) -> None:
             lambda k: run_plan(pool, f"def f(x): return {k}", PLAN)[0].status, range(24)
         )
         assert list(runs) == ["pass" if k == 2 else "fail" for k in range(24)]
-
-
-def test_site_folders(tmp_path_factory: pytest.TempPathFactory, pool: SandboxPool) -> None:
-    folder = tmp_path_factory.mktemp("site")
-    (folder / "thirdparty.py").write_text("VALUE = 2\n")
-    source = "import thirdparty\ndef f(x): return thirdparty.VALUE"
-    assert run_plan(pool, source, PLAN)[0].status == "error"
-    with SandboxPool(1, pool.level, (str(folder),)) as own:
-        assert run_plan(own, source, PLAN)[0].status == "pass"
-        write = f"def f(x): open({str(folder / 'x')!r}, 'w')"
-        assert "Error" in run_plan(own, write, PLAN)[0].got
-    with pytest.raises(ValueError, match="whole home"):
-        SandboxPool(1, pool.level, (os.path.expanduser("~"),)).run(Job({"kind": "calls"}))
 
 
 def test_candidates_are_alike_in_every_sandbox(pool: SandboxPool) -> None:

@@ -105,10 +105,11 @@ def test_a_suite_that_is_ended_by_sigterm_leaves_nothing(temp: Path, tmp_path: P
     )
     program = (
         "from pathlib import Path\n"
-        "from editloop.sandbox.suite import run_suite\n"
+        "from editloop.sandbox.suite import Suite, run_suite\n"
         "from editloop.sandbox.level import Level\n"
         "print('go', flush=True)\n"
-        f"run_suite(['test_m.py'], Path({str(project)!r}), {{}}, level=Level.B)\n"
+        f"root = Path({str(project)!r})\n"
+        "run_suite(Suite(('test_m.py',), root / 'm.py', root, Level.B), '')\n"
     )
     with started(program, temp) as process:
         assert process.stdout is not None

@@ -15,6 +15,7 @@ import pytest
 from editloop.checks.pytestruns import PytestReport, run_pytest
 from editloop.sandbox import SandboxPool
 from editloop.sandbox.level import Level
+from editloop.sandbox.suite import Suite
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="levels A and B are Linux's")
 
@@ -37,15 +38,8 @@ def run(pool: SandboxPool, folder: Path, body: str, wall: float = 120.0) -> Pyte
         textwrap.dedent(body), "    "
     )
     (folder / "test_mod.py").write_text(test)
-    return run_pytest(
-        ["test_mod.py"],
-        folder / "mod.py",
-        "",
-        folder,
-        level=pool.level,
-        expected=["test_mod.py::test"],
-        wall_seconds=wall,
-    )
+    suite = Suite(("test_mod.py",), folder / "mod.py", folder, pool.level)
+    return run_pytest(suite, "", expected=["test_mod.py::test"], wall_seconds=wall)
 
 
 def test_modes_and_times_of_its_own_files(pool: SandboxPool, tmp_path: Path) -> None:

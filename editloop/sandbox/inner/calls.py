@@ -10,50 +10,50 @@ import sys
 import traceback
 from typing import Any
 
-from editloop.sandbox.inner import decode, encode, load, tracing, wire
+from editloop.sandbox.inner import encode, load, wire
 
 OUTPUT_CAP = 100_000
+LINES: set[int] = set()
+"""Lines of the candidate that were run since its last answer, where the run is traced."""
 
 
 def _answer(fd: int, frame: dict[str, Any]) -> None:
+    lines = sorted(LINES)
+    LINES.clear()
     try:
-        wire.send(fd, {**frame, **tracing.taken()})
+        wire.send(fd, {**frame, "lines": lines} if lines else frame)
     except wire.FrameTooLarge:
-        wire.send(fd, {"n": frame["n"], "exc": _too_large()})
+        wire.send(fd, {"n": frame["n"], "exc": too_large()})
     except OSError:
         os._exit(1)
 
 
-def _too_large() -> dict[str, Any]:
+def too_large() -> dict[str, Any]:
+    """The exception of an answer over the cap, as `load.describe` tells others."""
     return {"mro": ["ValueTooLarge"], "msg": "the answer is larger than 1 MB", "line": None}
 
 
 def load_or_say(fd: int, job: dict[str, Any]) -> dict[str, Any] | None:
     """The module's namespace; None where it raises, which frame -1 says."""
     try:
-        return load.load(job["source"], job.get("prelude", ""), job.get("module", "candidate"))
+        return load.load(job["source"], job.get("prelude", ""))
     except BaseException as error:  # noqa: BLE001
         _answer(fd, {"n": -1, "exc": load.describe(error)})
         return None
 
 
 def run_calls(fd: int, job: dict[str, Any]) -> None:
-    """`items`: `{"e": expression}` or `{"f": function name, "a": encoded argument tuple}`; one
-    frame for each.
-    """
+    """`items`: `{"e": expression}`; one frame for each."""
     namespace = load_or_say(fd, job)
     if namespace is None:
         return
     _answer(fd, {"n": -1})
     for number, item in enumerate(job["items"]):
         try:
-            if "e" in item:
-                value = eval(compile(item["e"], "<call>", "eval", dont_inherit=True), namespace)
-            else:
-                value = namespace[item["f"]](*decode.Decoder().message(item["a"]))
+            value = eval(compile(item["e"], "<call>", "eval", dont_inherit=True), namespace)
             frame = {"n": number, "ret": encode.encode(value)}
         except encode.ValueTooLarge:
-            frame = {"n": number, "exc": _too_large()}
+            frame = {"n": number, "exc": too_large()}
         except BaseException as error:  # noqa: BLE001
             frame = {"n": number, "exc": load.describe(error)}
         _answer(fd, frame)
@@ -74,7 +74,7 @@ def _example(source: str, mode: str, scope: dict[str, Any]) -> dict[str, Any]:
         value = eval(compile(source, "<doctest>", mode, dont_inherit=True), scope)
         return {"ret": encode.encode(value)} if mode == "eval" else {}
     except encode.ValueTooLarge:
-        return {"exc": _too_large(), "text": "ValueTooLarge\n"}
+        return {"exc": too_large(), "text": "ValueTooLarge\n"}
     except BaseException as error:  # noqa: BLE001
         # doctest compares the last entry of this; a note or a cause is not part of it.
         text = traceback.format_exception_only(type(error), error)[-1]

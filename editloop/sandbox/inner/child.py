@@ -31,7 +31,7 @@ def run_job(fd: int) -> None:
             random.seed(0)
             sys.setrecursionlimit(depth)
             if job.get("traced"):
-                tracing.begin(load.CANDIDATE)
+                tracing.record(load.CANDIDATE, calls.LINES)
             KINDS[job["kind"]](fd, job)
             if "number" not in job:
                 os._exit(0)

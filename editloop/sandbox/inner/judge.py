@@ -249,8 +249,6 @@ def _run(judge: Judge, job: dict[str, Any], kinds: dict[str, Any]) -> None:
         except BaseException as error:  # noqa: BLE001
             told = {**_told(judge, error), "wanted": _wanted(judge, error, job["wanted"])}
         _send(judge.fd, b"H", {"n": number, **told})
-        if told["status"] != "pass" and job.get("stop"):
-            break
     _send(judge.fd, b"H", {"done": True})
 
 

@@ -9,16 +9,17 @@ from functools import lru_cache
 from typing import Any
 
 CANDIDATE = "<candidate>"
+MODULE = "candidate"
 MESSAGE_CAP = 200
 _BUILTIN = dict(vars(builtins))  # as it was before any candidate ran
 
 
-def load(source: str, prelude: str = "", name: str = "candidate") -> dict[str, Any]:
+def load(source: str, prelude: str = "") -> dict[str, Any]:
     """The namespace of prelude and source executed as one module; whatever they raise comes
     through.
     """
-    module = types.ModuleType(name)
-    sys.modules[name] = module  # dataclasses and typing look their module up there
+    module = types.ModuleType(MODULE)
+    sys.modules[MODULE] = module  # dataclasses and typing look their module up there
     namespace = module.__dict__
     if prelude:
         exec(compiled(prelude, "<prelude>"), namespace)
@@ -63,8 +64,4 @@ def describe(error: BaseException, file: str = CANDIDATE) -> dict[str, Any]:
     message = str(error)
     if isinstance(error, SyntaxError) and error.filename == file:
         message, line = str(error.msg), error.lineno
-    return {
-        "mro": class_names(type(error)),
-        "msg": message[:MESSAGE_CAP],
-        "line": line,
-    }
+    return {"mro": class_names(type(error)), "msg": message[:MESSAGE_CAP], "line": line}

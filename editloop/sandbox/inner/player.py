@@ -35,26 +35,8 @@ UNARY: dict[str, Callable[[Any], Any]] = {
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
     name: getattr(operator, name)
     for name in (
-        "eq",
-        "ne",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-        "add",
-        "sub",
-        "mul",
-        "truediv",
-        "floordiv",
-        "mod",
-        "pow",
-        "matmul",
-        "and_",
-        "or_",
-        "xor",
-        "getitem",
-        "delitem",
-        "contains",
+        *("eq", "ne", "lt", "le", "gt", "ge", "add", "sub", "mul", "truediv", "floordiv", "mod"),
+        *("pow", "matmul", "and_", "or_", "xor", "getitem", "delitem", "contains"),
     )
 }
 
@@ -99,7 +81,7 @@ class Player:
         return ["R", number, callable(value), *names]
 
     def revive(self, node: list[Any]) -> Any:
-        """What the judge's side of a special node means here."""
+        """The object that a special node of the judge's message stands for here."""
         if node[0] == "R":
             return self.kept[node[1]]
         if node[0] == "N":
@@ -150,13 +132,7 @@ class Player:
                 }
                 wire.pack(reply)
             except (encode.ValueTooLarge, wire.FrameTooLarge):
-                reply = {
-                    "exc": {
-                        "mro": ["ValueTooLarge"],
-                        "msg": "the answer is larger than 1 MB",
-                        "line": None,
-                    }
-                }
+                reply = {"exc": calls.too_large()}
             except BaseException as error:  # noqa: BLE001
                 reply = {"exc": load.describe(error)}
                 try:  # arguments may have been changed before it was raised
@@ -217,11 +193,10 @@ def run_player(fd: int, job: dict[str, Any]) -> None:
 
     First frame: what each of them is; then requests are answered until one says that it is the end.
     """
-    module = job.get("module", "candidate")
     shared: list[str] = []
     if job.get("prelude"):
         with contextlib.suppress(BaseException):  # it comes again below, where it is reported
-            shared = trusted_classes(load.load("", job["prelude"], module), module)
+            shared = trusted_classes(load.load("", job["prelude"]), load.MODULE)
     namespace = calls.load_or_say(fd, job)
     if namespace is None:
         return

@@ -1,5 +1,5 @@
 """Runs a Python program in this process as ``python FILE`` or ``python -m MODULE`` would, or
-imports one file, and tells what it raised: the frames, and names and values of the innermost one.
+imports one file, and tells what it raised and where in the module under repair.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import importlib
 import importlib.util
 import json
 import os
-import reprlib
 import runpy
 import sys
 import threading
@@ -19,9 +18,9 @@ import traceback
 import types
 from typing import Any, NoReturn
 
+from editloop.sandbox.inner import tracing
+
 _FRAMES = 40
-_NAMES = 30
-_VALUE_CAP = 80
 
 
 def run(job: dict[str, Any], told: int) -> NoReturn:
@@ -30,7 +29,7 @@ def run(job: dict[str, Any], told: int) -> NoReturn:
     sys.path.insert(0, job["path"])
     lines: set[int] = set()
     if job["trace"]:
-        _record(job["trace"], lines)
+        tracing.record(job["trace"], lines)
     answer: dict[str, Any] = {}
     try:
         _start(job)
@@ -114,39 +113,21 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _record(file: str, lines: set[int]) -> None:
-    """Note the lines of one file that run, in every thread."""
-
-    def local(frame: types.FrameType, event: str, arg: Any) -> Any:
-        if event == "line":
-            lines.add(frame.f_lineno)
-        return local
-
-    def begin(frame: types.FrameType, event: str, arg: Any) -> Any:
-        return local if frame.f_code.co_filename == file else None
-
-    threading.settrace(begin)
-    sys.settrace(begin)
-
-
 def _described(error: BaseException, file: str) -> dict[str, Any]:
-    """Class names, message, frames (outermost first), and values of the last frame in ``file``."""
+    """Class names, message, and lines (0-based) of the frames in ``file``, the innermost last."""
     inner = _deepest(error, file)
     trace = inner.__traceback__
-    frames, last = [], None
+    lines = []
     while trace is not None:
-        code = trace.tb_frame.f_code
-        frames.append([code.co_filename, trace.tb_lineno, code.co_name])
-        if code.co_filename == file:
-            last = trace.tb_frame
+        if trace.tb_frame.f_code.co_filename == file:
+            lines.append(trace.tb_lineno - 1)
         trace = trace.tb_next
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        frames.append([error.filename, error.lineno, "<module>"])
+    if isinstance(error, SyntaxError) and error.filename == file and error.lineno:
+        lines.append(error.lineno - 1)
     return {
         "mro": [kind.__name__[:80] for kind in type(inner).__mro__[:20]],
         "msg": _text(inner)[:500],
-        "frames": frames[-_FRAMES:],
-        "locals": _values(last),
+        "frames": lines[-_FRAMES:],
     }
 
 
@@ -169,25 +150,3 @@ def _text(error: BaseException) -> str:
         return str(error)
     except Exception:  # noqa: BLE001 - a class of the program
         return ""
-
-
-def _values(frame: types.FrameType | None) -> list[list[str]]:
-    """Name, type and short value of a frame's names, without modules and the special ones."""
-    if frame is None:
-        return []
-    short = reprlib.Repr()
-    short.maxstring = short.maxother = _VALUE_CAP
-    found = []
-    for name, value in list(frame.f_locals.items()):
-        if name.startswith("__") or isinstance(value, types.ModuleType):
-            continue
-        if frame.f_code.co_name == "<module>" and isinstance(
-            value, (type, types.FunctionType, types.BuiltinFunctionType)
-        ):
-            continue
-        try:
-            text = short.repr(value)
-        except Exception:  # noqa: BLE001 - a class of the program
-            text = "?"
-        found.append([name[:80], type(value).__name__[:80], text[:_VALUE_CAP]])
-    return found[:_NAMES]

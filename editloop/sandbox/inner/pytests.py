@@ -19,7 +19,7 @@ def main(config: dict[str, Any]) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "editloop"]:
         del sys.modules[name]  # a project may itself be called that
     os.chdir(config["root"])
-    sys.path[:0] = [config["root"], *config["path"]]
+    sys.path.insert(0, config["root"])
     make_way(config["module"])
     if config["serve"]:
         serve(config, inlet, outlet)

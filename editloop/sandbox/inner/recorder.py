@@ -6,25 +6,22 @@ from __future__ import annotations
 
 import json
 import os
-import reprlib
 import sys
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-TEXT_CAP = 2000
-FRAMES, LOCALS = 50, 20
-"""At most so many frames of an exception, and local names of the innermost one, are told."""
+from editloop.sandbox.inner import tracing, wire
 
-_short = reprlib.Repr()
-_short.maxstring = _short.maxother = _short.maxlong = 60
+TEXT_CAP = 2000
+FRAMES = 50
+"""At most so many frames of an exception are told."""
 
 
 class Recorder:
     """Writes ids, outcomes, errors and frames to a descriptor. ``module``: the file whose frames
-    count; ``traced``: lines and local names as well.
+    count; ``traced``: lines as well.
     """
 
     def __init__(self, out: int, module: str, traced: bool = False) -> None:
@@ -38,9 +35,7 @@ class Recorder:
 
     def tell(self, **what: Any) -> None:
         """One line."""
-        data = json.dumps(what).encode() + b"\n"
-        while data:
-            data = data[os.write(self.out, data) :]
+        wire.write(self.out, json.dumps(what).encode() + b"\n")
 
     def in_module(self, filename: str) -> bool:
         """Whether a code object's file is the module."""
@@ -88,33 +83,26 @@ class Recorder:
             os._exit(0)
 
     def describe(self, error: BaseException) -> dict[str, Any]:
-        """An exception: its text, its frames in the module (0-based lines, the innermost last), and
-        the local names of the innermost one.
-        """
+        """An exception: its text, and its frames in the module (0-based lines, innermost last)."""
         error = _root(error)
         lines: list[int] = []
-        names: dict[str, Any] = {}
         place = ""
         trace = error.__traceback__
         while trace is not None:
             filename = trace.tb_frame.f_code.co_filename
             place = f"{os.path.basename(filename)}:{trace.tb_lineno}"
-            if self.in_module(filename):
-                if lines[-1:] != [trace.tb_lineno - 1]:  # a recursion is one
-                    lines.append(trace.tb_lineno - 1)
-                names = trace.tb_frame.f_locals
+            # A recursion is one.
+            if self.in_module(filename) and lines[-1:] != [trace.tb_lineno - 1]:
+                lines.append(trace.tb_lineno - 1)
             trace = trace.tb_next
         if isinstance(error, SyntaxError) and error.filename:
             place = f"{os.path.basename(error.filename)}:{error.lineno or 0}"
             if self.in_module(error.filename):
                 lines.append((error.lineno or 1) - 1)
-        text = _text(error)
-        shown = [[name, _repr(names[name])] for name in list(names)[:LOCALS]] if self.traced else []
         return {
-            "error": text,
+            "error": _text(error),
             "at": place,
             "frames": lines[-FRAMES:],
-            "locals": shown,
             "own": bool(lines) or self.lacks(error),
         }
 
@@ -132,7 +120,7 @@ class Recorder:
             yield
             return
         lines: set[int] = set()
-        tracer = self.tracer(lines)
+        tracer = tracing.tracer(self.in_module, lines)
         before = sys.gettrace()
         threading.settrace(tracer)
         sys.settrace(tracer)
@@ -142,19 +130,6 @@ class Recorder:
             sys.settrace(before)
             threading.settrace(before)
             self.tell(ran=item.nodeid, lines=sorted(lines))
-
-    def tracer(self, lines: set[int]) -> Callable[..., Callable[..., Any] | None]:
-        """A function for sys.settrace that adds lines (0-based) of the module as they run."""
-
-        def on_line(frame: Any, event: str, argument: Any) -> Any:
-            if event == "line":
-                lines.add(frame.f_lineno - 1)
-            return on_line
-
-        def on_call(frame: Any, event: str, argument: Any) -> Any:
-            return on_line if self.in_module(frame.f_code.co_filename) else None
-
-        return on_call
 
 
 def _root(error: BaseException) -> BaseException:
@@ -175,10 +150,3 @@ def _text(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}".rstrip(": ")[:TEXT_CAP]
     except BaseException:  # noqa: BLE001
         return type(error).__name__
-
-
-def _repr(value: Any) -> str:
-    try:
-        return _short.repr(value)[:200]
-    except BaseException:  # noqa: BLE001
-        return "?"

@@ -18,19 +18,8 @@ Note = Callable[[str], None]
 
 _PREDICATES = frozenset(
     [
-        "startswith",
-        "endswith",
-        "issubset",
-        "issuperset",
-        "isdisjoint",
-        "count",
-        "index",
-        "find",
-        "rfind",
-        "isdigit",
-        "isalpha",
-        "isupper",
-        "islower",
+        *("startswith", "endswith", "issubset", "issuperset", "isdisjoint", "count", "index"),
+        *("find", "rfind", "isdigit", "isalpha", "isupper", "islower"),
     ]
 )
 """Methods of built-in values that tests ask about a result: an object that merely claims them is

@@ -76,19 +76,8 @@ _CLONE_THREAD: Final = 0x10000
 _O_TRUNC: Final = 0x200
 
 _CONFINING: Final = (
-    "fork",
-    "vfork",
-    "pidfd_open",
-    "setgroups",
-    "setresuid",
-    "setresgid",
-    "setuid",
-    "setgid",
-    "capset",
-    "seccomp",
-    "landlock_create_ruleset",
-    "landlock_add_rule",
-    "tkill",
+    *("fork", "vfork", "pidfd_open", "setgroups", "setresuid", "setresgid", "setuid", "setgid"),
+    *("capset", "seccomp", "landlock_create_ruleset", "landlock_add_rule", "tkill"),
 )
 """Refused in a child only: the zygote uses them to make and confine one."""
 
@@ -149,13 +138,17 @@ def _never(argument: int, values: Sequence[int]) -> list[Instruction]:
     return [*out, _ret(_ALLOW)]
 
 
+def _signals(machine: str, pid: int | None) -> list[Instruction]:
+    """kill and tgkill for one process alone; nothing where it is None."""
+    numbers = (62, 234) if machine == "x86_64" else (129, 131)
+    return [part for n in numbers for part in _on(n, _only(0, [pid]))] if pid is not None else []
+
+
 def _towards_others(machine: str, pid: int) -> list[Instruction]:
     """Threads but no processes; signals and limits only for oneself."""
     x86 = machine == "x86_64"
     thread = [_arg(0), (_JSET, 0, 1, _CLONE_THREAD), _ret(_ALLOW), _ret(_ERRNO | EPERM)]
-    out = _on(_CLONE[machine], thread)
-    out += _on(62 if x86 else 129, _only(0, [pid]))  # kill
-    out += _on(234 if x86 else 131, _only(0, [pid]))  # tgkill
+    out = _on(_CLONE[machine], thread) + _signals(machine, pid)
     return out + _on(302 if x86 else 261, _only(0, [0, pid]))  # prlimit64
 
 
@@ -253,9 +246,7 @@ def build_suite(
     for name in (*_MAKING, *_JUDGED) if judged else ():
         body += _on(numbers[name], [_ret(_NOTIFY)]) if name in numbers else []
     body += _partly(machine)
-    if pid is not None:
-        for number in (62, 234) if machine == "x86_64" else (129, 131):
-            body += _on(number, _only(0, [pid]))
+    body += _signals(machine, pid)
     return _checked(machine, body + _refuse(machine, [n for n in numbers if n not in spared]))
 
 
@@ -266,15 +257,13 @@ def judged(machine: str) -> dict[int, str]:
 
 
 def build_leaf(machine: str, pid: int | None = None) -> list[Instruction]:
-    """On top of a suite's filter that spares setpgid, for what is not to leave its group any more.
+    """A filter for a program whose process group is its own: it may not leave that any more. Comes
+    on top of a suite's filter that allows setpgid.
 
-    `pid`: as for `build_suite`.
+    `pid`: the only process that may be signalled, for kernels whose Landlock cannot confine
+    signals.
     """
-    body = _refuse(machine, ["setpgid"])
-    if pid is not None:
-        for number in (62, 234) if machine == "x86_64" else (129, 131):
-            body = [*body, *_on(number, _only(0, [pid]))]
-    return _checked(machine, body)
+    return _checked(machine, _refuse(machine, ["setpgid"]) + _signals(machine, pid))
 
 
 def assemble(program: Sequence[Instruction]) -> bytes:

@@ -10,20 +10,14 @@ from typing import Any
 from editloop.sandbox.inner import confine, landlock, supervise
 
 
-def prepare(config: dict[str, Any], out: int = 1) -> None:
-    """Limits, identity, Landlock and seccomp of the whole suite, in a new process.
+def prepare(config: dict[str, Any]) -> None:
+    """Limits, Landlock and seccomp of the whole suite, in a new process.
 
-    The old one stays as its supervisor, which tells on `out` where it has to end the suite.
+    The old one stays as its supervisor, which tells on its output where it has to end the suite.
     """
-    link = supervise.begin(config["writable"], out)
+    link = supervise.begin(config["writable"], 1)
     confine.limit_common(config["memory_mb"], file_mb=64, descriptors=512)
     confine.limit(resource.RLIMIT_CPU, int(config["cpu_seconds"]) + 1)
-    uid = config["uid"]
-    if uid is not None:
-        confine.limit(resource.RLIMIT_NPROC, 256)
-        os.setgroups([])
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
     confine.drop_capabilities()
     confine.die_with_parent()
     confine.no_new_privileges()

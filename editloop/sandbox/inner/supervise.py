@@ -61,7 +61,8 @@ def hand_over(link: socket.socket, pid: int | None, abi: int, also: Sequence[str
     """Install the suite's filter, whose questions the supervisor answers from now on.
 
     Where the system has a listener of its own (some containers), the filter refuses what it cannot
-    judge and the supervisor only watches. `pid`, `abi`, `also`: as for `seccomp.build_suite`.
+    judge and the supervisor only watches. `pid`: the only process that may be signalled, None for
+    all; `abi`: Landlock's version; `also`: names of further calls that are allowed.
     """
     machine = confine.machine()
     with link:

@@ -1,33 +1,30 @@
-"""Which lines of the candidate each answer took, for a run that is traced."""
+"""Notes which lines of some files are run; for any Python from 3.8 on."""
 
 from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
-_lines: set[int] = set()
 
-
-def begin(file: str) -> None:
-    """Note the lines of a code object's file that are run, from now on and for good."""
+def tracer(is_ours: Callable[[str], bool], lines: set[int]) -> Callable[..., Any]:
+    """A function for sys.settrace that adds the lines (0-based) that run of the code objects whose
+    file ``is_ours``."""
 
     def on_line(frame: Any, event: str, argument: Any) -> Any:
         if event == "line":
-            _lines.add(frame.f_lineno - 1)
+            lines.add(frame.f_lineno - 1)
         return on_line
 
     def on_call(frame: Any, event: str, argument: Any) -> Any:
-        return on_line if frame.f_code.co_filename == file else None
+        return on_line if is_ours(frame.f_code.co_filename) else None
 
-    threading.settrace(on_call)
-    sys.settrace(on_call)
+    return on_call
 
 
-def taken() -> dict[str, Any]:
-    """``lines``, 0-based, that were run since the last time; {} in a run that is not traced."""
-    if not _lines:
-        return {}
-    found = sorted(_lines)
-    _lines.clear()
-    return {"lines": found}
+def record(file: str, lines: set[int]) -> None:
+    """Add the lines (0-based) of one file that run in any thread, from now on."""
+    found = tracer(file.__eq__, lines)
+    threading.settrace(found)
+    sys.settrace(found)

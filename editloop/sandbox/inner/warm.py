@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 
-from editloop.sandbox.inner import landlock
+from editloop.sandbox.inner import landlock, wire
 from editloop.sandbox.inner.ahead import fitness, loaded, preload, remember
 from editloop.sandbox.inner.recorder import Recorder
 
@@ -48,8 +48,9 @@ class Server:
     def serve(self) -> dict[str, Any] | None:
         """Fork for each request and return it in the fork; None in this process, at its end."""
         while True:
-            request = self._receive()
-            if request is None:
+            try:
+                request: dict[str, Any] = wire.receive(self.inlet)
+            except EOFError:
                 os._exit(0)
             if "settle" in request:
                 self.names = request["settle"]
@@ -179,30 +180,10 @@ class Server:
             return False
         return True
 
-    # Requests and answers.
-
-    def _receive(self) -> dict[str, Any] | None:
-        head = self._read(4)
-        if head is None:
-            return None
-        body = self._read(int.from_bytes(head, "big"))
-        return None if body is None else json.loads(body)
-
-    def _read(self, count: int) -> bytes | None:
-        data = b""
-        while len(data) < count:
-            part = os.read(self.inlet, count - len(data))
-            if not part:
-                return None
-            data += part
-        return data
-
     def answer(self, answer: dict[str, Any]) -> None:
         """Send one frame."""
         data = json.dumps(answer).encode()
-        data = len(data).to_bytes(4, "big") + data
-        while data:
-            data = data[os.write(self.outlet, data) :]
+        wire.write(self.outlet, len(data).to_bytes(4, "big") + data)
 
 
 class Late:
