@@ -86,7 +86,7 @@ def load_command(name: str) -> Any:
         group = found
     else:
         group = typer.Typer(add_completion=False, rich_markup_mode=None)
-        group.command(name, context_settings=getattr(found, "context_settings", None))(found)
+        group.command(name)(found)
     command = typer.main.get_command(group)
     command.name = name
     return command

@@ -28,7 +28,7 @@ def write_adapter(
     """Writes the adapter in F16; the base tells architecture and names, and is not in the file.
 
     One alpha holds for the whole file there, so that of other modules goes into their factor.
-    Raises as write_gguf.
+    Raises WrongCheckpoint, UnsupportedModel, OSError.
     """
     folder = Path(checkpoint_dir)
     shape, adapter = read_shape(read_json(folder / "config.json")), read_lora(Path(lora))

@@ -90,12 +90,8 @@ def make_base(path: Path, folder: Path, tell: Callable[[str], None]) -> BaseRepo
         draft = unpack(path, work / folder.name, bfloat16=True)
         tell("comparing token ids")
         tokens = token_parity(draft / "tokenizer.json", path, python_files(_FILES))
-        if not tokens.identical:
-            name, at = tokens.differing[0]
-            raise ExportError(
-                f"{path}: ids of {len(tokens.differing)} of {tokens.texts} texts differ from those "
-                f"of llama.cpp, {name} from token {at} on"
-            )
+        if tokens.differing:
+            raise ExportError(f"{path}: {tokens.difference}")
         tell("comparing logits")
         logits = _compared(draft, path)
         if logits is not None and logits.agreement < _LEAST:

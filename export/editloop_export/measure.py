@@ -34,7 +34,6 @@ class Measures:
 
     tokens: TokenReport | None = None
     transcripts: Transcripts | None = None
-    tokenizer_differs: str = ""
     reference: str | None = None
     logits: dict[str, LogitReport] = field(default_factory=dict)
     repair: dict[str, RepairScore] = field(default_factory=dict)
@@ -52,10 +51,11 @@ def measure(
     notes: list[str] = []
     tell("comparing token ids")
     tokens = token_parity(source.tokenizer / "tokenizer.json", files["f16"], python_files(_FILES))
-    encoder, shown = TranscriptEncoder(source.tokenizer), episodes(tasks, _EPISODES)
+    shown = episodes(tasks, _EPISODES)
     transcripts: Transcripts | None = None
     reference: _Reference | None = None
     try:
+        encoder = TranscriptEncoder(source.tokenizer)
         rows = [encoder.ids(transcript) for transcript in shown]
         transcripts = _transcripts(files["f16"], shown, rows)
         tell("computing the reference")
@@ -77,7 +77,6 @@ def measure(
     return Measures(
         tokens=tokens,
         transcripts=transcripts,
-        tokenizer_differs=_differs(tokens),
         reference=reference.dtype if reference else None,
         logits=logits,
         repair=repair,
@@ -115,15 +114,3 @@ def _transcripts(
         ids = (engine.template.ids(engine, chat(transcript)) for transcript in shown)
         same = sum(found == row for found, row in zip(ids, rows, strict=True))
     return Transcripts(len(shown), same)
-
-
-def _differs(tokens: TokenReport) -> str:
-    """Why the tokenizer cannot be trusted, "" where it can; a chat template may be rendered
-    differently for good reasons."""
-    if tokens.identical:
-        return ""
-    name, at = tokens.differing[0]
-    return (
-        f"llama.cpp reads {len(tokens.differing)} of {tokens.texts} files differently, "
-        f"{name} from token {at} on: the tokenizer cannot be exported"
-    )

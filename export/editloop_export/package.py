@@ -60,8 +60,10 @@ def export_model(source: Source, options: Options, tell: Tell = lambda _: None) 
     with scratch_folder(folder) as staging:
         parts = _write(source, list(options.targets), metadata, staging, options.parity, tell)
         found = measure(source, metadata, parts, tasks, tell) if options.parity else Measures()
-        if found.tokenizer_differs and not options.force:
-            raise UnsupportedTokenizer(found.tokenizer_differs)
+        if found.tokens and found.tokens.differing and not options.force:
+            raise UnsupportedTokenizer(
+                f"{found.tokens.difference}: the tokenizer cannot be exported"
+            )
         files = []
         for quant, target in options.targets.items():
             described = _described(quant, target, parts[quant], found)

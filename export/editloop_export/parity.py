@@ -31,8 +31,15 @@ class TokenReport:
     differing: list[tuple[str, int]] = field(default_factory=list)
 
     @property
-    def identical(self) -> bool:
-        return not self.differing
+    def difference(self) -> str:
+        """What llama.cpp reads differently, "" where nothing is."""
+        if not self.differing:
+            return ""
+        name, at = self.differing[0]
+        return (
+            f"llama.cpp reads {len(self.differing)} of {self.texts} files differently, "
+            f"{name} from token {at} on"
+        )
 
 
 @dataclass(frozen=True, slots=True)

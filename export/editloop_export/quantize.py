@@ -25,7 +25,7 @@ K_QUANTS = {
 _BLOCK = 256
 
 
-def quantize(source: Path, target: Path, quant: str, *, threads: int | None = None) -> Path:
+def quantize(source: Path, target: Path, quant: str) -> Path:
     """Writes `target`, one of K_QUANTS, from an F16 or F32 GGUF.
 
     Not atomic: give a temporary name. Raises ExportError, EngineError (BackendMissing).
@@ -35,7 +35,7 @@ def quantize(source: Path, target: Path, quant: str, *, threads: int | None = No
     native = llama()
     params = native.llama_model_quantize_default_params()
     params.ftype = int(K_QUANTS[quant])
-    params.nthread = threads or 0
+    params.nthread = 0  # all
     failed = native.llama_model_quantize(
         os.fsencode(source), os.fsencode(target), ctypes.byref(params)
     )

@@ -53,17 +53,15 @@ class TranscriptEncoder:
     """Transcripts as the ids that training used: tokenizers alone, nothing of llama.cpp."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._tokenizer: Any = None
+        """Raises ModuleNotFoundError without transformers, ExportError without a chat template."""
+        from transformers import AutoTokenizer
+
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder))
+        if not self._tokenizer.chat_template:
+            raise ExportError(f"{folder} has no chat template")
 
     def ids(self, transcript: Transcript) -> list[int]:
-        """Ids up to the next command. Raises ExportError without a chat template."""
-        if self._tokenizer is None:
-            from transformers import AutoTokenizer
-
-            self._tokenizer = AutoTokenizer.from_pretrained(str(self._folder))
-        if not self._tokenizer.chat_template:
-            raise ExportError(f"{self._folder} has no chat template")
+        """Ids up to the next command."""
         ids = self._tokenizer.apply_chat_template(
             chat(transcript), add_generation_prompt=True, return_dict=False
         )

@@ -29,7 +29,7 @@ from editloop.model.choose import choose
 
 from .conftest import HALF, ROOT, Cli, environment
 
-FUNCTIONS = Path(editloop_export.__file__).parent / "data" / "functions.py"
+FUNCTIONS = Path(__file__).with_name("functions.py")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from editloop_export.cli import main
 
 from editloop.cli import run as cli
 from editloop.commands import EXIT, edit_line, render
@@ -50,7 +49,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     demos = write_demos(folder / "demos.jsonl", 60)
     budget = ["--steps", "12", "--rank", "8", "--context", "512", "--batch", "2", "--rate", "2e-3"]
     words = ["train", "sft", str(demos), "--base", str(base), "-o", str(folder / "tuned"), *budget]
-    assert cli([*words, "--report-to", "none"]) == 0
+    assert cli(words) == 0
     return folder
 
 
@@ -59,9 +58,11 @@ def test_the_merged_run_and_the_adapter_are_the_same_model(
 ) -> None:
     run, base = trained / "tuned", trained / "base"
     options = ["--quant", "f16,q8_0", "--limit", "1"]
-    assert main([str(run), "-o", str(tmp_path / "a"), *options]) == 0, capsys.readouterr().err
+    assert cli(["export", str(run), "-o", str(tmp_path / "a"), *options]) == 0, (
+        capsys.readouterr().err
+    )
     adapter = ["--lora", str(run / "adapter")]
-    assert main([str(base), *adapter, "-o", str(tmp_path / "b"), *options]) == 0
+    assert cli(["export", str(base), *adapter, "-o", str(tmp_path / "b"), *options]) == 0
     for folder in ("a", "b"):
         report = json.loads((tmp_path / folder / "report.json").read_text())
         assert report["tokens"]["differing"] == []

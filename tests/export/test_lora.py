@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from editloop_export import UnsupportedModel, WrongCheckpoint, write_gguf
-from editloop_export.cli import main
 from editloop_export.parity import compare, open_engine
 from editloop_export.reference import compute_reference
 from editloop_export.source import find_source
 
+from editloop.cli import run as cli
 from editloop.engine import Engine, read_info
 from editloop.engine.native import llama
 
@@ -68,7 +68,10 @@ def test_adapter_alone(checkpoints: dict[str, Path], tmp_path: Path) -> None:
     base = checkpoints["llama"]
     settings = {"alpha_pattern": {"k_proj": 8}}
     adapter = make_adapter(base, tmp_path / "adapter", **settings)
-    assert main([str(base), "--lora", str(adapter), "--adapter-only", "-o", str(tmp_path)]) == 0
+    assert (
+        cli(["export", str(base), "--lora", str(adapter), "--adapter-only", "-o", str(tmp_path)])
+        == 0
+    )
     alone = tmp_path / "adapter-lora.gguf"
     whole = write_gguf(base, tmp_path / "merged.gguf", quant="f32", lora=adapter)
     plain = write_gguf(base, tmp_path / "base.gguf", quant="f32")
@@ -112,7 +115,7 @@ def test_refusals(checkpoints: dict[str, Path], tmp_path: Path) -> None:
         with pytest.raises(UnsupportedModel, match=message):
             write_gguf(checkpoints["qwen2"], out, lora=adapter)
         config.write_text(before)
-    assert main([str(checkpoints["qwen2"]), "--adapter-only", "-o", str(out)]) == 2
+    assert cli(["export", str(checkpoints["qwen2"]), "--adapter-only", "-o", str(out)]) == 2
     (adapter / "adapter_model.safetensors").unlink()
     with pytest.raises(WrongCheckpoint, match=r"no adapter_model\.safetensors"):
         write_gguf(checkpoints["qwen2"], out, lora=adapter)

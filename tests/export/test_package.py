@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from editloop_export import UnsupportedTokenizer
-from editloop_export.cli import main
 from editloop_export.package import Options, export_model, judge
 from editloop_export.parity import LogitReport
 from editloop_export.repair_score import RepairScore
@@ -19,6 +18,7 @@ from editloop_export.report import Quantized
 from editloop_export.source import find_source
 from tiny_checkpoints import ModelSize, make_instruct
 
+from editloop.cli import run as cli
 from editloop.engine import read_info
 from editloop.transcript import TRANSCRIPT_VERSION
 
@@ -38,7 +38,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_report_and_metadata(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     quants = ["--quant", "q8_0,q4_k_m", "--limit", "2"]
-    code = main([str(run), "-o", str(out), *quants, "--meta", "editloop.base_model=none"])
+    code = cli(["export", str(run), "-o", str(out), *quants, "--meta", "editloop.base_model=none"])
     told = " ".join(capsys.readouterr().err.split())
     assert code == 0, told
     assert sorted(p.name for p in out.iterdir()) == [
@@ -84,7 +84,7 @@ def test_a_kind_that_computes_something_else_is_refused(
     save_file(tensors, model / "model.safetensors", metadata={"format": "pt"})
     out = tmp_path / "m.gguf"
     out.write_bytes(b"before")
-    assert main([str(model), "-o", str(out), "--limit", "1"]) == 1
+    assert cli(["export", str(model), "-o", str(out), "--limit", "1"]) == 1
     assert "q8_0 is refused: only" in capsys.readouterr().err
     assert out.read_bytes() == b"before"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.gguf", "m.report.json", "model"]

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from editloop_export import UnsupportedModel, write_gguf
 from editloop_export.checkpoint import computed
-from editloop_export.cli import main
 from editloop_export.gguf_writer import write_file
 from editloop_export.parity import compare, open_engine
 from editloop_export.reference import compute_reference
@@ -20,6 +19,8 @@ from editloop_export.unpack import unpack
 from safetensors.numpy import load_file, save_file
 from tiny_checkpoints import ModelSize, make_instruct, stdlib_texts
 from tokenizers import Tokenizer
+
+from editloop.cli import run as cli
 
 ONES = np.ones((2, 32), np.float32)
 
@@ -29,7 +30,7 @@ def test_there_and_back(tmp_path: Path) -> None:
     size = ModelSize("qwen3", 6, 256, 4, 2, 768)
     path = write_gguf(make_instruct(tmp_path / "made", size), tmp_path / "first.gguf")
     folder = tmp_path / "folder"
-    assert main([str(path), "--unpack", "-o", str(folder)]) == 0
+    assert cli(["export", str(path), "--unpack", "-o", str(folder)]) == 0
     again = gguf.GGUFReader(write_gguf(folder, tmp_path / "again.gguf"))
     first = gguf.GGUFReader(path)
     tensors = {tensor.name: tensor for tensor in again.tensors}
@@ -97,5 +98,5 @@ def test_other_models_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedModel, match="gemma model: only llama, qwen2, qwen3 is unpacked"):
         unpack(out, tmp_path / "out")
     write_file(out, "qwen2", lambda writer: None, [row], {"tokenizer.ggml.pre": "gpt-4o"})
-    assert main([str(out), "--unpack", "-o", str(tmp_path / "out")]) == 2
+    assert cli(["export", str(out), "--unpack", "-o", str(tmp_path / "out")]) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["gemma.gguf"]

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from editloop_export import UnsupportedModel, UnsupportedTokenizer, WrongCheckpoint, write_gguf
 from editloop_export.checkpoint import read_checkpoint
-from editloop_export.cli import main, parse_meta, parse_quants
+from editloop_export.cli import parse_meta, parse_quants
 
+from editloop.cli import run as cli
 from editloop.engine import read_info
 
 TOKENIZER = "tokenizer.json"
@@ -188,7 +189,7 @@ def test_refusals_leave_nothing(
         write_gguf(copy, out)
     assert "\n" not in str(caught.value)
     assert not out.parent.exists() or list(out.parent.iterdir()) == []
-    assert main([str(copy), "-o", str(out), "--no-parity"]) == 2
+    assert cli(["export", str(copy), "-o", str(out), "--no-parity"]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -224,6 +225,4 @@ def test_meta_values() -> None:
     with pytest.raises(Exception, match="is not KEY=VALUE"):
         parse_meta("a")
     for quants in ("q2", ","):
-        with pytest.raises(SystemExit) as caught:
-            main(["x", "-o", "y", "--quant", quants])
-        assert caught.value.code == 2
+        assert cli(["export", "x", "-o", "y", "--quant", quants]) == 2

@@ -10,7 +10,7 @@ from pathlib import Path
 import tiny_bases
 from editloop_trainer.encode import Base, load_base
 from editloop_trainer.rlvr.judge import Judge
-from editloop_trainer.rlvr.training import RlvrSettings
+from editloop_trainer.rlvr.settings import RlvrSettings
 from tiny_bases import write_tokenizer
 
 from editloop.commands import EXIT, Command, edit_line, render

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from editloop_trainer.rlvr import training
+from editloop_trainer.rlvr.settings import RlvrSettings
+from editloop_trainer.rlvr.training import train_rlvr
 from transformers import TrainerCallback, TrainerControl
 
 
@@ -25,9 +26,9 @@ class Sum(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
 
 def main() -> None:
     base, tasks, out = map(Path, sys.argv[1:4])
-    settings = training.RlvrSettings(**json.loads(sys.argv[4]))
+    settings = RlvrSettings(**json.loads(sys.argv[4]))
     seen = Sum()
-    training.train_rlvr(base, tasks, out, settings, workers=1, callbacks=[seen])
+    train_rlvr(base, tasks, out, settings, workers=1, callbacks=[seen])
     assert dist.get_world_size() == 2
     row = {"rank": dist.get_rank(), "world": dist.get_world_size(), "sum": seen.value}
     print("\n" + json.dumps(row), flush=True)

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from editloop_trainer.corpus import CorpusSettings, build_corpus, read_corpus
+from editloop_trainer.corpus import build_corpus, read_corpus
 from editloop_trainer.exclude import Exclusion, digest, load_exclusion
 from editloop_trainer.harvest import harvest
 from editloop_trainer.pieces import as_solution, parse, tidy
@@ -117,14 +117,16 @@ def test_build_is_deterministic_and_goes_on_where_it_stopped(tmp_path: Path) -> 
         (root / f"m{i}.py").write_text(MODULE.replace("r ** 2", f"r ** {i + 3}"))
     (root / "test_no.py").write_text(MODULE)
     first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
-    build_corpus([root], first, settings=CorpusSettings(workers=1))
-    build_corpus([root], second, settings=CorpusSettings(workers=2))
+    build_corpus([root], first, workers=1)
+    build_corpus([root], second, workers=2)
     assert first.read_bytes() == second.read_bytes()
     whole = second.read_bytes()
     half = whole.split(b"\n")[0] + b"\n"
     second.write_bytes(half + b"torn")
-    second.with_suffix(".progress.json").write_text(json.dumps({"files": 0, "bytes": len(half)}))
-    build_corpus([root], second, settings=CorpusSettings(workers=1))
+    second.with_suffix(".progress.json").write_text(
+        json.dumps({"items": 0, "bytes": {"corpus": len(half)}, "work": "corpus"})
+    )
+    build_corpus([root], second, workers=1)
     assert {e.id for e in read_corpus(second)} == {e.id for e in read_corpus(first)}
     manifest = json.loads(first.with_suffix(".manifest.json").read_text())
     assert manifest[0]["package"] == "src"

@@ -12,7 +12,6 @@ from editloop_trainer.corruptions import (
     compose,
     corrupt,
     corrupt_many,
-    held_out_families,
     training_families,
     undoes,
 )
@@ -60,9 +59,9 @@ def test_same_seed_same_corruption() -> None:
 
 
 def test_groups_and_held_out_families() -> None:
-    training, held_out = training_families(), held_out_families()
-    assert not {f.name for f in training} & {f.name for f in held_out}
-    assert len(training) + len(held_out) == len(FAMILIES)
+    training = training_families()
+    assert {f.name for f in FAMILIES.values() if not f.held_out} == {f.name for f in training}
+    assert len(training) == 49
     assert len(Counter(f.group for f in training)) == 4
 
 

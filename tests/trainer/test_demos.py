@@ -11,9 +11,9 @@ from editloop_trainer.benchset import build_benchset, sample
 from editloop_trainer.corpus import Entry
 from editloop_trainer.demos import DemoSettings, demonstrate, entry_demos
 from editloop_trainer.grading import Grader
+from editloop_trainer.lessons import demo_transcript
 from editloop_trainer.mixture import build_demos, is_dev
-from editloop_trainer.record import choose, read_recorded, type_of
-from editloop_trainer.rows import demo_transcript
+from editloop_trainer.record import choose, read_recorded
 from editloop_trainer.scenes import SOLUTION_PRELUDE, Scene
 from editloop_trainer.tasks import TaskSettings, as_test_functions, check_task, entry_tasks
 
@@ -135,7 +135,7 @@ def test_files_are_the_same_for_any_number_of_workers(tmp_path: Path) -> None:
 def test_tasks_fail_and_their_references_pass(grader: Grader, tmp_path: Path) -> None:
     entry = ENTRY if not is_dev(ENTRY) else Entry("samples/other", FIND, "s", True, ("find_pair",))
     path = tmp_path / "tests.jsonl"
-    path.write_text(json.dumps({"id": entry.id, "asserts": ASSERTS, "typed": ""}) + "\n")
+    path.write_text(json.dumps({"id": entry.id, "asserts": ASSERTS}) + "\n")
     recorded = read_recorded(path)[entry.id]
     tasks = list(entry_tasks(entry, recorded, grader, TaskSettings(each=5)))
     assert len(tasks) == 5
@@ -192,10 +192,6 @@ def test_demonstrations_of_chosen_families(
     assert "no family missing_else: there are operator, " in capsys.readouterr().err
 
 
-def test_types_and_choice_of_calls() -> None:
-    assert type_of([[1, 2], []]) == "List[int]"
-    assert type_of([[[1]], [[2]]]) == "List[List[int]]"
-    assert type_of(["a"]) == "str"
-    assert type_of([1, "a"]) == "Any"
+def test_calls_are_chosen_by_their_answers() -> None:
     assert choose([((1,), 1), ((2,), 1), ((3,), 1)]) == []
     assert len(choose([((i,), i % 3) for i in range(9)])) == 5

@@ -4,45 +4,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
 import torch
-from editloop_trainer.encode import Base
+from datasets import Dataset  # type: ignore[import-untyped]  # it has no stubs
+from editloop_trainer.encode import Base, load_base
+from editloop_trainer.keeper import Clock, known_warnings
 from editloop_trainer.reward import (
     RewardSettings,
+    Turn,
     advantages,
     group_rewards,
     returns,
     standings,
     turn_rewards,
 )
-from editloop_trainer.rlvr.adapter import TurnTrainer, _score_written, micro_batches
+from editloop_trainer.rlvr.adapter import TurnTrainer, micro_batches
 from editloop_trainer.rlvr.curriculum import Curriculum
-from editloop_trainer.rlvr.dialect import NO_COMMAND, Dialect
-from editloop_trainer.rlvr.episodes import Limits, begin, settle, understand
-from editloop_trainer.rlvr.generate import Sampling, TorchWriter
+from editloop_trainer.rlvr.episodes import Limits, Played, Table
+from editloop_trainer.rlvr.games import Commands
 from editloop_trainer.rlvr.judge import Judge, UntrustedSandbox
 from editloop_trainer.rlvr.player import training_rows
-from rlvr_samples import FAILED, PASSED, make_tasks, shapeless
-from transformers import LlamaConfig, LlamaForCausalLM
+from editloop_trainer.rlvr.settings import make_config
+from editloop_trainer.run import Budget, RunFolder
+from editloop_trainer.sft import load_model
+from rlvr_samples import FAILED, PASSED, SETTINGS, make_tasks, shapeless
+from tiny_bases import make_base
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from editloop.commands import EXIT, Command, render
 from editloop.sandbox.level import Level, LevelReport
-from editloop.state import EditState
+from editloop.state import EditState, apply
 from editloop.text import Snapshot
-from editloop.transcript import Observation, Transcript
-from editloop.verdict import Verdict
-
-
-@dataclass(frozen=True)
-class Turn:
-    verdict: Verdict
-    edited: bool = False
-    malformed: bool = False
-    is_exit: bool = False
-
+from editloop.transcript import Transcript, observe
 
 WRONG, FIX = Turn(FAILED, edited=True), Turn(PASSED, edited=True)
 BAD, IMPOSSIBLE = Turn(FAILED, malformed=True), Turn(FAILED)
@@ -107,75 +102,80 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Base:
     return shapeless(tmp_path_factory.mktemp("tiny"))
 
 
-def test_only_written_tokens_have_worth(tiny: Base) -> None:
-    dialect, limits = Dialect(tiny), Limits()
+class Playing:
+    """Writes fixed answers to whatever is asked, by the copy that asks; keeps the questions."""
+
+    def __init__(self, base: Base, answers: Sequence[Sequence[Sequence[int]]]) -> None:
+        self._base, self._left = base, [list(row) for row in answers]
+        self.asked: list[str] = []
+
+    def __call__(self, prompts: Sequence[Sequence[int]]) -> list[list[int]]:
+        self.asked += [self._base.tokenizer.decode(list(prompt)) for prompt in prompts]
+        going = [row for row in self._left if row]
+        assert len(going) == len(prompts)
+        return [list(row.pop(0)) for row in going]
+
+
+def ids_of(base: Base, command: Command) -> list[int]:
+    return [*base.encoder.tokens.tokenize(render(command)), base.encoder.end]
+
+
+def played(
+    base: Base, answers: Sequence[Sequence[Sequence[int]]], limits: Limits
+) -> tuple[Played, list[str]]:
+    """The first task, played by fixed answers of some copies; and what was asked."""
+    write = Playing(base, answers)
+    with Judge(1) as judge:
+        task = make_tasks()[0][0]
+        table = Table(Commands(base), base, limits)
+        return table.play([task], len(answers), write, judge), write.asked
+
+
+def test_an_answer_is_a_row_that_serving_would_build(tiny: Base) -> None:
     task, command = make_tasks()[0]
-    group = []
-    for commands, verdicts in (([command, EXIT], [PASSED] * 2), ([EXIT], [FAILED])):
-        episode = begin(task, FAILED, dialect)
-        for given, verdict in zip(commands, verdicts, strict=True):
-            move = understand(episode, tiny.encoder.command(given), dialect)
-            episode = settle(episode, move, verdict, dialect, limits)
-        group.append(episode)
-    solved, given_up = training_rows(group, group_rewards([e.turns for e in group]))
+    answers = [[ids_of(tiny, command), ids_of(tiny, EXIT)], [ids_of(tiny, EXIT)]]
+    [group] = played(tiny, answers, Limits())[0].groups
+    solved, given_up = group
+    assert (solved.solved, solved.stop, len(solved.turns)) == (True, "exit", 2)
+    assert (given_up.solved, given_up.stop, len(given_up.turns)) == (False, "exit", 1)
+    first, last, exit_ = training_rows(group, group_rewards([e.turns for e in group]))
     # Returns 1 and -1/2 at the first turn, mean 1/4, deviation 3 sqrt(1/8); then one is alone.
-    first, last = group[0].turns
-    first_ids = tiny.encoder.command(command)
     value = 0.75 / (3 * math.sqrt(0.125) + 1e-4)
-    assert solved.worth[first.start : first.stop] == pytest.approx([value] * len(first_ids))
-    assert solved.worth[last.start : last.stop] == [0.0] * (last.stop - last.start)
-    assert [at for at, flag in enumerate(solved.written) if flag] == [
-        *range(first.start, first.stop),
-        *range(last.start, last.stop),
-    ]
-    assert not any(w for w, flag in zip(solved.worth, solved.written, strict=True) if not flag)
-    assert solved.reward == 1.0
-    assert given_up.worth[-1] == pytest.approx(-value)
-    # The row is the transcript that serving would build.
-    shown = Transcript((Observation(("def add(a, b):", "    return a - b")),))
-    after = Observation(("def add(a, b):", "    return a + b"))
-    expected = tiny.encoder.prefix(shown.extend(command, after)) + tiny.encoder.command(EXIT)
-    assert list(solved.ids) == expected
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        EXIT,
-        Command("DELL", 7),
-        Command("REPL", 3, "    return 'é' >>> 1"),
-        Command("ADDL", 1, ""),
-        Command("REPW", 12, "b", "a - 1"),
-    ],
-)
-def test_written_tokens_read_as_their_command(tiny: Base, command: Command) -> None:
-    assert Dialect(tiny).text(tiny.encoder.command(command)) == render(command)
+    assert [row.worth for row in (first, last, exit_)] == pytest.approx([value, 0.0, -value])
+    before = EditState.open(Snapshot.from_text(task.buggy))
+    with Judge(1) as judge:
+        findings = judge.submit(task, task.buggy).result().findings
+    shown = Transcript((observe(before, findings),))
+    assert list(first.asked) == list(exit_.asked) == tiny.encoder.prefix(shown)
+    assert list(first.written) == ids_of(tiny, command)
+    after = shown.extend(command, observe(apply(before, command), ()))
+    assert list(last.asked) == tiny.encoder.prefix(after)
+    assert list(last.written) == ids_of(tiny, EXIT)
 
 
 def test_what_is_no_command_is_refused_and_shown(tiny: Base) -> None:
-    dialect = Dialect(tiny)
-    *exit_ids, end = tiny.encoder.command(EXIT)
-    episode = begin(make_tasks()[0][0], FAILED, dialect)
-    for ids in (exit_ids, [end], [*exit_ids, *exit_ids, end]):
-        move = understand(episode, ids, dialect)
-        assert move.command is None
-        after = settle(episode, move, FAILED, dialect, Limits())
-        assert after.turns[0].malformed
-        assert not after.turns[0].edited
-        assert after.state is episode.state
-        text = tiny.tokenizer.decode(after.ids[after.turns[0].stop :])
-        assert "error: " in text
-    assert dialect.text([]) == NO_COMMAND
+    *exit_ids, end = ids_of(tiny, EXIT)
+    for ids in (exit_ids, [end], [*exit_ids, *exit_ids, end], []):
+        found, asked = played(tiny, [[ids, [*exit_ids, end]]], Limits())
+        [episode] = found.episodes
+        assert episode.turns[0].malformed
+        assert not episode.turns[0].edited
+        assert episode.state.text == make_tasks()[0][0].buggy
+        assert "error: " not in asked[0]
+        assert "error: " in asked[1]
 
 
 def test_episodes_end_when_turns_or_room_do(tiny: Base) -> None:
-    dialect = Dialect(tiny)
-    episode = begin(make_tasks()[0][0], FAILED, dialect)
-    move = understand(episode, tiny.encoder.command(Command("DELL", 9)), dialect)
-    size = len(episode.ids) + len(move.ids)
-    assert settle(episode, move, FAILED, dialect, Limits(turns=1)).stop == "turns"
-    assert settle(episode, move, FAILED, dialect, Limits(tokens=size)).stop == "room"
-    assert settle(episode, move, FAILED, dialect, Limits()).stop == ""
+    impossible = ids_of(tiny, Command("DELL", 9))
+    found, _ = played(tiny, [[impossible]], Limits(turns=1))
+    [episode] = found.episodes
+    assert (episode.stop, episode.turns[0].malformed) == ("turns", False)
+    size = len(episode.answers[0].asked) + len(impossible)
+    [episode] = played(tiny, [[impossible]], Limits(tokens=size))[0].episodes
+    assert (episode.stop, len(episode.turns)) == ("room", 1)
+    tasks = [task for task, _ in make_tasks()]
+    assert Table(Commands(tiny), tiny, Limits()).fitting(tasks) == tasks
+    assert not Table(Commands(tiny), tiny, Limits(tokens=size)).fitting(tasks)
 
 
 def test_below_level_b_nothing_is_judged() -> None:
@@ -199,19 +199,17 @@ def test_the_curriculum_prefers_half_solved_tasks() -> None:
     assert len(set(curriculum.choose(40, "y"))) == 40
 
 
-def test_micro_batches_hold_every_row_and_no_column_in_vain() -> None:
+def test_micro_batches_have_rows_of_like_length() -> None:
     mask = torch.tensor([[1, 1, 1, 1], [1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]])
     batch = {
         "prompt_ids": torch.arange(4)[:, None],
+        "prompt_mask": torch.ones(4, 1, dtype=torch.long),
         "completion_mask": mask,
-        "advantages": mask * torch.tensor([1, 0, 3, 4])[:, None],
+        "advantages": torch.tensor([1.0, 0.0, 3.0, 4.0]),
         "num_items_in_batch": torch.tensor(10),
     }
     parts = micro_batches(batch, 2, 4)
-    assert [part["advantages"].tolist() for part in parts] == [
-        [[0, 0], [3, 3]],
-        [[4, 4, 4, 0], [1, 1, 1, 1]],
-    ]
+    assert [part["advantages"].tolist() for part in parts] == [[0.0, 3.0], [4.0, 1.0]]
     assert [part["prompt_ids"].flatten().tolist() for part in parts] == [[1, 2], [3, 0]]
     # Row 1 has no advantage: it is kept last.
     parts = micro_batches(batch, 3, 3)
@@ -223,92 +221,62 @@ def test_micro_batches_hold_every_row_and_no_column_in_vain() -> None:
 def test_all_processes_keep_as_many_rows_as_the_one_with_most() -> None:
     """TRL gathers an entry for each row, and gloo aborts where one process has fewer."""
     elsewhere = SimpleNamespace(gather=lambda own: torch.cat([own, torch.tensor([3])]))
-    batch = {
-        "completion_mask": torch.ones(4, 2, dtype=torch.long),
-        "advantages": torch.tensor([[0, 0], [0, 1], [0, 0], [0, 0]]),
-    }
+    batch = {"advantages": torch.tensor([0.0, 1.0, 0.0, 0.0])}
     kept = TurnTrainer._kept(SimpleNamespace(beta=0.0, accelerator=elsewhere), batch)
     assert kept == 3
-    parts = micro_batches(batch, 2, kept)
-    assert [len(part["advantages"]) for part in parts] == [2, 1]
-    assert sum(int(part["advantages"].sum()) for part in parts) == 1
     assert TurnTrainer._kept(SimpleNamespace(beta=0.1, accelerator=elsewhere), batch) == 4
 
 
 @pytest.fixture(scope="module")
-def llama() -> LlamaForCausalLM:
-    """Grouped heads, sharp distributions."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=50,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        initializer_range=0.4,
+def trainer(tmp_path_factory: pytest.TempPathFactory) -> TurnTrainer:
+    """One of a base that knows nothing, which plays nothing."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("trainer")
+    base = load_base(make_base(folder / "base"))
+    return TurnTrainer(
+        play=lambda trainer, rows: ([], {}),
+        run=RunFolder(folder / "run", {}),
+        clock=Clock(Budget()),
+        curriculum=Curriculum([]),
+        end=base.encoder.end,
+        config=make_config(folder / "run", SETTINGS, 3),
+        model=load_model(base.folder, full=True),
+        processing_class=base.tokenizer,
+        train_dataset=Dataset.from_dict({"prompt": ["episode"] * 64}),
     )
-    model = LlamaForCausalLM(config)
-    model.train(False)
-    return model
 
 
-def test_scores_are_the_log_probabilities_of_what_was_written(llama: LlamaForCausalLM) -> None:
-    ids = torch.randint(0, 50, (3, 9))
-    mask = torch.rand(3, 8) < 0.4
-    expected = (llama(ids).logits[:, :-1] / 0.7).log_softmax(-1)
-    plain = llama.forward
-    _score_written(llama, temperature=0.7)
-    found, entropy = llama(input_ids=ids, scored=mask)
-    llama.forward = plain
-    picked = expected.gather(-1, ids[:, 1:, None])[..., 0][mask]
-    assert torch.allclose(found, picked, atol=1e-5)
-    assert torch.allclose(entropy, -(expected.exp() * expected).sum(-1)[mask], atol=1e-5)
-    assert found.requires_grad
-    assert not entropy.requires_grad
+def test_padding_changes_no_probability(trainer: TurnTrainer) -> None:
+    """Rows of unlike lengths, padded on both sides, beside TRL's own way of computing them."""
+    sizes = [(3, 1), (9, 6), (5, 2), (1, 4), (7, 5)]
+    ids, mask = torch.zeros(5, 15, dtype=torch.long), torch.zeros(5, 15, dtype=torch.long)
+    for row, (asked, written) in enumerate(sizes):
+        ids[row, 9 - asked : 9 + written] = torch.arange(asked + written) + 20 + row
+        mask[row, 9 - asked : 9 + written] = 1
+    with torch.no_grad():
+        found = trainer._get_per_token_logps_and_entropies(
+            trainer.model, ids, mask, 6, batch_size=2, compute_entropy=True
+        )
+        own = GRPOTrainer._get_per_token_logps_and_entropies
+        expected = own(trainer, trainer.model, ids, mask, 6, compute_entropy=True)
+    written = mask[:, 9:].bool()
+    for value, wanted in zip(found[:2], expected[:2], strict=True):
+        assert value.shape == (5, 6)
+        assert torch.allclose(value[written], wanted[written], atol=2e-2)  # bfloat16
 
 
-def test_batched_rows_with_a_cache_equal_rows_on_their_own(llama: LlamaForCausalLM) -> None:
-    """Greedy text over several turns, rows of unlike lengths that end at unlike times."""
-    sampling = Sampling(end=7, pad=0, command=6, temperature=0.0)
-    writer = TorchWriter(llama, sampling, torch.Generator())
-    prompts = [[1, 2, 3, 4, 5, 6], [9], [11, 12, 13]]
-    rows = {row: list(prompts[row // 2]) for row in range(6)}
-    news: dict[int, Sequence[int]] = {}
-    for turn in range(5):
-        written = dict(writer.go_on(news) if turn else writer.start(prompts, 2))
-        assert written.keys() == (news.keys() if turn else rows.keys())
-        for row, ids in written.items():
-            assert ids == greedy(llama, rows[row], sampling)
-            rows[row] += ids
-        # Rows drop out, the last one alone goes on.
-        alive = [row for row in written if row >= turn + (2 if turn > 2 else 0)]
-        news = {row: [20 + row, *range(turn + row % 3), 30] for row in alive}
-        for row, ids in news.items():
-            rows[row] += ids
-
-
-def greedy(model: LlamaForCausalLM, row: list[int], sampling: Sampling) -> list[int]:
-    found: list[int] = []
-    while len(found) < sampling.command and sampling.end not in found:
-        with torch.no_grad():
-            found.append(int(model(torch.tensor([row + found])).logits[0, -1].argmax()))
-    return found
-
-
-def test_sampling_follows_the_seed(llama: LlamaForCausalLM) -> None:
-    sampling = Sampling(end=7, pad=0, command=8, temperature=1.5)
+def test_writing_follows_the_seed_and_stops(trainer: TurnTrainer) -> None:
+    prompts = [[30, 31, 32, 33], [40]] * 8
 
     def draw(seed: int) -> list[list[int]]:
-        writer = TorchWriter(llama, sampling, torch.Generator().manual_seed(seed))
-        return [ids for _, ids in sorted(writer.start([[1, 2], [3]], 4))]
+        torch.manual_seed(seed)
+        with known_warnings():
+            return trainer.write(prompts)
 
-    assert draw(1) == draw(1)
-    assert draw(1) != draw(2)
-    assert len({tuple(ids) for ids in draw(1)}) > 4
-
-
-def test_a_task_opens_as_the_plain_loop_would_open_it(tiny: Base) -> None:
-    task = make_tasks()[0][0]
-    state = EditState.open(Snapshot.from_text(task.buggy))
-    assert begin(task, FAILED, Dialect(tiny)).state == state
+    first = draw(1)
+    assert first == draw(1)
+    assert first != draw(2)
+    [end] = trainer.eos_token_ids
+    for ids in first:
+        assert len(ids) == SETTINGS.command or ids.index(end) == len(ids) - 1
+    assert trainer.model.training

@@ -4,7 +4,7 @@ LoRA."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +13,9 @@ import torch
 from editloop_trainer.encode import Base, load_base
 from editloop_trainer.rendering import Rendering
 from editloop_trainer.reward import group_rewards
-from editloop_trainer.rlvr.episodes import Limits
-from editloop_trainer.rlvr.generate import Written
+from editloop_trainer.rlvr.episodes import Limits, Table
+from editloop_trainer.rlvr.games import Places
 from editloop_trainer.rlvr.judge import Judge
-from editloop_trainer.rlvr.places import PlaceDialect, fitting, play
 from editloop_trainer.rlvr.player import training_rows
 from editloop_trainer.rlvr.training import train_rlvr
 from editloop_trainer.run import RunError, read_metrics
@@ -37,22 +36,18 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
 
 
 class Playing:
-    """A Writer of fixed answers to whatever a row is asked, by the copy that asks."""
+    """Writes fixed answers to whatever a row is asked, by the copy that asks."""
 
     def __init__(self, base: Base, answers: Sequence[Sequence[str]]) -> None:
         self._base, self._left = base, [list(row) for row in answers]
         self.asked: list[str] = []
 
-    def start(self, prompts: Sequence[Sequence[int]], copies: int) -> Written:
+    def __call__(self, prompts: Sequence[Sequence[int]]) -> list[list[int]]:
         going = [row for row in self._left if row]
-        assert (len(going), copies) == (len(prompts), 1)
+        assert len(going) == len(prompts)
+        self.asked += [self._base.tokenizer.decode(list(prompt)) for prompt in prompts]
         encoder = self._base.encoder
-        for row, (prompt, answers) in enumerate(zip(prompts, going, strict=True)):
-            self.asked.append(self._base.tokenizer.decode(list(prompt)))
-            yield row, [*encoder.tokens.tokenize(answers.pop(0)), encoder.end]
-
-    def go_on(self, news: Mapping[int, Sequence[int]]) -> Written:
-        raise NotImplementedError("each question begins anew")
+        return [[*encoder.tokens.tokenize(answers.pop(0)), encoder.end] for answers in going]
 
 
 def test_answers_are_rows_and_turns_are_rewarded(base: Base) -> None:
@@ -62,37 +57,37 @@ def test_answers_are_rows_and_turns_are_rewarded(base: Base) -> None:
         [" replace 2\n", "    return a + b\n"],
         ["line 2", " delete 2\n", " insert 2\n", "    return a * b\n"],
     ]
-    writer = Playing(base, answers)
+    write = Playing(base, answers)
     with Judge(1) as judge:
-        played = play([task], 2, writer, judge, PlaceDialect(base), LIMITS)
+        played = Table(Places(base), base, LIMITS).play([task], 2, write, judge)
     [[right, wrong]] = played.groups
     assert (right.solved, right.stop, len(right.turns)) == (True, "exit", 1)
     assert (wrong.solved, wrong.stop) == (False, "turns")
     assert [turn.malformed for turn in wrong.turns] == [True, False, False]
     assert [turn.edited for turn in wrong.turns] == [False, True, True]
-    assert writer.asked[0].endswith("# change:")
-    assert writer.asked[2].endswith("    # was: return a - b\n<|fim_suffix|><|fim_middle|>")
+    assert write.asked[0].endswith("# change:")
+    assert write.asked[2].endswith("    # was: return a - b\n<|fim_suffix|><|fim_middle|>")
     rewards = group_rewards([right.turns, wrong.turns])
     assert rewards == [[1.0], [-0.5, 0.0, -0.5]]
     rows = training_rows([right, wrong], rewards)
     assert len(rows) == 6
     decode = base.tokenizer.decode
     for row, text in zip(rows, (text for texts in answers for text in texts), strict=True):
-        told = [token for token, flag in zip(row.ids, row.written, strict=True) if flag]
-        assert decode(told) == text + decode([base.encoder.end])
-        assert all((worth != 0) <= flag for worth, flag in zip(row.worth, row.written, strict=True))
-    assert rows[0].worth[-1] > 0 > rows[2].worth[-1]
-    assert sum(right.written) == sum(sum(row.written) for row in rows[:2])
+        assert decode(row.written) == text + decode([base.encoder.end])
+    assert rows[0].worth > 0 > rows[2].worth
 
 
 def test_what_does_not_fit_is_not_played(base: Base) -> None:
     tasks = [task for task, _ in make_tasks()]
-    dialect = PlaceDialect(base)
-    assert fitting(tasks, dialect, LIMITS) == tasks
-    assert not fitting(tasks, dialect, replace(LIMITS, tokens=42))
+
+    def table(tokens: int) -> Table:
+        return Table(Places(base), base, replace(LIMITS, tokens=tokens))
+
+    assert table(512).fitting(tasks) == tasks
+    assert not table(42).fitting(tasks)
     with Judge(1) as judge:
-        short, answers = replace(LIMITS, tokens=30), [["nonsense"]]
-        [[episode]] = play(tasks[:1], 1, Playing(base, answers), judge, dialect, short).groups
+        write = Playing(base, [["nonsense"]])
+        [[episode]] = table(30).play(tasks[:1], 1, write, judge).groups
     assert (episode.stop, len(episode.turns)) == ("room", 1)
 
 
@@ -111,7 +106,7 @@ def test_a_run_goes_on_with_a_lora(base: Base, tmp_path: Path) -> None:
     repairs, tasks = write_repairs(tmp_path / "repairs.jsonl"), write_tasks(tmp_path / "t.jsonl")
     taught = tmp_path / "taught"
     words = ["--steps", "12", "--batch", "1", "--context", "512", "--rate", "0.01", "--rank", "4"]
-    words += ["--threads", "1", "--report-to", "none", "-o", str(taught)]
+    words += ["-o", str(taught)]
     assert editloop(["train", "sft", str(repairs), "--base", str(base.folder), *words]) == 0
     settings = replace(SETTINGS, groups=2, generations=2, turns=2, kl=0.01)
     run = train_rlvr(taught / "adapter", tasks, tmp_path / "run", settings, workers=1)

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from editloop_trainer.stream import Rows, StreamError, stream
 
-_factor = 0
+
+def worker(factor: int, deadly: bool = False) -> Callable[[int], Rows]:
+    def work(number: int) -> Rows:
+        if deadly and number == 13:
+            os._exit(1)
+        return {"products": [str(factor * number)]}
+
+    return work
 
 
-def start(factor: int) -> None:
-    global _factor
-    _factor = factor
-
-
-def work(number: int) -> Rows:
-    return {"products": [str(_factor * number)]}
-
-
-def work_and_die(number: int) -> Rows:
-    if number == 13:
-        os._exit(1)
-    return work(number)
+def dying(factor: int) -> Callable[[int], Rows]:
+    return worker(factor, deadly=True)
 
 
 def run(out: Path, factor: int) -> tuple[int, bool]:
-    return stream(
-        "products", range(20), work, {"products": out}, start=start, arguments=(factor,), workers=1
-    )
+    return stream("products", range(20), worker, {"products": out}, arguments=(factor,), workers=1)
 
 
 def test_an_output_belongs_to_its_work(tmp_path: Path) -> None:
@@ -52,9 +47,8 @@ def test_a_worker_that_dies_ends_the_work_with_what_is_done_kept(tmp_path: Path)
         stream(
             "products",
             range(20),
-            work_and_die,
+            dying,
             {"products": out},
-            start=start,
             arguments=(3,),
             workers=1,
         )

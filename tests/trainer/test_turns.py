@@ -9,9 +9,10 @@ import pytest
 import torch
 from editloop_export import write_gguf
 from editloop_trainer.encode import Base, load_base
-from editloop_trainer.rows import RowsError
-from editloop_trainer.turns import Turn, encode_turns, read_turns, turn_rows
-from editloop_trainer.whole import encode_repaired, read_repaired
+from editloop_trainer.jsonl import JsonlError
+from editloop_trainer.lessons import Turn, Whole, read_turns, read_whole
+from editloop_trainer.rows import make_dataset, turn_rows, whole_row
+from editloop_trainer.run import RunError
 from test_sft import write_demos
 from tiny_checkpoints import ModelSize, make_instruct
 
@@ -22,7 +23,8 @@ from editloop.model.backend import Sampling
 from editloop.model.child import open_model
 from editloop.model.infill import Place
 from editloop.model.turns import RENDERING, ask_place, ask_text
-from editloop.model.whole import ask_whole, read_whole
+from editloop.model.whole import ask_whole
+from editloop.model.whole import read_whole as read_answer
 from editloop.transcript import TRANSCRIPT_VERSION
 
 SOURCE = "def f(x):\n    y = x\n    return y + 1\n"
@@ -81,7 +83,7 @@ def test_turns_of_demonstrations_and_of_repairs(tmp_path: Path) -> None:
     assert "z1" in second.source
     assert third == Turn(SOURCE, ("no",), Place(1, 1), ("    z = 1",))
     demos.write_text('{"id": "x"}\n')
-    with pytest.raises(RowsError, match="neither demonstrations nor repairs"):
+    with pytest.raises(JsonlError, match="neither demonstrations nor repairs"):
         list(read_turns([demos]))
 
 
@@ -91,16 +93,15 @@ def test_whole_programs_are_taught_as_they_are_asked(
     demos, repairs = write_demos(tmp_path / "demos.jsonl", 1), tmp_path / "repairs.jsonl"
     repair = {"source": SOURCE, "failed": ["no"], "first": 1, "stop": 2, "lines": []}
     repairs.write_text(json.dumps({"v": 1, "id": "x", "turns": [repair], "fixed": "y\n"}) + "\n")
-    first, second = read_repaired([demos, repairs])
-    assert "    z0 = x + y" in first[0]
-    assert "    z0 = x - y" in first[2]
-    assert second == (SOURCE, ("no",), "y\n")
-    rows = encode_repaired([second], base.encoder, 1024)
-    ids = rows.ids[~rows.written].tolist()
+    first, second = read_whole([demos, repairs])
+    assert "    z0 = x + y" in first.source
+    assert "    z0 = x - y" in first.fixed
+    assert second == Whole(SOURCE, ("no",), "y\n")
+    whole, flags = whole_row(second, base.encoder)
+    ids = whole[: flags.index(True)]
     with Engine.load(gguf, transcript_version=TRANSCRIPT_VERSION, n_threads=1) as engine:
         assert Answers(engine)._ids(ask_whole(SOURCE, ["no"])) == ids
-    told = base.tokenizer.decode(rows.ids[rows.written].tolist())
-    assert read_whole(told) == "y\n"
+    assert read_answer(base.tokenizer.decode(whole[len(ids) :])) == "y\n"
     assert "fails its tests" in base.tokenizer.decode(ids)
 
 
@@ -112,15 +113,15 @@ def test_wrong_commands_are_not_turns(tmp_path: Path) -> None:
 
 
 def test_rows_that_are_too_long_are_dropped(base: Base) -> None:
-    assert len(encode_turns([TURN], base.encoder, 1024)) == 2
-    assert len(encode_turns([TURN], base.encoder, 16)) == 0
+    assert len(make_dataset(turn_rows(TURN, base.encoder), 1024)) == 2
+    with pytest.raises(RunError, match="fits into 16 tokens"):
+        make_dataset(turn_rows(TURN, base.encoder), 16)
 
 
 def test_a_lora_from_demonstrations_to_an_answer(base: Base, gguf: Path, tmp_path: Path) -> None:
     """Trained in this rendering, exported alone, and asked beside its base, which it changes."""
     demos, out = write_demos(tmp_path / "demos.jsonl", 24), tmp_path / "run"
     words = ["--steps", "30", "--batch", "1", "--context", "512", "--rate", "0.02", "--rank", "8"]
-    words += ["--threads", "1", "--report-to", "none"]
     tuned = ["train", "sft", str(demos), "--base", str(base.folder), "-o", str(out), *words]
     assert cli(tuned) == 0
     settings = json.loads((out / "settings.json").read_text())

@@ -6,8 +6,6 @@ import fcntl
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
@@ -31,7 +29,9 @@ def base_folder(name: str) -> Path:
     bases = platformdirs.user_cache_path("editloop", appauthor=False) / "bases"
     folder = bases / f"{path.stem}-{mark}"
     bases.mkdir(parents=True, exist_ok=True)
-    with _alone(bases / f"{folder.name}.lock"):
+    # Processes of one training begin together; one of them makes the base.
+    with (bases / f"{folder.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             _make(path, folder)
     return folder
@@ -44,11 +44,3 @@ def _make(path: Path, folder: Path) -> None:
     if done.returncode:
         told = done.stderr.strip().splitlines() or ["it was killed"]
         raise RunError(f"no base out of {path}: {told[-1].removeprefix('editloop: ')}")
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Processes of one training begin together; one of them makes the base."""
-    with lock.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

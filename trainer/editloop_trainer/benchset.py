@@ -7,7 +7,7 @@ The same seed gives the same file. Families take turns, so that each has about t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,16 +22,9 @@ from editloop_trainer.tasks import as_test_functions, passes
 _TRIES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """An MBPP program that passes all of its tests."""
-
-    task: Task
-    module: Module
-
-
-def mbpp_programs(path: Path, grader: Grader, seed: int, split: str = "test") -> Iterator[Program]:
-    """Programs of a split in seeded order, with ``plus`` assertions as hidden tests.
+def mbpp_programs(path: Path, grader: Grader, seed: int, split: str = "test") -> Iterator[Task]:
+    """Programs of a split in seeded order, with ``plus`` assertions as hidden tests, which they
+    pass.
 
     The module is MBPP's own code, or the corrected one where its own fails the hidden tests.
     """
@@ -41,7 +34,7 @@ def mbpp_programs(path: Path, grader: Grader, seed: int, split: str = "test") ->
         for source in sources(row):
             task = _reference(row, source)
             if all(passes(task, source, grader, hidden=hidden) for hidden in (False, True)):
-                yield Program(task, Module(source))
+                yield task
                 break
 
 
@@ -88,16 +81,16 @@ def build_benchset(
 
 
 def _corrupted(
-    program: Program, order: Sequence[Family], faults: int, rng: Random, grader: Grader
+    program: Task, order: Sequence[Family], faults: int, rng: Random, grader: Grader
 ) -> Iterator[Task]:
+    module = Module(program.buggy)
     for at in range(len(order)):
         for _ in range(_TRIES):
-            corruption = corrupt_by(program.module, rng, order[at:], faults)
+            corruption = corrupt_by(module, rng, order[at:], faults)
             if corruption is None:
                 break
-            task = replace(
-                program.task, buggy=corruption.source, meta=(("family", corruption.family),)
-            )
+            meta = (("family", corruption.family),)
+            task = replace(program, buggy=corruption.source, meta=meta)
             if not passes(task, task.buggy, grader):
                 yield task
 

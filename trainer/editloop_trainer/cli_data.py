@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+
+from editloop_trainer.cli_model import report_rows, show_counts
 
 _Exclude = Annotated[
     list[Path] | None,
@@ -26,16 +27,16 @@ def corpus(
     out: Annotated[Path, typer.Option(help="The corpus file, JSON lines.")],
     exclude: _Exclude = None,
     mbpp: Annotated[Path | None, typer.Option(help="MBPP, for its training split.")] = None,
-    per_package: Annotated[int, typer.Option(help="Most impure pieces of one package.")] = 1500,
     workers: _Workers = 2,
     minutes: _Minutes = None,
 ) -> None:
     """Collect self-contained functions and classes out of Python source."""
-    from editloop_trainer.corpus import CorpusSettings, build_corpus
+    from editloop_trainer.corpus import build_corpus
 
-    settings = CorpusSettings(minutes, per_package, workers)
-    counts = build_corpus(roots, out, exclude=exclude or (), mbpp=mbpp, settings=settings)
-    _show("package", counts)
+    counts = build_corpus(
+        roots, out, exclude=exclude or (), mbpp=mbpp, workers=workers, minutes=minutes
+    )
+    show_counts("package", counts)
 
 
 def record(
@@ -49,7 +50,9 @@ def record(
     """Record what the functions of a corpus answer, as assertions."""
     from editloop_trainer.record import build_tests
 
-    _report(build_tests(corpus_file, out, mbpp=mbpp, seed=seed, workers=workers, minutes=minutes))
+    report_rows(
+        *build_tests(corpus_file, out, mbpp=mbpp, seed=seed, workers=workers, minutes=minutes)
+    )
 
 
 def demos(
@@ -64,7 +67,6 @@ def demos(
     recovery: Annotated[
         float, typer.Option(min=0, max=1, help="Share with a wrong edit that is taken back.")
     ] = 0.0,
-    only: Annotated[str, typer.Option(help="all, tested or untested entries.")] = "all",
     family: Annotated[
         list[str] | None, typer.Option(help="Only this family of corruptions; repeatable.")
     ] = None,
@@ -85,18 +87,17 @@ def demos(
         recovery=recovery,
         families=_known(family, [f.name for f in training_families()]),
     )
-    _report(
-        build_demos(
+    report_rows(
+        *build_demos(
             corpus_file,
             out,
             tests=tests_file,
             settings=settings,
-            only=only,
             workers=workers,
             minutes=minutes,
         )
     )
-    _show("family", count_families(out))
+    show_counts("family", count_families(out))
 
 
 def tasks(
@@ -106,7 +107,6 @@ def tasks(
     each: Annotated[int, typer.Option(help="Tasks of a function with tests.")] = 4,
     plain: Annotated[int, typer.Option(help="Tasks of any other.")] = 0,
     split: Annotated[str, typer.Option(help="train or dev functions.")] = "train",
-    held_out: Annotated[bool, typer.Option(help="Only the held-out families.")] = False,
     seed: _Seed = 0,
     workers: _Workers = 2,
     minutes: _Minutes = None,
@@ -114,9 +114,9 @@ def tasks(
     """Write corrupted modules with tests, for reinforcement learning and evaluation."""
     from editloop_trainer.tasks import TaskSettings, build_tasks
 
-    settings = TaskSettings(seed=seed, each=each, plain=plain, split=split, held_out=held_out)
-    _report(
-        build_tasks(
+    settings = TaskSettings(seed=seed, each=each, plain=plain, split=split)
+    report_rows(
+        *build_tasks(
             corpus_file, tests_file, out, settings=settings, workers=workers, minutes=minutes
         )
     )
@@ -141,7 +141,6 @@ def benchset(
     out: Annotated[Path, typer.Option(help="The task file.")],
     number: Annotated[int, typer.Option(help="Tasks.")] = 200,
     sample_only: Annotated[bool, typer.Option("--sample", help="Sample a task file.")] = False,
-    held_out: Annotated[bool, typer.Option(help="Only the held-out families.")] = False,
     family: Annotated[
         list[str] | None, typer.Option(help="Only this family of corruptions; repeatable.")
     ] = None,
@@ -152,14 +151,13 @@ def benchset(
     """Build the seeded benchmark: corrupted MBPP programs, or a sample of other tasks."""
     from editloop.tasks import write_tasks
     from editloop_trainer.benchset import build_benchset, sample
-    from editloop_trainer.corruptions import FAMILIES, held_out_families
+    from editloop_trainer.corruptions import FAMILIES
 
     names = _known(family, list(FAMILIES))
     if sample_only:
         chosen = sample(source, number, seed)
     else:
-        families = held_out_families() if held_out else None
-        families = tuple(FAMILIES[name] for name in names) or families
+        families = tuple(FAMILIES[name] for name in names) or None
         chosen = build_benchset(
             source, number=number, seed=seed, families=families, faults=faults, split=split
         )
@@ -172,17 +170,3 @@ def _known(names: Sequence[str] | None, known: Sequence[str]) -> tuple[str, ...]
     if unknown:
         raise typer.BadParameter(f"no family {unknown[0]}: there are {', '.join(known)}")
     return tuple(names or ())
-
-
-def _report(result: tuple[int, bool]) -> None:
-    rows, complete = result
-    ending = "complete" if complete else "stopped early: the same command goes on"
-    Console().print(f"{rows} rows, {ending}")
-
-
-def _show(title: str, counts: object) -> None:
-    table = Table(title, "rows")
-    if isinstance(counts, dict):
-        for name, number in counts.items():
-            table.add_row(str(name), str(number))
-    Console().print(table)

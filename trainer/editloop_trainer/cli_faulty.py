@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from editloop_trainer.cli_model import report_rows, show_counts
 
 _Model = Annotated[
     list[str],
@@ -38,8 +38,6 @@ def faulty(
     batch: Annotated[int, typer.Option(min=1, help="Problems decoded together.")] = 8,
     temperature: Annotated[float, typer.Option(min=0.0, help="Of the sampling.")] = 0.9,
     max_tokens: Annotated[int, typer.Option(min=8, help="Of a program.")] = 160,
-    shown: Annotated[int, typer.Option(min=0, max=3, help="Tests in the prompt.")] = 1,
-    visible: Annotated[int, typer.Option(min=1, max=3, help="Visible tests of a task.")] = 1,
     threads: _Threads = None,
     seed: Annotated[int, typer.Option(help="Other seeds give other programs.")] = 0,
     minutes: _Minutes = None,
@@ -47,34 +45,17 @@ def faulty(
     """Have a model write programs, and keep those that fail their tests as tasks."""
     from editloop.model.child import open_model
     from editloop.models import find_model
-    from editloop_trainer.faulty import FaultySettings, build_faulty
+    from editloop_trainer.faulty import FaultySettings, build_faulty, known
 
     _step_back()
     paths = [find_model(name) for name in model]
     loads = [(path.stem, partial(open_model, path, n_ctx=8192, threads=threads)) for path in paths]
-    settings = FaultySettings(seed, temperature, max_tokens, batch, samples, shown, visible)
+    settings = FaultySettings(seed, temperature, max_tokens, batch, samples)
     rows, complete = build_faulty(
         mbpp, out, loads, settings=settings, rounds=rounds, minutes=minutes
     )
-    ending = "complete" if complete else "stopped early: the same command goes on"
-    Console().print(f"{rows} rows, {ending}")
-    _describe(out)
-
-
-def _describe(out: Path) -> None:
-    """How many programs fail in which way, and how far they are from their references."""
-    from editloop_trainer.faulty import edit_distance, known
-
-    tasks = known(out)
-    table = Table("kind", "programs", "mean edit distance")
-    distances = {task.id: edit_distance(task.buggy, task.fixed or "") for task in tasks}
-    kinds = Counter(dict(task.meta).get("kind", "") for task in tasks)
-    for kind, count in kinds.most_common():
-        mine = [distances[t.id] for t in tasks if dict(t.meta).get("kind") == kind]
-        table.add_row(kind, str(count), f"{sum(mine) / count:.0f}")
-    if tasks:
-        table.add_row("all", str(len(tasks)), f"{sum(distances.values()) / len(tasks):.0f}")
-    Console().print(table)
+    report_rows(rows, complete)
+    show_counts("kind", Counter(dict(task.meta).get("kind", "") for task in known(out)))
 
 
 def repairs(
@@ -102,5 +83,4 @@ def repairs(
         raise ModelError(f"{model} has no fill-in tokens: choose a code model")
     settings = RepairSettings(seed, samples, temperature, max_tokens, batch, turns)
     rows, complete = build_repairs(tasks, out, filler, settings=settings, minutes=minutes)
-    ending = "complete" if complete else "stopped early: the same command goes on"
-    Console().print(f"{rows} rows, {ending}")
+    report_rows(rows, complete)

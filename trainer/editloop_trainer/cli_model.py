@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import track
+from rich.table import Table
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Where to write.")]
 console = Console(stderr=True, soft_wrap=True)
+
+
+def report_rows(rows: int, complete: bool) -> None:
+    """Say what a command wrote that goes on where it was stopped."""
+    ending = "complete" if complete else "stopped early: the same command goes on"
+    Console().print(f"{rows} rows, {ending}")
+
+
+def show_counts(title: str, counts: Mapping[str, int]) -> None:
+    """A table of how often each name occurs, the most frequent first."""
+    table = Table(title, "rows")
+    for name, number in Counter(counts).most_common():
+        table.add_row(name, str(number))
+    Console().print(table)
 
 
 def prior(

@@ -10,8 +10,7 @@ import typer
 from editloop_trainer.rendering import Rendering
 
 if TYPE_CHECKING:
-    from editloop_trainer.rlvr.training import RlvrSettings
-    from editloop_trainer.run import RunFolder
+    from editloop_trainer.rlvr.settings import RlvrSettings
 
 
 def rlvr(
@@ -35,34 +34,26 @@ def rlvr(
     kl: Annotated[float, typer.Option(min=0.0, help="Weight of the distance to the base.")] = 0.01,
     clip: Annotated[float, typer.Option(min=0.0, help="Bound on the probability ratio.")] = 0.2,
     rate: Annotated[
-        float | None, typer.Option(help="Learning rate; by default 2e-5, 1e-5 without --lora.")
+        float | None, typer.Option(help="Of learning; 2e-5 of a LoRA, else 1e-5.")
     ] = None,
     lora: Annotated[int, typer.Option(min=0, help="Rank of an adapter; 0: all weights.")] = 0,
-    micro: Annotated[int, typer.Option(min=1, help="Episodes of one pass; bounds memory.")] = 8,
+    micro: Annotated[int, typer.Option(min=1, help="Rows of one pass; bounds memory.")] = 8,
     bfloat16: Annotated[bool, typer.Option(help="Compute in bfloat16.")] = True,
-    vllm: Annotated[bool, typer.Option(help="Write with vLLM (GPU; not tested).")] = False,
-    workers: Annotated[
-        int | None, typer.Option(help="Candidates verified at once; by default one a core.")
-    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Sandboxes; by default one a core.")] = None,
     seed: int = 0,
-    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
 ) -> None:
     """Play tasks and learn from what the sandbox says; goes on by itself in a folder with a run.
 
     Under torchrun or accelerate launch the processes share the groups of each step.
     """
-    import torch
-    from transformers.utils import logging
-
     from editloop_trainer.bases import base_folder
-    from editloop_trainer.rlvr.training import RlvrSettings
+    from editloop_trainer.progress import quiet_libraries
+    from editloop_trainer.rlvr.settings import RlvrSettings
     from editloop_trainer.run import RunError
 
     if minutes is None and steps is None:
         raise RunError("say how long: --minutes, --steps or both")
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers'
-    if threads:
-        torch.set_num_threads(threads)
+    quiet_libraries()
     settings = RlvrSettings(
         minutes=minutes,
         steps=steps,
@@ -78,7 +69,6 @@ def rlvr(
         rank=lora,
         micro=micro,
         bfloat16=bfloat16,
-        vllm=vllm,
         seed=seed,
     )
     _train(base_folder(base), tasks, out, settings, workers, rendering)
@@ -92,33 +82,12 @@ def _train(
     workers: int | None,
     rendering: Rendering | None,
 ) -> None:
-    """Train with a bar; the first process alone moves it, reports, and says where the result is."""
-    from editloop_trainer.progress import TrainingBar, console, is_first_process, open_tensorboard
+    """Train with a bar, and say where the result is."""
+    from editloop_trainer.progress import TrainingBar
     from editloop_trainer.rlvr.training import train_rlvr
 
-    first = is_first_process()
-    opened: list[RunFolder] = []
-
-    def on_start(folder: RunFolder) -> None:
-        opened.append(folder)
-        if first:
-            open_tensorboard(folder)
-
     with TrainingBar() as bar:
-
-        def on_step(spent: float) -> None:
-            if first:
-                bar.update(spent, opened[0].last)
-
-        folder = train_rlvr(
-            base,
-            tasks,
-            out,
-            settings,
-            workers=workers,
-            on_start=on_start,
-            on_step=on_step,
-            rendering=rendering,
+        run = train_rlvr(
+            base, tasks, out, settings, workers=workers, on_step=bar.show, rendering=rendering
         )
-    if first:
-        console.print(f"{folder.model}: export it, or go on with the same command and more budget")
+        bar.console.print(f"{run.model}: export it, or go on with the same command and more budget")

@@ -36,6 +36,8 @@ from editloop_trainer.slips import slip, undoing
 from editloop_trainer.windows import through_window
 
 DEMO_VERSION = 1
+_SIZES = ((2, 3, 4, 5), (10, 4, 1.5, 0.5))
+"""Faults of a demonstration with several, and their weights."""
 Verify = Callable[[str], Verdict]
 
 
@@ -45,10 +47,9 @@ class DemoSettings:
 
     ``tested`` of an entry with tests, ``plain`` of any other; ``several`` is the share with 2 to 5
     faults, ``embedded`` that seen through a window on a longer file, ``untested`` the share of the
-    entries with tests that go without them, ``silent`` the share of faults kept that no check sees,
-    ``clean`` the share of entries that also give one demonstration with nothing wrong,
-    ``recovery`` the share of demonstrations with a wrong edit that is taken back, ``families`` the
-    names of the families that are used (empty for all of the training).
+    entries with tests that go without them, ``clean`` the share of entries that also give one
+    demonstration with nothing wrong, ``recovery`` the share of demonstrations with a wrong edit
+    that is taken back, ``families`` the names of those that are used (empty: all of the training).
     """
 
     seed: int = 0
@@ -57,7 +58,6 @@ class DemoSettings:
     several: float = 0.33
     embedded: float = 0.15
     untested: float = 0.12
-    silent: float = 0.0
     clean: float = 0.03
     recovery: float = 0.0
     families: tuple[str, ...] = ()
@@ -98,15 +98,12 @@ def demonstrate(
     state: EditState,
     commands: Sequence[Command],
     verify: Verify,
-    *,
-    silent: bool = False,
     slips: Random | None = None,
 ) -> Shown | None:
     """One episode, which ends as soon as every check passes.
 
     None where the commands do not lead there, or where nothing was wrong to begin with. With
-    ``silent`` all commands are played although the checks saw nothing; with ``slips`` one of them
-    comes after a wrong one that is taken back.
+    ``slips`` one of them comes after a wrong one that is taken back.
     """
     observations: list[dict[str, Any]] = []
     played: list[Command] = []
@@ -114,7 +111,7 @@ def demonstrate(
     slipping = slips.randrange(len(commands)) if slips and commands else None
     for turn, command in enumerate(commands):
         verdict = verify(state.text)
-        if verdict.passed and not silent:
+        if verdict.passed:
             break
         observations.append(_observation(state, verdict))
         wrong = slip(state, verdict, command, slips) if slips and turn == slipping else None
@@ -144,102 +141,92 @@ def entry_demos(
     neighbours: Sequence[str],
     grader: Grader,
     settings: DemoSettings,
-    families: Sequence[Family] | None = None,
 ) -> Iterator[Demo]:
     """The demonstrations of one corpus entry in one scene (source, prelude, tests)."""
-    rng = Random(f"{settings.seed}/{entry.id}/{scene.kind}")
-    module = Module(scene.source)
     if not grader.reference_passes(scene):
         return
-    wanted = settings.tested if scene.asserts else settings.plain
-    faults = list(_visible(module, scene, grader, rng, wanted, families, settings))
-    singles = [[fault] for fault, _ in faults]
-    several = list(_combinations([f for f, silent in faults if not silent], rng, wanted, settings))
-    hidden = {id(fault) for fault, silent in faults if silent}
-    for group in singles + several:
-        silent = id(group[0]) in hidden
-        demo = _demo(entry, module, scene, neighbours, grader, group, rng, settings, silent)
+    maker = _Maker(entry, scene, neighbours, grader, settings)
+    faults = list(maker.faults())
+    for group in [*([fault] for fault in faults), *maker.combinations(faults)]:
+        demo = maker.demo(group)
         if demo is not None:
             yield demo
-    if rng.random() < settings.clean:
+    if maker.rng.random() < settings.clean:
         state = EditState.open(Snapshot.from_text(scene.source))
         seen = _observation(state, grader.verifier(scene.source, scene)(scene.source))
         yield Demo((seen,), (EXIT,), (), ("none",), entry.id)
 
 
-def _visible(
-    module: Module,
-    scene: Scene,
-    grader: Grader,
-    rng: Random,
-    wanted: int,
-    families: Sequence[Family] | None,
-    settings: DemoSettings,
-) -> Iterator[tuple[Fault, bool]]:
-    """(fault, whether no check sees it), distinct by the text that they give."""
-    seen = {module.source}
-    left = max(1, round(wanted * (1 - settings.several)))
-    quotas = Quotas(settings.chosen() if families is None else families, bool(scene.asserts))
-    for _ in range(4 * wanted):
-        group = quotas.next()
-        fault = propose(module, rng, quotas.families[group])
-        corruption = compose(module, [fault]) if fault is not None else None
-        if fault is None or corruption is None or corruption.source in seen:
-            continue
-        seen.add(corruption.source)
-        silent = grader.verifier(corruption.source, scene)(corruption.source).passed
-        if silent and rng.random() >= settings.silent:
-            continue
-        yield fault, silent
-        quotas.found[group] += 1
-        left -= 1
-        if not left:
-            return
+class _Maker:
+    """Makes the demonstrations of an entry, so many of each kind as the settings say."""
 
+    def __init__(
+        self,
+        entry: Entry,
+        scene: Scene,
+        neighbours: Sequence[str],
+        grader: Grader,
+        settings: DemoSettings,
+    ) -> None:
+        self._entry, self._scene, self._neighbours = entry, scene, neighbours
+        self._grader, self._settings = grader, settings
+        self.rng = Random(f"{settings.seed}/{entry.id}/{scene.kind}")
+        self._module = Module(scene.source)
+        self._wanted = settings.tested if scene.asserts else settings.plain
 
-def _combinations(
-    faults: Sequence[Fault], rng: Random, wanted: int, settings: DemoSettings
-) -> Iterator[list[Fault]]:
-    if len(faults) < 2:
-        return
-    for _ in range(min(round(wanted * settings.several), len(faults))):
-        size = rng.choices((2, 3, 4, 5), (10, 4, 1.5, 0.5))[0]
-        yield rng.sample(list(faults), min(size, len(faults)))
+    def faults(self) -> Iterator[Fault]:
+        """Faults that a check sees, distinct by the text that they give."""
+        seen = {self._module.source}
+        left = max(1, round(self._wanted * (1 - self._settings.several)))
+        quotas = Quotas(self._settings.chosen(), bool(self._scene.asserts))
+        for _ in range(4 * self._wanted):
+            group = quotas.next()
+            fault = propose(self._module, self.rng, quotas.families[group])
+            corruption = compose(self._module, [fault]) if fault is not None else None
+            if fault is None or corruption is None or corruption.source in seen:
+                continue
+            seen.add(corruption.source)
+            if self._grader.verifier(corruption.source, self._scene)(corruption.source).passed:
+                continue
+            yield fault
+            quotas.found[group] += 1
+            left -= 1
+            if not left:
+                return
 
+    def combinations(self, faults: Sequence[Fault]) -> list[list[Fault]]:
+        """Two to five of the faults at once."""
+        number = min(round(self._wanted * self._settings.several), len(faults))
+        return [
+            self.rng.sample(faults, min(self.rng.choices(*_SIZES)[0], len(faults)))
+            for _ in range(number if len(faults) > 1 else 0)
+        ]
 
-def _demo(
-    entry: Entry,
-    module: Module,
-    scene: Scene,
-    neighbours: Sequence[str],
-    grader: Grader,
-    group: Sequence[Fault],
-    rng: Random,
-    settings: DemoSettings,
-    silent: bool,
-) -> Demo | None:
-    view: tuple[int, ...] | None = None
-    if neighbours and rng.random() < settings.embedded:
-        placed = embed(module.source, neighbours)
-        if placed is not None and all(f.change.start >= placed.first for f in group):
-            group = [Fault(f.family, _shift(f.change, placed.offset)) for f in group]
-            module = Module(placed.source)
-            view = ()
-    corruption = compose(module, _distinct(group))
-    if corruption is None:
-        return None
-    commands: Sequence[Command] | None = corruption.commands
-    if view is not None:
-        view, commands = through_window(corruption, group[0].change.start)
-    if commands is None:
-        return None
-    state = EditState.open(Snapshot.from_text(corruption.source), view)
-    verify = grader.verifier(corruption.source, scene, view)
-    slips = rng if settings.recovery and rng.random() < settings.recovery else None
-    shown = demonstrate(state, commands, verify, silent=silent, slips=slips)
-    if shown is None:
-        return None
-    return Demo(*shown, tuple(corruption.family.split("+")), entry.id)
+    def demo(self, group: Sequence[Fault]) -> Demo | None:
+        """The demonstration of some faults, a share of them in a longer file; None where the
+        commands do not lead back."""
+        module, rng, settings = self._module, self.rng, self._settings
+        view: tuple[int, ...] | None = None
+        if self._neighbours and rng.random() < settings.embedded:
+            placed = embed(module.source, self._neighbours)
+            if placed is not None and all(f.change.start >= placed.first for f in group):
+                group = [Fault(f.family, _shift(f.change, placed.offset)) for f in group]
+                module, view = Module(placed.source), ()
+        corruption = compose(module, _distinct(group))
+        if corruption is None:
+            return None
+        commands: Sequence[Command] | None = corruption.commands
+        if view is not None:
+            view, commands = through_window(corruption, group[0].change.start)
+        if commands is None:
+            return None
+        state = EditState.open(Snapshot.from_text(corruption.source), view)
+        verify = self._grader.verifier(corruption.source, self._scene, view)
+        slips = rng if settings.recovery and rng.random() < settings.recovery else None
+        shown = demonstrate(state, commands, verify, slips)
+        if shown is None:
+            return None
+        return Demo(*shown, tuple(corruption.family.split("+")), self._entry.id)
 
 
 def _shift(change: Change, offset: int) -> Change:

@@ -15,7 +15,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from editloop.commands import Command, render
+from editloop.commands import render
 from editloop.engine.controls import Controls, is_mark
 from editloop.engine.errors import NoChatTemplate
 from editloop.engine.template import ChatTemplate
@@ -56,17 +56,18 @@ class Encoder:
         messages = [{"role": role, "content": text} for role, text in conversation.messages]
         return self._template.ids(self.tokens, messages)
 
-    def command(self, command: Command) -> list[int]:
-        """Ids of a command, its end included."""
-        return [*self.tokens.tokenize(render(command)), self.end]
+    def answered(self, asked: list[int], text: str, *, learned: bool = True) -> Row:
+        """A row of what was asked and of the answer with its end; the answer is learned."""
+        written = [*self.tokens.tokenize(text), self.end]
+        return asked + written, [False] * len(asked) + [learned] * len(written)
 
     def rows(self, transcript: Transcript) -> Iterator[Row]:
         """The rows that teach every command of an episode: one, or one a turn for a template that
         shows earlier turns differently."""
         parts = [
-            _joined(
+            self.answered(
                 self.prefix(transcript.upto(turn + 1, turn)),
-                self.command(command),
+                render(command),
                 learned=turn not in transcript.mistakes,
             )
             for turn, command in enumerate(transcript.commands)
@@ -162,7 +163,3 @@ def check_shape(folder: Path) -> None:
     kind = config.get("model_type")
     if kind not in SHAPES:
         raise RunError(f"{folder} is a {kind} model: use one of {', '.join(sorted(SHAPES))}")
-
-
-def _joined(prefix: list[int], written: list[int], *, learned: bool = True) -> Row:
-    return prefix + written, [False] * len(prefix) + [learned] * len(written)

@@ -25,7 +25,6 @@ from editloop_trainer.problems import (
     Problem,
     Prompts,
     as_problem,
-    batches,
     defines,
     problems,
 )
@@ -42,15 +41,13 @@ _CPU_SECONDS = 2.0
 @dataclass(frozen=True, slots=True)
 class FaultySettings:
     """``samples`` programs of each of ``batch`` problems are decoded together; at most one of them
-    is kept. ``shown`` tests stand in the prompt, ``visible`` ones in the task."""
+    is kept."""
 
     seed: int = 0
     temperature: float = 0.9
     max_tokens: int = 160
     batch: int = 8
     samples: int = 2
-    shown: int = 1
-    visible: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +71,15 @@ def build_faulty(
     ``models`` are names and what loads them. Returns and keeps count as ``stream``; more rounds go
     on from there. Raises JsonlError, StreamError, ModelError.
     """
-    work = list(batches(problems(mbpp, settings.seed), settings.batch))
+    rows, size = problems(mbpp, settings.seed), settings.batch
+    work = [rows[start : start + size] for start in range(0, len(rows), size)]
     items = [(at, number, rows) for number in range(rounds) for at in models for rows in work]
     names = [name for name, _ in models]
     what = f"faulty {names} {len(work)} {astuple(settings)}"
 
     def made(done: int) -> Generator[Rows, None, None]:
         with Grader() as grader:
-            writer = _Writer(Prompts(mbpp, settings.shown), grader, settings, known(out))
+            writer = _Writer(Prompts(mbpp), grader, settings, known(out))
             with closing(writer):
                 for (name, load), number, rows in items[done:]:
                     tasks = writer.tasks(name, load, number, rows)
@@ -151,7 +149,7 @@ class _Writer:
         ]
         judged = [judge(problem, source, self._grader) for source in fresh]
         faulty = [one for one in judged if one is not None and not self._too_many(one.kind)]
-        made = [(one, task_of(problem, one, model, self._settings.visible)) for one in faulty]
+        made = [(one, task_of(problem, one, model)) for one in faulty]
         fit = [(self._kinds[one.kind], task) for one, task in made if task is not None]
         if not fit:
             return None
@@ -198,25 +196,22 @@ def judge(problem: Problem, source: str, grader: Grader) -> _Judged | None:
     return _Judged(source, kind, outcomes)
 
 
-def task_of(problem: Problem, judged: _Judged, model: str, visible: int) -> Task | None:
-    """The task of a program: a test that fails is visible, ``visible - 1`` others, the rest hidden.
+def task_of(problem: Problem, judged: _Judged, model: str) -> Task | None:
+    """The task of a program: the first test that fails is visible, the others are hidden.
 
     None where no test that fails is short enough to be shown.
     """
     tests = [*problem.asserts, *problem.extra]
-    failing = [
+    failing = (
         at
         for at, (text, outcome) in enumerate(zip(tests, judged.outcomes, strict=True))
         if outcome.status != "pass" and outcome.got != NOT_RUN and len(text) <= _LONGEST_TEST
-    ]
-    if not failing:
-        return None
-    others = [at for at in range(len(problem.asserts)) if at != failing[0]]
-    shown = sorted([failing[0], *others[: visible - 1]])
-    source, names = as_test_functions([tests[at] for at in shown])
-    hidden, hidden_names = as_test_functions(
-        [text for at, text in enumerate(tests) if at not in shown], "hidden_"
     )
+    shown = next(failing, None)
+    if shown is None:
+        return None
+    source, names = as_test_functions([tests.pop(shown)])
+    hidden, hidden_names = as_test_functions(tests, "hidden_")
     mark = hashlib.sha256(judged.source.encode()).hexdigest()[:6]
     return Task(
         f"mbpp-faulty/{problem.number}/{model}/{mark}",

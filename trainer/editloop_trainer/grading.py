@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Self
 
 from editloop.checks.diagnostic import Diagnostic
@@ -24,15 +24,8 @@ class _Remembering:
     """A check whose results for the last few sources are kept."""
 
     def __init__(self, check: TestCheck) -> None:
-        self._check = check
-        self._known: OrderedDict[str, CheckResult] = OrderedDict()
-
-    def run(self, source: str, cancel: threading.Event | None) -> CheckResult:
-        if source not in self._known:
-            self._known[source] = self._check.run(source, cancel)
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return self._known[source]
+        self.run: Callable[[str, threading.Event | None], CheckResult]
+        self.run = lru_cache(_REMEMBERED)(check.run)
 
 
 class _RememberingStatic(StaticChecker):
@@ -40,14 +33,10 @@ class _RememberingStatic(StaticChecker):
 
     def __init__(self) -> None:
         super().__init__()
-        self._known: OrderedDict[str, tuple[Diagnostic, ...]] = OrderedDict()
+        self._known = lru_cache(_REMEMBERED)(super().check)
 
     def check(self, source: str, stop: threading.Event | None = None) -> tuple[Diagnostic, ...]:
-        if source not in self._known:
-            self._known[source] = super().check(source, stop)
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return self._known[source]
+        return self._known(source, stop)
 
 
 class Grader:

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
 from editloop_trainer.corpus import Entry, read_corpus
-from editloop_trainer.corruptions import held_out_families
 from editloop_trainer.demos import DemoSettings, entry_demos
 from editloop_trainer.grading import Grader
 from editloop_trainer.jsonl import read_jsonl
 from editloop_trainer.pieces import stable
 from editloop_trainer.record import Recorded, read_recorded
 from editloop_trainer.scenes import SOLUTION_PRELUDE, Scene, without_imports
-from editloop_trainer.stream import stream
+from editloop_trainer.stream import Rows, stream
 
 DEV_SHARE = 100
 """One function in this many is for development, with all that was made of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    entry: Entry
-    recorded: Recorded | None
-    neighbours: tuple[str, ...]
-
-
-_grader: Grader | None = None
-_settings = DemoSettings()
-
-
-def _start(settings: DemoSettings) -> None:
-    global _grader, _settings
-    _grader, _settings = Grader(), settings
+_Item = tuple[Entry, Recorded | None, tuple[str, ...]]
+"""An entry, its tests, and the functions that may stand beside it in a file."""
 
 
 def family_key(entry: Entry) -> str:
@@ -53,7 +40,7 @@ def scenes(entry: Entry, recorded: Recorded | None, settings: DemoSettings) -> I
         return
     rng = Random(f"{settings.seed}/{entry.id}/scenes")
     if entry.names == ("Solution",) and rng.random() < 0.6:
-        source = without_imports(recorded.typed or entry.source)
+        source = without_imports(entry.source)
         if source is not None:
             yield Scene("prelude", source, recorded.asserts, SOLUTION_PRELUDE)
             return
@@ -61,20 +48,19 @@ def scenes(entry: Entry, recorded: Recorded | None, settings: DemoSettings) -> I
     yield Scene("plain" if asserts else "untested", entry.source, asserts)
 
 
-def _work(item: _Work) -> dict[str, list[str]]:
-    assert _grader is not None
-    rows: dict[str, list[str]] = {"train": [], "dev": [], "families": []}
-    dev = is_dev(item.entry)
-    for scene in scenes(item.entry, item.recorded, _settings):
-        arguments = (item.entry, scene, item.neighbours, _grader)
-        made = [demo.row() for demo in entry_demos(*arguments, _settings)]
-        rows["dev" if dev else "train"] += made
-        if dev:
-            few = replace(_settings, tested=8, plain=3)
-            rows["families"] += [
-                demo.row() for demo in entry_demos(*arguments, few, held_out_families())
-            ]
-    return rows
+def _worker(settings: DemoSettings) -> Callable[[_Item], Rows]:
+    grader = Grader()
+
+    def work(item: _Item) -> Rows:
+        entry, recorded, neighbours = item
+        made = [
+            demo.row()
+            for scene in scenes(entry, recorded, settings)
+            for demo in entry_demos(entry, scene, neighbours, grader, settings)
+        ]
+        return {"dev" if is_dev(entry) else "train": made}
+
+    return work
 
 
 def build_demos(
@@ -83,31 +69,23 @@ def build_demos(
     *,
     tests: Path | None = None,
     settings: DemoSettings = DemoSettings(),
-    only: str = "all",
     workers: int = 2,
     minutes: float | None = None,
 ) -> tuple[int, bool]:
-    """Write ``out`` and beside it ``.dev.jsonl`` and ``.families.jsonl``; see ``stream``.
+    """Write ``out`` and beside it ``.dev.jsonl``; goes on where it was stopped.
 
-    ``only``: "all", "tested" (entries with recorded tests) or "untested".
+    Returns (rows written by this call, all done).
     """
     entries = list(read_corpus(corpus))
     recorded = read_recorded(tests) if tests is not None else {}
-    if only != "all":
-        entries = [e for e in entries if (e.id in recorded) == (only == "tested")]
     entries.sort(key=lambda e: stable(f"{settings.seed} {e.id}"))
-    items = [_Work(e, recorded.get(e.id), _neighbours(entries, i)) for i, e in enumerate(entries)]
-    outputs = {
-        "train": out,
-        "dev": out.with_suffix(".dev.jsonl"),
-        "families": out.with_suffix(".families.jsonl"),
-    }
+    items = [(e, recorded.get(e.id), _neighbours(entries, i)) for i, e in enumerate(entries)]
+    outputs = {"train": out, "dev": out.with_suffix(".dev.jsonl")}
     return stream(
         "demonstrations",
         items,
-        _work,
+        _worker,
         outputs,
-        start=_start,
         arguments=(settings,),
         workers=workers,
         minutes=minutes,
@@ -130,8 +108,4 @@ def _neighbours(entries: Sequence[Entry], index: int) -> tuple[str, ...]:
 
 def count_families(path: Path) -> Mapping[str, int]:
     """How often each family occurs in a file of demonstrations."""
-    counts: dict[str, int] = {}
-    for row in read_jsonl(path, "family"):
-        for name in row["family"]:
-            counts[name] = counts.get(name, 0) + 1
-    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+    return Counter(name for row in read_jsonl(path, "family") for name in row["family"])

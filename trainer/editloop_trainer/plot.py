@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -14,14 +13,12 @@ from editloop_trainer.run import RunError, read_metrics
 
 PANELS = {
     "loss": "loss of what the model writes (nats a token)",
-    "dev/loss": "held-out loss (nats a token)",
     "accuracy": "tokens right",
-    "dev/exact": "held-out commands right",
     "reward": "mean return",
     "solved": "episodes solved",
     "tokens_per_second": "tokens a second",
 }
-"""Metric and title, in the order of the panels; ``a/b`` is key b of the object a."""
+"""Metric and title, in the order of the panels."""
 _COLUMNS = 2
 
 
@@ -56,16 +53,8 @@ def _curves(run: Path) -> dict[str, tuple[list[int], list[float]]]:
     found: dict[str, tuple[list[int], list[float]]] = {}
     for row in read_metrics(run):
         for name in PANELS:
-            value = _value(row, name)
-            if value is not None:
+            if name in row:
                 steps, values = found.setdefault(name, ([], []))
                 steps.append(int(row["step"]))
-                values.append(value)
+                values.append(float(row[name]))
     return found
-
-
-def _value(row: dict[str, Any], name: str) -> float | None:
-    value: Any = row
-    for key in name.split("/"):
-        value = value.get(key) if isinstance(value, dict) else None
-    return float(value) if isinstance(value, int | float) else None

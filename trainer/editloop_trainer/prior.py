@@ -7,7 +7,7 @@ and a sample of the others, which count for all of them. Learned by AdaGrad.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from editloop.prior.features import Features
 from editloop.steps import steps
 from editloop.transcript import Observation, reopened
 from editloop_trainer.jsonl import parse_row
-from editloop_trainer.rows import demo_transcript
+from editloop_trainer.lessons import demo_transcript
 from editloop_trainer.stream import parallel
 
 OTHERS = 100
@@ -122,12 +122,11 @@ def examples(
     lines: Sequence[str], workers: int, others: int | None = OTHERS
 ) -> Iterator[Example | None]:
     """The example of each demonstration, by so many processes."""
-    make = partial(example, others=others)
-    return parallel(make, lines, start=_nothing, workers=workers)
+    return parallel(_by_line, lines, arguments=(others,), workers=workers)
 
 
-def _nothing() -> None:
-    """Workers need no preparation."""
+def _by_line(others: int | None) -> Callable[[str], Example | None]:
+    return partial(example, others=others)
 
 
 def fit(known: Sequence[Example], *, epochs: int = EPOCHS, seed: int = 0) -> NDArray[np.float32]:

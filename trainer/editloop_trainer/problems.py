@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -76,35 +75,23 @@ def defines(tree: ast.Module, name: str) -> bool:
 class Prompts:
     """Prompts with three fixed examples before each problem, which a model reads once."""
 
-    def __init__(self, mbpp: Path, shown: int) -> None:
-        """``shown``: how many tests stand in the prompt; with none the function's name does."""
-        self._shown = shown
+    def __init__(self, mbpp: Path) -> None:
         rows = {row["task_id"]: row for row in read_mbpp(mbpp, "prompt")}
-        self._before = "".join(self._example(rows[n]) for n in EXAMPLES if n in rows)
+        self._before = "".join(_example(rows[n]) for n in EXAMPLES if n in rows)
 
     def ask(self, problem: Problem) -> Plain:
         """A text that the program follows, and then a line that begins with ``[``."""
-        return Plain(self._before + self._head(problem.text, problem.name, problem.asserts))
-
-    def _example(self, row: dict[str, Any]) -> str:
-        code = tidy(row["code"].replace("\r\n", "\n"))
-        name = _called(row["test_list"][0], code)
-        return f"{self._head(row['text'], name, row['test_list'])}{code}[DONE]\n\n"
-
-    def _head(self, text: str, name: str, asserts: Sequence[str]) -> str:
-        tests = "\n".join(test.strip() for test in asserts[: self._shown])
-        wanted = (
-            f"Your code should pass these tests:\n\n{tests}"
-            if self._shown
-            else f"Write it as a function `{name}`."
-        )
-        return (
-            "You are an expert Python programmer, and here is your task: "
-            f"{text.strip()} {wanted}\n[BEGIN]\n"
-        )
+        return Plain(self._before + _head(problem.text, problem.asserts[0]))
 
 
-def batches(rows: Sequence[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    """The rows in runs of ``size``; the last may be shorter."""
-    for start in range(0, len(rows), size):
-        yield list(rows[start : start + size])
+def _example(row: dict[str, Any]) -> str:
+    code = tidy(row["code"].replace("\r\n", "\n"))
+    return f"{_head(row['text'], row['test_list'][0])}{code}[DONE]\n\n"
+
+
+def _head(text: str, test: str) -> str:
+    """A problem with one of its tests, as MBPP's authors ask."""
+    return (
+        "You are an expert Python programmer, and here is your task: "
+        f"{text.strip()} Your code should pass these tests:\n\n{test.strip()}\n[BEGIN]\n"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -13,11 +13,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from torch.utils.tensorboard import SummaryWriter
 
-from editloop_trainer.run import RunFolder
-
-console = Console(stderr=True)
 _SHOWN = {
     "loss": "loss {:.3f}",
     "accuracy": "right {:.0%}",
@@ -27,32 +23,30 @@ _SHOWN = {
 }
 
 
-class TrainingBar:
-    """A context manager; ``update`` takes the share of the budget that is spent."""
+class TrainingBar(Progress):
+    """Shown by the first process of a distributed run alone."""
 
-    def __init__(self, console: Console = console) -> None:
-        self._bar = Progress(
+    def __init__(self) -> None:
+        super().__init__(
             TextColumn("{task.description}"),
             BarColumn(bar_width=16),
             TaskProgressColumn(),
             TimeRemainingColumn(),
             TextColumn("left"),
-            console=console,
+            console=training_console(),
         )
-        self._task = self._bar.add_task("training", total=1.0)
+        self._bar = self.add_task("training", total=1.0)
 
-    def update(self, spent: float, row: dict[str, Any]) -> None:
-        """``row``: the last line of the metrics."""
+    def show(self, spent: float, row: dict[str, Any]) -> None:
+        """The share of the budget that is spent, and the last line of the metrics."""
         parts = [form.format(row[name]) for name, form in _SHOWN.items() if name in row]
         text = " ".join([f"step {row.get('step', 0)}", *parts])
-        self._bar.update(self._task, completed=min(spent, 1.0), description=text)
+        self.update(self._bar, completed=min(spent, 1.0), description=text)
 
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+def training_console() -> Console:
+    """Standard error for the process that speaks for a distributed run, silence for the others."""
+    return Console(stderr=True, quiet=not is_first_process())
 
 
 def is_first_process() -> bool:
@@ -68,8 +62,3 @@ def quiet_libraries() -> None:
     datasets.disable_progress_bars()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers' own
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers' own
-
-
-def open_tensorboard(run: RunFolder) -> None:
-    """Send the metrics of a run to its ``tensorboard`` folder, too."""
-    run.report_to(SummaryWriter(str(run.path / "tensorboard")))

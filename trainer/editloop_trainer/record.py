@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
@@ -21,7 +21,7 @@ from editloop_trainer.arguments import arguments, parameters
 from editloop_trainer.corpus import Entry, read_corpus
 from editloop_trainer.jsonl import read_jsonl, read_mbpp
 from editloop_trainer.pieces import parse
-from editloop_trainer.stream import stream
+from editloop_trainer.stream import Rows, stream
 
 _CALLS = 36
 _SHORT = 90
@@ -30,17 +30,16 @@ _ENTRY = "_call"
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Assertions on an entry; ``typed``: a method's source with annotations from its arguments."""
+    """Assertions on an entry."""
 
     id: str
     asserts: tuple[str, ...]
-    typed: str = ""
 
 
 def read_recorded(path: Path) -> dict[str, Recorded]:
     """By entry. Raises JsonlError."""
-    rows = read_jsonl(path, "id", "asserts", "typed")
-    return {r["id"]: Recorded(r["id"], tuple(r["asserts"]), r["typed"]) for r in rows}
+    rows = read_jsonl(path, "id", "asserts")
+    return {row["id"]: Recorded(row["id"], tuple(row["asserts"])) for row in rows}
 
 
 def target(entry: Entry) -> tuple[ast.FunctionDef, str] | None:
@@ -91,7 +90,7 @@ def _record(
     if len(chosen) < 3:
         return None
     asserts = tuple(_assert(form, args, value) for args, value in chosen)
-    return Recorded(entry.id, asserts, annotate(entry.source, node, chosen))
+    return Recorded(entry.id, asserts)
 
 
 def _usable(args: tuple[Any, ...], value: Any) -> bool:
@@ -120,45 +119,6 @@ def _assert(form: str, args: tuple[Any, ...], value: Any) -> str:
     return f"assert {form % ', '.join(map(repr, args))} == {value!r}"
 
 
-def annotate(
-    source: str, node: ast.FunctionDef, calls: Sequence[tuple[tuple[Any, ...], Any]]
-) -> str:
-    """The source with ``List[int]``-like annotations on a method's header; "" where it has some."""
-    wanted = parameters(node) or []
-    row = node.lineno - 1
-    lines = source.split("\n")
-    plain = node.returns is None and all(a.annotation is None for a in wanted)
-    if not plain or not lines[row].rstrip().endswith("):") or not lines[row].startswith("    def"):
-        return ""
-    if node.args.defaults or node.args.kwonlyargs or node.args.vararg:
-        return ""
-    columns = [[args[i] for args, _ in calls if i < len(args)] for i in range(len(wanted))]
-    kinds = [type_of(values) for values in columns]
-    shown = ", ".join(["self", *(f"{a.arg}: {k}" for a, k in zip(wanted, kinds, strict=True))])
-    indent = lines[row][: len(lines[row]) - len(lines[row].lstrip())]
-    lines[row] = f"{indent}def {node.name}({shown}) -> {type_of([v for _, v in calls])}:"
-    return "\n".join(lines)
-
-
-def type_of(values: Sequence[Any]) -> str:
-    """The annotation that fits all values, as LeetCode writes it."""
-    kinds = {type(v) for v in values}
-    if kinds == {int, float}:
-        return "float"
-    if len(kinds) != 1:
-        return "Any"
-    kind = kinds.pop()
-    if kind in (int, float, str, bool):
-        return str(kind.__name__)
-    if kind is dict:
-        keys, members = [k for v in values for k in v], [m for v in values for m in v.values()]
-        return f"Dict[{type_of(keys)}, {type_of(members)}]" if keys else "Dict"
-    if kind not in (list, set, tuple):
-        return "Any"
-    inner = type_of([m for v in values for m in v])
-    return "Tuple" if kind is tuple else f"{kind.__name__.title()}[{inner}]"
-
-
 def mbpp_tests(path: Path) -> dict[str, Recorded]:
     """MBPP's own assertions for its training and validation programs."""
     found = {}
@@ -169,33 +129,26 @@ def mbpp_tests(path: Path) -> dict[str, Recorded]:
     return found
 
 
-_pool: SandboxPool | None = None
-_seed = 0
-_given: dict[str, Recorded] = {}
+def _worker(seed: int, given: dict[str, Recorded]) -> Callable[[Entry], Rows]:
+    pool = open_pool(1)
+
+    def work(entry: Entry) -> Rows:
+        made = given.get(entry.id) or record_entry(entry, pool, seed)
+        if made is None and entry.id.endswith(".solution"):
+            made = _as_method(entry, given.get(entry.id.removesuffix(".solution")))
+        return {"tests": [json.dumps(asdict(made))] if made else []}
+
+    return work
 
 
-def _start(seed: int, given: dict[str, Recorded]) -> None:
-    global _pool, _seed, _given
-    _pool, _seed, _given = open_pool(1), seed, given
-
-
-def _work(entry: Entry) -> dict[str, list[str]]:
-    assert _pool is not None
-    made = _given.get(entry.id) or record_entry(entry, _pool, _seed)
-    if made is None and entry.id.endswith(".solution"):
-        made = _as_method(entry)
-    return {"tests": [json.dumps(asdict(made))] if made else []}
-
-
-def _as_method(entry: Entry) -> Recorded | None:
-    base = _given.get(entry.id.removesuffix(".solution"))
+def _as_method(entry: Entry, base: Recorded | None) -> Recorded | None:
+    """The assertions of a function, for its form as a method."""
     found = target(entry)
     if base is None or found is None:
         return None
     name, call = found[0].name, found[1]
-    return replace(
-        base, id=entry.id, asserts=tuple(a.replace(f"{name}(", f"{call}(") for a in base.asserts)
-    )
+    asserts = tuple(text.replace(f"{name}(", f"{call}(") for text in base.asserts)
+    return replace(base, id=entry.id, asserts=asserts)
 
 
 def build_tests(
@@ -207,15 +160,17 @@ def build_tests(
     workers: int = 2,
     minutes: float | None = None,
 ) -> tuple[int, bool]:
-    """Write the recorded tests of every pure entry that has some; see ``stream``."""
+    """Write the recorded tests of every pure entry that has some.
+
+    Returns (rows written by this call, all done), and goes on where it was stopped.
+    """
     entries = [e for e in read_corpus(corpus) if e.pure or e.package == "mbpp-train"]
     given = mbpp_tests(mbpp) if mbpp is not None else {}
     return stream(
         "tests",
         entries,
-        _work,
+        _worker,
         {"tests": out},
-        start=_start,
         arguments=(seed, given),
         workers=workers,
         minutes=minutes,

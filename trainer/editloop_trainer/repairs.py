@@ -20,9 +20,9 @@ from editloop.verdict import CheckResult
 from editloop.verify import Limits, TestCheck
 from editloop_trainer.faulty import edit_distance
 from editloop_trainer.grading import Grader
+from editloop_trainer.lessons import Turn
 from editloop_trainer.pieces import parse, stable
 from editloop_trainer.stream import Rows, append
-from editloop_trainer.turns import Turn
 
 _LIMITS = Limits(cpu_seconds=0.5, wall_seconds=10.0)
 

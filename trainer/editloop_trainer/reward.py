@@ -9,31 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from editloop.verdict import Verdict
 
 
-class Turn(Protocol):
-    """The part of a turn that a reward may see."""
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a reward may see of a turn.
 
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict of the state after the turn."""
-        ...
+    ``verdict`` is that of the state after it, ``edited`` whether the document is another one now,
+    ``malformed`` whether the answer means nothing, ``is_exit`` whether it ended the episode by its
+    own word or by passing.
+    """
 
-    @property
-    def malformed(self) -> bool:
-        """Whether the text is no command at all."""
-        ...
-
-    @property
-    def edited(self) -> bool:
-        """Whether the document is another one now: a command can be impossible, or EXIT."""
-        ...
-
-    @property
-    def is_exit(self) -> bool: ...
+    verdict: Verdict
+    edited: bool = False
+    malformed: bool = False
+    is_exit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,10 @@
-"""The folder of one training run, the same for ``scratch``, ``sft`` and ``rlvr``.
+"""The folder of one training run, the same for ``sft`` and ``rlvr``.
 
     settings.json     the resolved settings
     manifest.json     hashes of the data, git revision, versions of the libraries
     metrics.jsonl     one line a log step: step, tokens, seconds, and what was measured
     checkpoint-N/     everything to go on from step N; complete when it holds complete.json
     model/            the result, a plain Hugging Face folder
-    tensorboard/      the metrics again
 
 A kill at any moment costs the steps since the last checkpoint: one that is not complete is dropped,
 and the last complete one stays until the next is.
@@ -21,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from editloop_trainer.files import sync_folder, synced, write_json, write_text
 from editloop_trainer.manifest import make_manifest
@@ -34,14 +33,6 @@ _NAME = re.compile(r"checkpoint-(\d+)")
 
 class RunError(Exception):
     """A run cannot start, go on or be read; the message is one line for the person."""
-
-
-class Scalars(Protocol):
-    """What takes scalars beside the metrics file: TensorBoard's SummaryWriter."""
-
-    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None: ...
-
-    def flush(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +52,11 @@ class Budget:
 def rate_factor(spent: float, warmup: float, decay_from: float) -> float:
     """Factor on the learning rates: a linear rise, the full rate, linear to zero.
 
-    All arguments are shares of the budget. ``decay_from`` 1: the rate stays, for a run that another
-    goes on from.
+    All arguments are shares of the budget; ``decay_from`` is below 1.
     """
     if spent < warmup:
         return max(spent / warmup, 0.01)
-    if spent < decay_from or decay_from >= 1.0:
+    if spent < decay_from:
         return 1.0
     return max(0.0, (1.0 - spent) / (1.0 - decay_from))
 
@@ -99,7 +89,6 @@ class RunFolder:
         """``writes``: False in all but the first process of a distributed run."""
         self.path = path
         self._writes = writes
-        self._scalars: Scalars | None = None
         self.last: dict[str, Any] = {}
         # As the file will hold them: tuples become lists.
         fresh: dict[str, Any] = json.loads(json.dumps(dict(settings), default=str))
@@ -118,9 +107,6 @@ class RunFolder:
         """Where the result is, once the run has ended."""
         return self.path / "model"
 
-    def report_to(self, scalars: Scalars) -> None:
-        self._scalars = scalars
-
     def log(self, row: Mapping[str, Any]) -> None:
         """Append one line to the metrics; ``row`` has a ``step``. ``last`` has the last of each."""
         self.last = {**self.last, **row}
@@ -128,11 +114,6 @@ class RunFolder:
             return
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        if self._scalars is not None:
-            for name, value in _flat(row):
-                if name != "step":
-                    self._scalars.add_scalar(name, value, int(row["step"]))
-            self._scalars.flush()
 
     @contextmanager
     def checkpoint(self, step: int, seconds: float, tokens: int = 0) -> Iterator[Path]:
@@ -151,10 +132,6 @@ class RunFolder:
             sync_folder(self.path)
         for old in _complete(self.path)[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)
-
-    def holds(self, step: int) -> bool:
-        """Whether the checkpoint of this step is complete: it is not to be written again."""
-        return (self.path / f"checkpoint-{step}" / COMPLETE).exists()
 
     def resume(self) -> Checkpoint | None:
         """The last checkpoint; metrics after it and unfinished checkpoints are dropped.
@@ -277,11 +254,3 @@ def _writing(folder: Path, what: str, run: Path) -> Iterator[None]:
         stays = f"{kept[-1]} is kept, and the same command goes on from it" if kept else "none yet"
         reason = " ".join(str(error).split())[:200]
         raise RunError(f"{what} could not be written to {run} ({reason}); {stays}") from error
-
-
-def _flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    for name, value in row.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}/")
-        elif isinstance(value, int | float):
-            yield prefix + name, float(value)

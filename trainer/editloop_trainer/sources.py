@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from editloop_trainer.files import write_json
 from editloop_trainer.pieces import stable, words
 
 _SKIPPED = words(
@@ -72,16 +72,9 @@ def write_manifest(
         if package == "mbpp-train":
             licence = "CC-BY-4.0"
         sha = digests[package].hexdigest() if package in digests else ""
-        rows.append(
-            {
-                "package": package,
-                "version": version,
-                "licence": licence,
-                "rows": number,
-                "sha256": sha,
-            }
-        )
-    out.with_suffix(".manifest.json").write_text(json.dumps(rows, indent=1) + "\n")
+        described = {"package": package, "version": version, "licence": licence}
+        rows.append({**described, "rows": number, "sha256": sha})
+    write_json(out.with_suffix(".manifest.json"), rows)
 
 
 def _distributions(roots: Sequence[Path]) -> dict[str, tuple[str, str]]:

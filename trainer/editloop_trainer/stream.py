@@ -14,9 +14,11 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 from rich.progress import Progress
+
+from editloop_trainer.files import write_json
 
 SAVE_SECONDS = 2.0
 """A kill costs the work of this time."""
@@ -35,24 +37,23 @@ Rows = Mapping[str, Sequence[str]]
 def stream(
     name: str,
     items: Sequence[Item],
-    work: Callable[[Item], Rows],
+    make: Callable[..., Callable[[Item], Rows]],
     outputs: Mapping[str, Path],
     *,
-    start: Callable[..., None],
     arguments: tuple[object, ...] = (),
     workers: int = 2,
     minutes: float | None = None,
 ) -> tuple[int, bool]:
     """Write the rows of all items in order; returns (rows written by this call, all done).
 
-    Raises StreamError where the outputs hold other work.
-
-    ``start`` prepares a worker process. Beside the first output a ``.progress.json`` keeps count.
+    ``make(*arguments)`` is called once in each worker process, and what it returns makes the rows
+    of an item. Beside the first output a ``.progress.json`` keeps count. Raises StreamError where
+    the outputs hold other work.
     """
     what = hashlib.sha256(f"{name} {len(items)} {arguments!r}".encode()).hexdigest()
 
     def made(done: int) -> Generator[Rows, None, None]:
-        return parallel(work, items[done:], start=start, arguments=arguments, workers=workers)
+        return parallel(make, items[done:], arguments=arguments, workers=workers)
 
     return append(name, len(items), made, outputs, what=what, minutes=minutes)
 
@@ -105,21 +106,20 @@ def append(
 
 
 def parallel(
-    work: Callable[[Item], Made],
+    make: Callable[..., Callable[[Item], Made]],
     items: Sequence[Item],
     *,
-    start: Callable[..., None],
     arguments: tuple[object, ...] = (),
     workers: int,
 ) -> Generator[Made, None, None]:
-    """What ``work`` makes of each item, in order, by spawned processes that ``start`` prepares.
+    """What ``make(*arguments)`` makes of each item, in order, by spawned processes.
 
-    Raises StreamError where one of them dies, and whatever ``work`` raises. Close it to stop early.
+    Raises StreamError where one of them dies, and whatever the work raises. Close it to stop early.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _begin, (start, arguments)) as pool:
+    with ProcessPoolExecutor(workers, context, _begin, (make, arguments)) as pool:
         try:
-            yield from pool.map(work, items, chunksize=4)
+            yield from pool.map(_worked, items, chunksize=4)
         except BrokenProcessPool as error:
             raise StreamError(
                 "a worker process died, perhaps for want of memory: the same command goes on"
@@ -128,9 +128,18 @@ def parallel(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _begin(start: Callable[..., None], arguments: tuple[object, ...]) -> None:
+_work: Callable[[Any], Any]
+"""What this worker process does with an item."""
+
+
+def _begin(make: Callable[..., Callable[[Any], Any]], arguments: tuple[object, ...]) -> None:
+    global _work
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to handle
-    start(*arguments)
+    _work = make(*arguments)
+
+
+def _worked(item: Any) -> Any:
+    return _work(item)
 
 
 def _save(
@@ -139,9 +148,7 @@ def _save(
     for file in files.values():
         file.flush()
     sizes = {key: path.stat().st_size for key, path in outputs.items()}
-    part = ledger.with_suffix(".part")
-    part.write_text(json.dumps({"items": done, "bytes": sizes, "work": what}))
-    os.replace(part, ledger)
+    write_json(ledger, {"items": done, "bytes": sizes, "work": what})
 
 
 def _restore(ledger: Path, outputs: Mapping[str, Path], what: str) -> int:
@@ -154,7 +161,7 @@ def _restore(ledger: Path, outputs: Mapping[str, Path], what: str) -> int:
             path.unlink(missing_ok=True)
         return 0
     row = json.loads(ledger.read_text())
-    if row.get("work", what) != what:
+    if row["work"] != what:
         raise StreamError(
             f"{ledger} is of other settings or other data: remove it to begin again, "
             "or choose another output"

@@ -7,7 +7,7 @@ is kept when the corruption gives a syntax error or a static finding.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -16,20 +16,14 @@ from editloop.checks.plans import plan_tests
 from editloop.tasks import Task, read_tasks, task_row
 from editloop.verify import Limits, TestCheck, Verifier
 from editloop_trainer.corpus import Entry, read_corpus
-from editloop_trainer.corruptions import (
-    Corruption,
-    Module,
-    corrupt_many,
-    held_out_families,
-    training_families,
-)
+from editloop_trainer.corruptions import Corruption, Module, corrupt_many
 from editloop_trainer.demos import DemoSettings
 from editloop_trainer.grading import Grader
 from editloop_trainer.mixture import is_dev, scenes
 from editloop_trainer.pieces import stable
 from editloop_trainer.record import Recorded, read_recorded
 from editloop_trainer.scenes import Scene
-from editloop_trainer.stream import stream
+from editloop_trainer.stream import Rows, stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +34,6 @@ class TaskSettings:
     each: int = 4
     plain: int = 1
     fault_weights: tuple[float, ...] = (0.62, 0.25, 0.08, 0.035, 0.015)
-    held_out: bool = False
     split: str = "train"
 
 
@@ -72,7 +65,6 @@ def entry_tasks(
 ) -> Iterator[Task]:
     """Tasks of one entry, distinct by their text."""
     demo_settings = DemoSettings(seed=settings.seed, untested=0.0)
-    families = held_out_families() if settings.held_out else training_families()
     for scene in scenes(entry, recorded, demo_settings):
         if not grader.reference_passes(scene):
             continue
@@ -84,7 +76,7 @@ def entry_tasks(
             if len(seen) == wanted:
                 break
             size = rng.choices(range(1, 6), settings.fault_weights)[0]
-            corruption = corrupt_many(module, rng, size, families)
+            corruption = corrupt_many(module, rng, size)
             if corruption is None or corruption.source in seen:
                 continue
             if grader.verifier(corruption.source, scene)(corruption.source).passed:
@@ -93,25 +85,14 @@ def entry_tasks(
             yield make_task(f"{entry.id}#{len(seen)}", scene, corruption)
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    entry: Entry
-    recorded: Recorded | None
+def _worker(settings: TaskSettings) -> Callable[[tuple[Entry, Recorded | None]], Rows]:
+    grader = Grader()
 
+    def work(item: tuple[Entry, Recorded | None]) -> Rows:
+        tasks = entry_tasks(*item, grader, settings)
+        return {"tasks": [json.dumps(task_row(task), ensure_ascii=False) for task in tasks]}
 
-_grader: Grader | None = None
-_settings = TaskSettings()
-
-
-def _start(settings: TaskSettings) -> None:
-    global _grader, _settings
-    _grader, _settings = Grader(), settings
-
-
-def _work(item: _Work) -> dict[str, list[str]]:
-    assert _grader is not None
-    tasks = entry_tasks(item.entry, item.recorded, _grader, _settings)
-    return {"tasks": [json.dumps(task_row(task), ensure_ascii=False) for task in tasks]}
+    return work
 
 
 def build_tasks(
@@ -123,18 +104,20 @@ def build_tasks(
     workers: int = 2,
     minutes: float | None = None,
 ) -> tuple[int, bool]:
-    """Write a task file of the entries of one split ("train" or "dev"); see ``stream``."""
+    """Write a task file of the entries of one split ("train" or "dev").
+
+    Returns (rows written by this call, all done), and goes on where it was stopped.
+    """
     recorded = read_recorded(tests)
     dev = settings.split == "dev"
-    items = [_Work(e, recorded.get(e.id)) for e in read_corpus(corpus) if is_dev(e) == dev]
-    items = [item for item in items if item.recorded is not None or settings.plain]
-    items.sort(key=lambda item: stable(f"{settings.seed} {item.entry.id}"))
+    items = [(e, recorded.get(e.id)) for e in read_corpus(corpus) if is_dev(e) == dev]
+    items = [item for item in items if item[1] is not None or settings.plain]
+    items.sort(key=lambda item: stable(f"{settings.seed} {item[0].id}"))
     return stream(
         "tasks",
         items,
-        _work,
+        _worker,
         {"tasks": out},
-        start=_start,
         arguments=(settings,),
         workers=workers,
         minutes=minutes,

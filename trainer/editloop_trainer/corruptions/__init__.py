@@ -11,7 +11,7 @@ from editloop_trainer.corruptions.compose import (
     propose,
     undoes,
 )
-from editloop_trainer.corruptions.registry import FAMILIES, held_out_families, training_families
+from editloop_trainer.corruptions.registry import FAMILIES, training_families
 
 __all__ = [
     "FAMILIES",
@@ -24,7 +24,6 @@ __all__ = [
     "corrupt",
     "corrupt_by",
     "corrupt_many",
-    "held_out_families",
     "propose",
     "training_families",
     "undoes",

@@ -65,8 +65,5 @@ FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 
 
 def training_families() -> tuple[Family, ...]:
+    """The families that are used for training; the others measure generalization."""
     return tuple(f for f in _ALL if not f.held_out)
-
-
-def held_out_families() -> tuple[Family, ...]:
-    return tuple(f for f in _ALL if f.held_out)

@@ -1,6 +1,6 @@
-"""Reinforcement learning with verifiable rewards: the plain loop played in batches, GRPO over it.
+"""Reinforcement learning with verifiable rewards: turns played in batches, GRPO over them.
 
-``episodes`` is one episode as data, ``dialect`` its tokens, ``generate`` the model's side,
-``judge`` the checks' side, ``rollouts`` both together, ``curriculum`` the choice of tasks,
-``adapter`` everything that touches TRL.
+``games`` is what is asked in a rendering and what an answer does, ``episodes`` the loop over it,
+``judge`` the checks' side, ``curriculum`` the choice of tasks, ``player`` one step of it,
+``settings`` what can be chosen, ``adapter`` everything that touches TRL.
 """

@@ -1,32 +1,35 @@
-"""GRPO with an advantage for every turn: all that touches the experimental parts of TRL 1.16.
+"""GRPO with an advantage for every answer: all that touches the experimental parts of TRL 1.16.
 
-TRL brings the loss, the reference model, adapters, checkpoints and processes. Replaced are the
-rollouts (``rollout_func``), the advantages (one for each token instead of one for each row), the
-division into micro-batches (by length: rows differ tenfold) and the scoring of tokens (only what
-the model wrote, a twentieth of a row, goes through the output layer). The last two suit decoders
-whose logits are the output layer's alone, such as Llama's and Qwen's.
+TRL brings sampling, the loss, the reference model, adapters and processes. Replaced are the
+rollouts (``rollout_func``), the advantages (those of turns instead of whole episodes), the division
+into micro-batches (by length: rows differ tenfold, and some teach nothing) and the scoring of
+tokens (only what the model wrote, a twentieth of a row, goes through the output layer).
 """
 
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from transformers import PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
-from trl.trainer.utils import pad
 
-from editloop_trainer.run import RunFolder
+from editloop_trainer.files import write_json
+from editloop_trainer.keeper import Clock, checkpoint
+from editloop_trainer.rlvr.curriculum import Curriculum
+from editloop_trainer.run import RunError, RunFolder
 
+CURRICULUM = "curriculum.json"
+"""In each checkpoint: what was tried so far."""
+_AT_ONCE = 64
+"""Rows that are written together; bounds memory. Chosen."""
 _METRICS = {
-    "reward": "reward",
     "kl": "kl",
     "entropy": "entropy",
     "clip_ratio/region_mean": "clipped",
@@ -40,105 +43,82 @@ _METRICS = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An episode for the loss. All three have one entry for each token; ``worth`` is the
-    advantage of the turn in which the model wrote it, 0 elsewhere."""
+    """Ids of a question and of the answer that the model wrote; ``worth`` is its advantage."""
 
-    ids: Sequence[int]
-    written: Sequence[bool]
-    worth: Sequence[float]
-    reward: float
+    asked: Sequence[int]
+    written: Sequence[int]
+    worth: float
 
 
 Play = Callable[["TurnTrainer", int], tuple[list[Row], dict[str, float]]]
-"""Plays this many episodes in this process; also returns what was measured, over all processes."""
+"""Plays episodes of so many rows at most; also returns what was measured, over all processes."""
 
 
 _Trainer: Any = GRPOTrainer
 """TRL's annotations are partial, and wrong for what an experimental ``rollout_func`` returns."""
 
 
-@contextmanager
-def known_warnings() -> Iterator[None]:
-    """Without those that cannot be helped here: peft and TRL ask transformers for gradient
-    checkpointing by its former name."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
-        yield
-
-
 class TurnTrainer(_Trainer):  # type: ignore[misc]  # see above
-    """``play`` makes the episodes, ``folder`` takes metrics and checkpoints.
-
-    ``extra_state`` is written beside each checkpoint, by the first process.
-    """
+    """``play`` makes the episodes, ``run`` takes metrics and checkpoints, ``end`` is the token
+    that ends an answer. Raises RunError for sharded weights."""
 
     def __init__(
         self,
         *,
-        model: Any,
-        tokenizer: Any,
-        config: GRPOConfig,
         play: Play,
-        folder: RunFolder,
-        clock: Callable[[], float],
-        extra_state: Callable[[Any], None],
-        rows: Any,
-        callbacks: list[Any],
-        peft_config: Any = None,
+        run: RunFolder,
+        clock: Clock,
+        curriculum: Curriculum,
+        end: int,
+        config: GRPOConfig,
+        **named: Any,
     ) -> None:
-        self._play, self._folder, self._clock = play, folder, clock
-        self._extra_state = extra_state
-        self._rows: list[Row] = []
+        self._play, self._run, self._clock, self._curriculum = play, run, clock, curriculum
+        self._worth: list[float] = []
         self._measured: dict[str, float] = {}
-        self._scored = torch.zeros(0)
         self._buffered_inputs: list[dict[str, Any]] | None
         os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
-        super().__init__(
-            model=model,
-            reward_funcs=_reward,
-            args=config,
-            train_dataset=rows,
-            processing_class=tokenizer,
-            rollout_func=_rollout,
-            callbacks=callbacks,
-            peft_config=peft_config,
-        )
+        super().__init__(args=config, reward_funcs=_unused, rollout_func=_rollout, **named)
+        if self.is_fsdp_enabled:
+            raise RunError("processes that share one model cannot play by themselves: use DDP")
         self.remove_callback(PrinterCallback)  # the run folder has the metrics
-        for scored in (self.model, self.ref_model):
-            if scored is not None:
-                _score_written(self.accelerator.unwrap_model(scored), self.temperature)
+        self.eos_token_ids = [end]
+        self.generation_config.eos_token_id = self.generation_kwargs["eos_token_id"] = [end]
 
-    def played(self, rows: int) -> dict[str, Any]:
-        """One batch in the form that TRL takes from a ``rollout_func``.
+    def write(self, prompts: Sequence[Sequence[int]]) -> list[list[int]]:
+        """What the model in training writes after each row of ids, its end included."""
+        written: dict[int, list[int]] = {}
+        order = sorted(range(len(prompts)), key=lambda at: len(prompts[at]))
+        self.model.train(False)
+        # One context for all of it: the weights are cast once, not at each token.
+        with self.accelerator.autocast():
+            for start in range(0, len(order), _AT_ONCE):
+                chosen = order[start : start + _AT_ONCE]
+                asked = [list(prompts[at]) for at in chosen]
+                made, _ = self._generate_single_turn(asked, None, {}, 1)
+                written |= zip(chosen, made, strict=True)
+        self.model.train()
+        return [written[at] for at in range(len(prompts))]
 
-        The first token is the prompt and all others the completion: TRL then pads on the right
-        alone.
+    def played(self, count: int) -> dict[str, Any]:
+        """A batch of ``count`` rows in the form that TRL takes from a ``rollout_func``.
+
+        TRL wants a fixed number: rows that no episode needed hold one token that is not learned.
         """
-        self._rows, self._measured = self._play(self, rows)
+        rows, self._measured = self._play(self, count)
+        lacking = count - len(rows)
+        self._worth = [*(row.worth for row in rows), *[0.0] * lacking]
+        nothing = [self.eos_token_ids] * lacking
         return {
-            "prompt_ids": [list(row.ids[:1]) for row in self._rows],
-            "completion_ids": [list(row.ids[1:]) for row in self._rows],
-            "env_mask": [[int(flag) for flag in row.written[1:]] for row in self._rows],
+            "prompt_ids": [*(list(row.asked) for row in rows), *nothing],
+            "completion_ids": [*(list(row.written) for row in rows), *nothing],
+            "env_mask": [*([1] * len(row.written) for row in rows), *[[0]] * lacking],
             "logprobs": None,
-            "episode_reward": [row.reward for row in self._rows],
         }
-
-    def _generate(self, prompts: list[Any]) -> Any:
-        before = self.state.num_input_tokens_seen
-        result = super()._generate(prompts)
-        # TRL counts a row without what its observations say.
-        seen = self._measured["row_tokens"] * self._measured["episodes"]
-        self.state.num_input_tokens_seen = before + round(seen)
-        flags = [torch.tensor(row.written[1:]) for row in self._rows]
-        self._scored = pad(flags, padding_value=0, padding_side="right").to(self.args.device)
-        return result
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        worth = [torch.tensor(row.worth[1:]) for row in self._rows]
-        worth_rows = pad(worth, padding_value=0, padding_side="right").to(self.args.device)
-        assert worth_rows.shape == batch["completion_ids"].shape
-        return {**batch, "advantages": worth_rows}
+        return {**batch, "advantages": torch.tensor(self._worth, device=self.args.device)}
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         """A micro-batch; a new batch is played when the last one is used up."""
@@ -157,12 +137,7 @@ class TurnTrainer(_Trainer):  # type: ignore[misc]  # see above
         advantages: Tensor = batch["advantages"]
         if self.beta != 0.0:
             return len(advantages)
-        return int(self.accelerator.gather(_useful(advantages).sum()[None]).max())
-
-    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        self._scored = inputs["tool_mask"].bool() & inputs["completion_mask"].bool()
-        loss: Tensor = super()._compute_loss(model, inputs)
-        return loss
+        return int(self.accelerator.gather(advantages.ne(0).sum()[None]).max())
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -173,34 +148,42 @@ class TurnTrainer(_Trainer):  # type: ignore[misc]  # see above
         batch_size: int | None = None,
         **_: Any,
     ) -> tuple[Tensor, Tensor, None]:
-        """Log-probabilities and entropies, (rows, completion tokens), 0 where nothing was written.
+        """Log-probabilities and entropies, (rows, completion tokens).
 
-        Rows are padded on the right, so that causal attention needs no mask.
+        Rows of like length are computed together, without columns that are padding in all of them,
+        and no logits of a question. TRL's own way scores whole rows on a processor.
         """
-        lengths = attention_mask.sum(1)
-        logps = torch.zeros(self._scored.shape, device=input_ids.device)
-        entropies = torch.zeros_like(logps)
-        for rows in lengths.argsort().chunk(-(-len(lengths) // (batch_size or len(lengths)))):
-            longest = int(lengths[rows].max())
-            scored = self._scored[rows, : longest - 1]
+        order, found = attention_mask.sum(1).argsort(), []
+        width = attention_mask.shape[1]
+        for rows in torch.split(order, batch_size or len(order)):
+            used = attention_mask[rows].any(0).nonzero()
+            first, stop = int(used.min()), int(used.max()) + 1
+            kept = stop - (width - logits_to_keep)
+            ids, mask = input_ids[rows, first:stop], attention_mask[rows, first:stop]
             with self.accelerator.autocast():
-                found, spread = model(input_ids=input_ids[rows, :longest], scored=scored)
-            at = (rows[:, None].expand_as(scored)[scored], scored.nonzero()[:, 1])
-            logps = logps.index_put(at, found.float())
-            entropies = entropies.index_put(at, spread.float())
+                out = model(
+                    input_ids=ids, attention_mask=mask, logits_to_keep=kept + 1, use_cache=False
+                )
+            shares = (out.logits[:, :-1].float() / self.temperature).log_softmax(-1)
+            logps = shares.gather(-1, ids[:, -kept:, None])[..., 0]
+            entropies = -(shares.exp() * shares).sum(-1).detach()
+            found.append([pad(part, (0, width - stop)) for part in (logps, entropies)])
+        back = order.argsort()
+        logps, entropies = (torch.cat(parts)[back] for parts in zip(*found, strict=True))
         return logps, entropies, None
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Write a line of metrics into the run folder."""
         super().log(logs, start_time)
         if "loss" not in logs:
             return
         row = {name: logs[key] for key, name in _METRICS.items() if key in logs}
         learning = row.pop("seconds_step") - self._measured["seconds_rollouts"]
-        self._folder.log(
+        self._run.log(
             {
                 "step": self.state.global_step,
                 "tokens": int(self.state.num_input_tokens_seen),
-                "seconds": round(self._clock(), 3),
+                "seconds": round(self._clock.seconds, 3),
                 **{name: round(value, 6) for name, value in {**self._measured, **row}.items()},
                 "seconds_learning": round(learning, 6),
             }
@@ -210,73 +193,35 @@ class TurnTrainer(_Trainer):  # type: ignore[misc]  # see above
         """None: the run folder says what there is to say."""
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """All processes write; the checkpoint is complete when the last of them has."""
-        step, first = self.state.global_step, self.accelerator.is_main_process
-        if self._folder.holds(step):
-            return
-        writing = self._folder.checkpoint(step, self._clock()) if first else nullcontext()
-        with writing as path:
-            self.accelerator.wait_for_everyone()
+        with checkpoint(self, self._run, self._clock) as folder:
             super()._save_checkpoint(model, trial)
-            if first:
-                self._extra_state(path)
-            self.accelerator.wait_for_everyone()
+            if folder is not None:
+                write_json(folder / CURRICULUM, self._curriculum.state())
 
 
 def micro_batches(batch: dict[str, Any], count: int, kept: int) -> list[dict[str, Any]]:
-    """``count`` parts with rows of like length, each cut to its longest row.
+    """``count`` parts with rows of like length.
 
     They hold ``kept`` rows, at least one each: those that have an advantage, then the shortest of
     the others. The loss is divided by the tokens of all rows either way.
     """
-    mask = batch["completion_mask"]
-    lengths, width = mask.sum(1), mask.shape[1]
-    useless = ~_useful(batch["advantages"])
-    chosen = (lengths + useless * (width + 1)).argsort()[: max(kept, count)]
+    lengths = batch["prompt_mask"].sum(1) + batch["completion_mask"].sum(1)
+    useless = batch["advantages"] == 0
+    chosen = (lengths + useless * (lengths.max() + 1)).argsort()[: max(kept, count)]
     order = chosen[lengths[chosen].argsort()]
-    parts = []
-    for rows in torch.tensor_split(order, count):
-        longest = int(lengths[rows].max())
-        part = {}
-        for name, value in batch.items():
-            if isinstance(value, Tensor) and value.dim() == 2:
-                value = value[rows]
-                value = value[:, :longest] if value.shape[1] == width else value
-            part[name] = value
-        parts.append(part)
-    return parts
-
-
-def _useful(advantages: Tensor) -> Tensor:
-    """Which rows have an advantage anywhere."""
-    return advantages.ne(0).any(1)
+    return [
+        {
+            name: value[rows] if isinstance(value, Tensor) and value.dim() else value
+            for name, value in batch.items()
+        }
+        for rows in torch.tensor_split(order, count)
+    ]
 
 
 def _rollout(prompts: list[Any], trainer: TurnTrainer) -> dict[str, Any]:
     return trainer.played(len(prompts))
 
 
-def _reward(completions: list[Any], episode_reward: list[float], **_: Any) -> list[float]:
-    return episode_reward
-
-
-def _score_written(model: Any, temperature: float) -> None:
-    """Let ``model(input_ids=..., scored=mask)`` return log-probabilities and entropies, each (n,),
-    of the n tokens where ``mask`` (rows, tokens - 1) is set for the token to come.
-
-    It has to happen in ``forward``: that is where DDP and FSDP watch the parameters.
-    """
-    inner = model.get_base_model() if hasattr(model, "peft_config") else model
-    plain = inner.forward
-
-    def forward(*args: Any, scored: Tensor | None = None, **kwargs: Any) -> Any:
-        if scored is None:
-            return plain(*args, **kwargs)
-        ids = kwargs["input_ids"]
-        hidden = inner.base_model(input_ids=ids, use_cache=False).last_hidden_state
-        logits = inner.get_output_embeddings()(hidden[:, :-1][scored]).float() / temperature
-        shares = logits.log_softmax(-1)
-        found = shares.gather(-1, ids[:, 1:][scored][:, None])[:, 0]
-        return found, -(shares.exp() * shares).sum(-1).detach()
-
-    inner.forward = forward
+def _unused(completions: list[Any], **_: Any) -> list[float]:
+    """TRL wants a reward function; advantages come from the turns."""
+    return [0.0] * len(completions)

@@ -7,8 +7,8 @@ level B of the sandbox or better. A person's own pytest suite never judges here.
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from typing import Self
 
 from editloop.checks.plans import plan_tests
@@ -23,6 +23,7 @@ from editloop.verify import Limits, TestCheck, Verifier
 TRUSTED = (Level.A, Level.B)
 LIMITS = Limits(cpu_seconds=0.3, wall_seconds=5.0)
 REMEMBERED = 20_000
+"""Verdicts, and tasks."""
 
 
 class UntrustedSandbox(Exception):
@@ -52,42 +53,28 @@ class Judge:
         self._pool = SandboxPool(workers, level)
         self._static = StaticChecker()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="judge")
-        self._verifiers: OrderedDict[str, Verifier] = OrderedDict()
-        self._known: OrderedDict[tuple[str, str], Future[Verdict]] = OrderedDict()
+        self._verifier = lru_cache(REMEMBERED)(self._make_verifier)
+        self._verdict = lru_cache(REMEMBERED)(self._begin)
 
     def submit(self, task: Task, source: str) -> Future[Verdict]:
-        """The verdict of a candidate; the same question is answered once.
+        """The verdict of a candidate; the same question is answered once."""
+        return self._verdict(task, source)
 
-        Not thread-safe: one thread asks.
-        """
-        key = task.id, source
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = self._threads.submit(self._verify, task, source)
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-        self._known.move_to_end(key)
-        return known
+    def _begin(self, task: Task, source: str) -> Future[Verdict]:
+        return self._threads.submit(self._verifier(task).verify, source)
 
-    def _verify(self, task: Task, source: str) -> Verdict:
-        return self._verifier(task).verify(source)
-
-    def _verifier(self, task: Task) -> Verifier:
-        found = self._verifiers.get(task.id)
-        if found is None:
-            plan = plan_tests(task.tests, task.test_names, task.prelude)
-            check = TestCheck("tests", plan, self._pool, task.prelude, LIMITS)
-            found = self._verifiers[task.id] = Verifier(
-                task.buggy,
-                static=self._static,
-                checks=[check] if plan.tests else [],
-                prelude=task.prelude,
-            )
-            while len(self._verifiers) > REMEMBERED:
-                self._verifiers.popitem(last=False)
-        return found
+    def _make_verifier(self, task: Task) -> Verifier:
+        plan = plan_tests(task.tests, task.test_names, task.prelude)
+        check = TestCheck("tests", plan, self._pool, task.prelude, LIMITS)
+        return Verifier(
+            task.buggy,
+            static=self._static,
+            checks=[check] if plan.tests else [],
+            prelude=task.prelude,
+        )
 
     def close(self) -> None:
+        """End all sandboxes and threads; candidates that wait are not verified any more."""
         self._threads.shutdown(cancel_futures=True)
         self._pool.close()
         self._static.close()

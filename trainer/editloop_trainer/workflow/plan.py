@@ -80,14 +80,13 @@ class Plan:
 
     def _demos(self) -> Step:
         data = run("train demos", self.corpus, "--tests", self.tests)
-        beside = (".families.jsonl", ".progress.json")
         return Step(
             "demonstrations",
             "breaking functions and undoing it",
             15,
             lambda m: [[*data, "--out", self.demos, *time(m)]],
             inputs=(self.corpus, self.tests),
-            outputs=(self.demos, self.dev_demos, *map(self.demos.with_suffix, beside)),
+            outputs=(self.demos, self.dev_demos, self.demos.with_suffix(".progress.json")),
         )
 
     def _tasks(self) -> Step:

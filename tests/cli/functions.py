@@ -1,4 +1,4 @@
-"""What the tasks beside this file are made of: see README.md."""
+"""Small functions: a corpus for tests of training; the exporter's tasks are made of them."""
 
 from itertools import pairwise
 
