@@ -16,16 +16,18 @@ def replacing(target: Path) -> Iterator[IO[bytes]]:
     OSError; nothing is left behind then.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, part = tempfile.mkstemp(
+    descriptor, name = tempfile.mkstemp(
         prefix=f".{target.name}.", suffix=".part", dir=target.parent
     )
+    os.close(descriptor)
+    part = Path(name)
     try:
-        with open(descriptor, "wb") as file:
+        with part.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(part, 0o644)
-        os.replace(part, target)
+        part.chmod(0o644)
+        part.replace(target)
     except BaseException:
-        Path(part).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise

@@ -71,7 +71,7 @@ def run(home: Path, *, stop_at: str = "", by: int = signal.SIGKILL, **changes: s
             process.send_signal(by)
             stop_at = ""
     _, errors = process.communicate()
-    assert "Traceback" not in errors
+    assert "Traceback" not in errors, errors[-1500:]
     return process.returncode, row
 
 
