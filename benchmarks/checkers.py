@@ -20,9 +20,9 @@ from pathlib import Path
 
 from editloop.checks.checkers import CheckerError, named
 from editloop.checks.kinds import kind_of
-from editloop.checks.syntax import check_syntax
 from editloop.checks.typecheck import Aim, type_check
 from editloop.checks.uses import check_uses
+from editloop.python.syntax import check_syntax
 from editloop.sandbox import detect_level
 
 OWN = {"E1101": "unknown attribute"}

@@ -29,14 +29,14 @@ from rich.table import Table
 from editloop.bench import TaskResult
 from editloop.bench.results import BenchError, read_results
 from editloop.checks.static import StaticChecker
-from editloop.checks.syntax import check_syntax
-from editloop.commands import CommandError
-from editloop.ordering import normalized
-from editloop.state import EditState, apply
-from editloop.steps import obvious, steps
+from editloop.checks.verify import Verifier
+from editloop.document.commands import CommandError
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
+from editloop.python.syntax import check_syntax
+from editloop.repair.ordering import normalized
+from editloop.repair.steps import obvious, steps
 from editloop.tasks import Task, TaskError, read_tasks
-from editloop.text import Snapshot
-from editloop.verify import Verifier
 
 
 def kind_of(task: Task, static: StaticChecker) -> str:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from editloop.checks.static import StaticChecker, StaticCheckError
-from editloop.checks.syntax import check_syntax
+from editloop.python.syntax import check_syntax
 from editloop.tasks import Task, TaskError, read_tasks, write_tasks
 
 

@@ -20,17 +20,17 @@ from pathlib import Path
 
 from editloop.checks.smells import smells
 from editloop.checks.static import StaticChecker
+from editloop.checks.suites import suite_check
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.frontier import Node
+from editloop.checks.verify import Verifier
+from editloop.document.state import EditState
+from editloop.document.text import Snapshot
+from editloop.document.transcript import Transcript, observe
 from editloop.model.infill import Place
+from editloop.repair.frontier import Node
 from editloop.repair.places import PlaceWeights, line_scores, places
 from editloop.repair.questions import likely_lines
 from editloop.sandbox import Level, detect_level
-from editloop.state import EditState
-from editloop.suites import suite_check
-from editloop.text import Snapshot
-from editloop.transcript import Transcript, observe
-from editloop.verify import Verifier
 
 AMONG = (1, 3, 5, 10, 20)
 ALL = PlaceWeights()

@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from editloop.checks.project import project_root
 from editloop.checks.pytestruns import run_pytest
+from editloop.checks.suites import find_python
 from editloop.checks.warmruns import WarmRuns
-from editloop.project import project_root
 from editloop.sandbox import Level, detect_level
 from editloop.sandbox.suite import Suite
-from editloop.suites import find_python
 
 TURNS = 5
 

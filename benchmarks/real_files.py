@@ -22,8 +22,8 @@ from editloop_trainer.corruptions import corrupt
 from rich.console import Console
 from rich.table import Table
 
-from editloop.definitions import definitions
-from editloop.text import Snapshot
+from editloop.document.text import Snapshot
+from editloop.python.definitions import definitions
 
 MODULES = ("fractions", "statistics", "difflib")
 TRIES = 200

@@ -12,8 +12,8 @@ from functools import cache
 from typing import Protocol
 
 from editloop.budget import Cancelled as Cancelled
-from editloop.commands import Command, parse
-from editloop.transcript import Transcript
+from editloop.document.commands import Command, parse
+from editloop.document.transcript import Transcript
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,18 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from editloop.commands import EXIT
-from editloop.loop import MAX_TURNS, continued, next_observation, try_command
+from editloop.checks.verdict import Verdict
+from editloop.document.commands import EXIT
+from editloop.document.state import EditState
+from editloop.document.text import Snapshot
+from editloop.document.transcript import Transcript, chat, observe
 from editloop.model.backend import Chat, Model, Prompt, Reply, Sampling
 from editloop.model.infill import Place, stops
 from editloop.model.turns import NAMING_TOKENS, TOLD
 from editloop.model.whole import ask_whole, read_whole
 from editloop.policy import Cancelled
+from editloop.repair.loop import MAX_TURNS, continued, next_observation, try_command
 from editloop.repair.turns import answered, question
-from editloop.state import EditState
-from editloop.text import Snapshot
-from editloop.transcript import Transcript, chat, observe
-from editloop.verdict import Verdict
 
 Way = Literal["loop", "direct", "prose"]
 WAYS: tuple[Way, ...] = ("loop", "direct", "prose")

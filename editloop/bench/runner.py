@@ -20,19 +20,19 @@ from editloop.budget import Budget, Stop
 from editloop.checks.plans import TestPlan, plan_tests
 from editloop.checks.static import StaticChecker
 from editloop.checks.testruns import run_plan
-from editloop.edits import unified_diff
+from editloop.checks.verify import TestCheck, Verifier
+from editloop.document.edits import unified_diff
+from editloop.document.state import MAX_VIEW_LINES, EditState
+from editloop.document.text import Snapshot
 from editloop.engine.gguf_info import ModelInfo, read_info
 from editloop.model.choose import Chosen, choose
 from editloop.policy import Cancelled, Policy, UniformPolicy
 from editloop.prior import PriorPolicy, shipped
-from editloop.repair import repair
+from editloop.repair.run import repair
 from editloop.sandbox import open_pool
-from editloop.state import MAX_VIEW_LINES, EditState
 from editloop.tasks import Task
-from editloop.text import Snapshot
 from editloop.trust import WEIGHING_SECONDS
 from editloop.trust.weighing import compared, weigh
-from editloop.verify import TestCheck, Verifier
 
 PolicyName = Literal["model", "prior", "uniform", "loop", "direct", "prose"]
 OVERRUN = 5.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from editloop.checks.definitions import Class, Function, Module
+from editloop.python.module import Class, Function, Module
 
 Wrong = tuple[ast.expr, str, str]
 """Where, code, message."""

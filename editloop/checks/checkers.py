@@ -10,8 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+from editloop.checks.verdict import CheckerName
 from editloop.sandbox.interpreters import Interpreter, interpreter, interpreters
-from editloop.verdict import CheckerName
 
 
 class CheckerError(ValueError):

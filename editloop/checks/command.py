@@ -18,13 +18,13 @@ from editloop.checks import traceback
 from editloop.checks.commandline import CommandLine
 from editloop.checks.missing import missing
 from editloop.checks.suitetrace import SuiteTrace, numbers
+from editloop.checks.verdict import CheckName, CheckResult
 from editloop.checks.weak import weak_ways
+from editloop.document.text import Snapshot
+from editloop.document.transcript import Finding
 from editloop.sandbox import Level
 from editloop.sandbox.command import CommandRunner
 from editloop.sandbox.commandjob import Job, Run
-from editloop.text import Snapshot
-from editloop.transcript import Finding
-from editloop.verdict import CheckName, CheckResult
 
 _HEADROOM, _LEAST_CPU, _MOST_CPU = 4.0, 2.0, 30.0
 """CPU of a candidate: so many times what the original takes, within these seconds. Chosen: a test

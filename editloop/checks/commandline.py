@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from editloop.checks.syntax import parse_quietly
-from editloop.project import project_root
+from editloop.checks.project import project_root
+from editloop.python.syntax import parse_quietly
 from editloop.sandbox.commandjob import Job
 from editloop.sandbox.interpreters import Interpreter, interpreter, interpreters
 from editloop.sandbox.projectcopy import is_wide

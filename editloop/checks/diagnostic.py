@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from editloop.transcript import Finding
+from editloop.document.transcript import Finding
 
 RUFF_ERRORS = ("E9", "F5", "F63", "F7", "F82")
 """Wrong in any program: undefined names, misplaced statements, broken formats, comparisons."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from editloop.budget import Cancelled, Stop, raise_if_set
 from editloop.checks.diagnostic import Diagnostic
-from editloop.text import Line, split_lines
+from editloop.document.text import Line, split_lines
 
 _POLL_SECONDS = 0.05
 _PULL = "textDocument/diagnostic"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from editloop.checks.syntax import parse_quietly
+from editloop.python.syntax import parse_quietly
 
 _USES = (ast.Expr, ast.If, ast.While, ast.IfExp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.BinOp)
 """What is done with a value and is never right with a coroutine."""

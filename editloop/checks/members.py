@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 
 from editloop.checks.calls import Wrong
-from editloop.checks.definitions import Class, Module, names_bound
+from editloop.python.module import Class, Module, names_bound
 
 _DYNAMIC = frozenset({"setattr", "__setattr__", "vars", "locals", "exec", "__dict__"})
 _ANYTHING = frozenset({"__getattr__", "__getattribute__"})

@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from editloop.checks.doccompare import DocGroup
-from editloop.checks.library import defined, imports, meant
 from editloop.checks.templates import Unsupported
 from editloop.checks.testdoc import extract, has_objects
 from editloop.checks.testexpr import HELPER, STANDARD, CallCheck, judged_by, split
+from editloop.python.library import defined, imports, meant
 
 
 @dataclass(frozen=True, slots=True)

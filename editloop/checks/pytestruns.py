@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from editloop.checks.suitetrace import SuiteTrace, Told, heard
+from editloop.document.transcript import Finding
 from editloop.sandbox.inner.show import CAP
 from editloop.sandbox.suite import Suite, SuiteRun, run_suite
-from editloop.transcript import Finding
 
 
 @dataclass(frozen=True, slots=True)

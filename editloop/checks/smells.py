@@ -13,7 +13,7 @@ from typing import Final
 
 from editloop.checks.likely import likely_mistakes
 from editloop.checks.static import StaticCheckError, find_ruff
-from editloop.text import split_lines
+from editloop.document.text import split_lines
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from editloop.checks.diagnostic import ERROR_RULES, HINT_RULES, RUFF_ERRORS, Diagnostic
 from editloop.checks.langserver import Greeting, LanguageServer, LanguageServerError
 from editloop.checks.uses import check_uses
+from editloop.python.stdlib import exports
 from editloop.sandbox.paths import on_path
-from editloop.stdlib import exports
 
 ANSWER_SECONDS = 30.0
 """Of a file of 4 MiB it takes a few."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from editloop.checks.statements import Changes, Statement, changes
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.checks.syntax import check_syntax
 from editloop.checks.traceback import Place
+from editloop.checks.verdict import CheckResult
 from editloop.checks.weak import weak_ways
-from editloop.transcript import Finding
-from editloop.verdict import CheckResult
+from editloop.document.transcript import Finding
+from editloop.python.statements import Changes, Statement, changes
+from editloop.python.syntax import check_syntax
 
 
 @dataclass(frozen=True, slots=True)

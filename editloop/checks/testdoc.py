@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from editloop.checks.doccompare import DocExample, DocGroup, planned
-from editloop.checks.syntax import parse_quietly
+from editloop.document.text import split_lines
+from editloop.python.syntax import parse_quietly
 from editloop.sandbox.inner.show import show
-from editloop.text import split_lines
 
 CAP = 120
 

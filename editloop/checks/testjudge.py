@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from editloop.checks.library import imports
 from editloop.checks.plans import PlannedTest, TestPlan
 from editloop.checks.testoutcome import (
     NOT_RUN,
@@ -22,6 +21,7 @@ from editloop.checks.testoutcome import (
     load_error,
     short,
 )
+from editloop.python.library import imports
 from editloop.sandbox.pool import SandboxPool
 
 _LACKING = {"isclose": "math:isclose"}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from editloop.text import Snapshot
+from editloop.document.text import Snapshot
 
 NONE = "no traceback is in the text that was given"
 TEXT_CAP = 1 << 20

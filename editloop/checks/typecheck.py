@@ -20,16 +20,16 @@ from editloop.checks.checkers import Checker, CheckerError, find
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.kinds import kind_of, told
 from editloop.checks.langserver import Greeting, LanguageServer, LanguageServerError
+from editloop.checks.project import project_root
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.checks.syntax import check_syntax
+from editloop.checks.verdict import CheckerName, CheckResult
 from editloop.checks.weak import weak_ways
-from editloop.project import project_root
+from editloop.document.text import Line, split_lines
+from editloop.document.transcript import Finding
+from editloop.python.syntax import check_syntax
 from editloop.sandbox import Level
 from editloop.sandbox.interpreters import interpreters
 from editloop.sandbox.served import served
-from editloop.text import Line, split_lines
-from editloop.transcript import Finding
-from editloop.verdict import CheckerName, CheckResult
 
 _WARNING = 2
 _SILENCED = re.compile(r"#[^\n]*\b(?:type:\s*ignore|ty:\s*ignore|pyright:|mypy:|noqa)")

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from editloop.checks.calls import Wrong, wrong_calls
-from editloop.checks.definitions import Module
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.members import missing_members
-from editloop.checks.syntax import parse_quietly
-from editloop.text import Line, split_lines
+from editloop.document.text import Line, split_lines
+from editloop.python.module import Module
+from editloop.python.syntax import parse_quietly
 
 MAX_CHARACTERS = 500_000
 """Characters of a text that is looked through; so many take a second and a half, for every

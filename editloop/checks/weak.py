@@ -10,9 +10,9 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from editloop.checks.literals import changes_literal
-from editloop.checks.statements import Changes, Statement, changes, own_children
 from editloop.checks.suitetrace import SuiteTrace
+from editloop.python.literals import changes_literal
+from editloop.python.statements import Changes, Statement, changes, own_children
 
 REMOVES_FAILED = "removes the statement that failed"
 CONSTANT = "replaces what failed with a constant"

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from editloop.cli.fix_run import Finished
-from editloop.report import FixReport
+from editloop.report.values import FixReport
 from editloop.trust.asking import NEITHER, Question, after_answer, as_doctest, next_question
 
 _NEITHER_WORDS = ("n", "neither")

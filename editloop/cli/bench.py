@@ -193,7 +193,7 @@ def _digest(path: Path) -> str:
 
 def _model_path(model: str | None) -> Path:
     from editloop.engine.gguf_info import read_info
-    from editloop.models import find_model
+    from editloop.model.store import find_model
 
     path = find_model(model).resolve()
     read_info(path)

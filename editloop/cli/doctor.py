@@ -121,8 +121,8 @@ def probe_ruff() -> Iterator[Finding]:
 
 
 def probe_parser() -> Iterator[Finding]:
-    from editloop.region import window
-    from editloop.text import Snapshot
+    from editloop.document.text import Snapshot
+    from editloop.repair.region import window
 
     window(Snapshot.from_text("def f(:\n    return 1\n"), line=0)
     yield Finding(OK, "parser", "tree-sitter reads Python that does not parse")

@@ -47,11 +47,11 @@ def cheapest(items):
 
 def probe_model() -> Iterator[Finding]:
     """The default model: its file, what it is, what runs it."""
+    from editloop.document.transcript import TRANSCRIPT_VERSION
     from editloop.engine.checks import check_kind, check_version
     from editloop.engine.errors import EngineError
     from editloop.engine.gguf_info import read_info
-    from editloop.models import chosen_path
-    from editloop.transcript import TRANSCRIPT_VERSION
+    from editloop.model.store import chosen_path
 
     try:
         path = chosen_path()
@@ -74,7 +74,7 @@ def probe_speed() -> Iterator[Finding]:
     from editloop.engine.errors import EngineError
     from editloop.engine.gguf_info import read_info
     from editloop.model.backend import ModelError
-    from editloop.models import chosen_path
+    from editloop.model.store import chosen_path
 
     try:
         path = chosen_path()
@@ -159,7 +159,7 @@ def gpu_here() -> bool:
 
 def probe_store() -> Iterator[Finding]:
     """The other models, those that cannot be read, and one that could be fetched."""
-    from editloop.models import list_models, store_folder
+    from editloop.model.store import list_models, store_folder
 
     models = list_models()
     bad = [model for model in models if model.error is not None]

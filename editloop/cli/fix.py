@@ -89,7 +89,7 @@ def fix(
         raise CliError("choose one of --function and --line")
     from editloop.budget import Budget
     from editloop.cli.fix_run import Options, run_fix
-    from editloop.models import default_seconds
+    from editloop.model.store import default_seconds
 
     if write:
         refuse_unwritable(file)
@@ -159,7 +159,7 @@ def _wanted(
     traceback: Path | None,
 ) -> Any:
     """The evidence of the options, with the texts of their files. Raises CliError, OSError."""
-    from editloop.evidence import Wanted
+    from editloop.checks.evidence import Wanted
 
     options = {"stdin": stdin, "expect": expect, "exit-code": exit_code}
     for name, value in options.items():

@@ -15,29 +15,29 @@ from pathlib import Path
 
 from editloop.budget import Budget, Cancelled, Stop, cores
 from editloop.checks.checkers import named
+from editloop.checks.evidence import Wanted, gathered
 from editloop.checks.static import StaticChecker
+from editloop.checks.suites import find_suites, suite_check
 from editloop.checks.typecheck import Aim, TypeCheck, type_check
+from editloop.checks.verify import Check
 from editloop.cli import CliError
 from editloop.cli.server import open_server
-from editloop.definitions import definitions
-from editloop.evidence import Wanted, gathered
-from editloop.fix import Request, Tools, fix
+from editloop.document.text import Snapshot, TextError, split_lines
 from editloop.model.backend import Model
 from editloop.model.choose import Chosen, choose
 from editloop.prior import PriorPolicy, shipped
-from editloop.repair import Repair
-from editloop.report import FixReport
-from editloop.reporting import fix_report
+from editloop.python.definitions import definitions
+from editloop.repair.fix import Request, Tools, fix
+from editloop.repair.run import Repair
+from editloop.repair.solutions import Progress
+from editloop.report.building import fix_report
+from editloop.report.values import FixReport
+from editloop.report.wording import Asked, without_model
 from editloop.sandbox import Level, SandboxPool, detect_level
-from editloop.solutions import Progress
-from editloop.suites import find_suites, suite_check
-from editloop.text import Snapshot, TextError, split_lines
 from editloop.trust import WEIGHING_SECONDS
 from editloop.trust.inputs import read_tests
 from editloop.trust.weighed import Weighed
 from editloop.trust.weighing import compared, weigh
-from editloop.verify import Check
-from editloop.wording import Asked, without_model
 
 MAX_FILE_BYTES = 4 << 20
 MOST_WORKERS = 2

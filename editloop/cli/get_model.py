@@ -16,7 +16,7 @@ from editloop.cli import CliError
 from editloop.model.catalogue import Entry, find_entry
 from editloop.model.download import NOTE, fetched_bytes, get, is_there
 from editloop.model.offers import suitable
-from editloop.models import chosen_default, store_folder
+from editloop.model.store import chosen_default, store_folder
 
 _INTERRUPTED = 130
 

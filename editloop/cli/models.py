@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from editloop.models import StoredModel
+    from editloop.model.store import StoredModel
 
 app = typer.Typer(
     add_completion=False,
@@ -33,7 +33,7 @@ def list_command(
 ) -> None:
     """List the models that are here, * marks the default, and those that can be fetched."""
     from editloop.engine.gguf_info import printable
-    from editloop.models import list_models, store_folder
+    from editloop.model.store import list_models, store_folder
 
     models = list_models()
     if as_json:
@@ -72,7 +72,7 @@ def add(
     replace: Annotated[bool, typer.Option("--replace", help="Replace one of this name.")] = False,
 ) -> None:
     """Check a GGUF and copy it into the store."""
-    from editloop.model.store import add_model
+    from editloop.model.storing import add_model
 
     target = add_model(path, name, replace=replace)
     typer.echo(f"{target.stem} added: {target}")
@@ -83,7 +83,7 @@ def use(
     name: Annotated[str, typer.Argument(help="A name in the list, a GGUF file, or `none`.")],
 ) -> None:
     """Make a model the default of commands and servers; `none`: repair without one."""
-    from editloop.model.store import use_model
+    from editloop.model.storing import use_model
 
     typer.echo(f"default: {use_model(name) or name}")
 
@@ -91,7 +91,7 @@ def use(
 @app.command()
 def remove(name: Annotated[str, typer.Argument(help="A name in the store.")]) -> None:
     """Delete a model from the store."""
-    from editloop.model.store import remove_model
+    from editloop.model.storing import remove_model
 
     was_default = remove_model(name)
     typer.echo(f"{name} removed{'; no model is the default now' if was_default else ''}")
@@ -120,7 +120,7 @@ def model_row(model: StoredModel) -> dict[str, Any]:
 def _offers(here: set[str]) -> Iterator[str]:
     """A line for each model of the catalogue that is not here."""
     from editloop.model.offers import offers
-    from editloop.models import store_folder
+    from editloop.model.store import store_folder
 
     for offer in offers(store_folder()):
         entry = offer.entry

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from editloop.document.transcript import TRANSCRIPT_VERSION
 from editloop.engine import Engine
 from editloop.engine.generate import Continuation
 from editloop.engine.template import Tokens
@@ -14,7 +15,6 @@ from editloop.model.backend import Chat, Gap, ModelError, Plain, Prompt, Reply, 
 from editloop.model.statement import is_statement
 from editloop.model.whole import joint, uncommented
 from editloop.model.wire import read_prompt, read_sampling
-from editloop.transcript import TRANSCRIPT_VERSION
 
 
 def load(path: str, adapter: str | None, n_ctx: int, threads: int | None) -> Engine:

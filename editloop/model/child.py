@@ -21,9 +21,9 @@ from typing import Any
 
 from editloop.model.backend import ModelError, ModelLost, Prompt, Reply, Sampling
 from editloop.model.ended import why_ended
+from editloop.model.store import with_base
 from editloop.model.turns import RENDERING
 from editloop.model.wire import prompt_row
-from editloop.models import with_base
 from editloop.policy import Cancelled
 
 IDLE_SECONDS = 300.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from editloop.model.backend import Model
 from editloop.model.child import open_model
 from editloop.model.scripted import ScriptedModel
-from editloop.models import SCRIPT, chosen_path
+from editloop.model.store import SCRIPT, chosen_path
 from editloop.policy import Policy
 from editloop.prior import PriorPolicy, shipped
 

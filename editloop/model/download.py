@@ -95,8 +95,8 @@ def _complete(source: Source, entry: Entry, part: Partial) -> None:
 
 def _make_default(name: str, store: Path) -> None:
     """Unless the user has chosen one."""
-    from editloop.model.store import use_model
-    from editloop.models import chosen_default
+    from editloop.model.store import chosen_default
+    from editloop.model.storing import use_model
 
     try:
         if chosen_default(store) is None:

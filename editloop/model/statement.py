@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from editloop.text import split_lines
+from editloop.document.text import split_lines
 
 
 def is_statement(text: bytes) -> bool:

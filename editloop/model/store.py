@@ -1,148 +1,191 @@
-"""Changes to the user's store of models: add, choose, remove; each in one atomic step.
+"""The models on this machine: those in the user's store, and the one that is the default.
 
-``editloop.models`` reads it. A reader sees the state before or after a change, never one between.
+Reads headers only, through ``engine.gguf_info``; the engine loads. Nothing is downloaded. The store
+is a folder and nothing is cached, so a running server meets a change at its next job.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from editloop.model.replacing import replacing
-from editloop.models import CHOICE, NO_MODEL, chosen_default, find_model, in_store, store_folder
-from editloop.transcript import TRANSCRIPT_VERSION
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from editloop.engine.gguf_info import ModelInfo
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_RESERVED = (NO_MODEL, CHOICE)
+NO_MODEL = "none"
+"""Chosen by who wants moves alone."""
+CHOICE = "default"
+"""The file in the store that holds the name or path of the user's own default model."""
+SECONDS, SECONDS_WITH_MODEL = 10.0, 60.0
+"""Budgets where a person gives none. Chosen: moves find nearly all they find in 10 seconds, a model
+of a billion parameters on two cores answers about ten questions in 60."""
+SCRIPT = "EDITLOOP_SCRIPTED_MODEL"
+"""The environment variable that names a file for `model.scripted`, which then takes part in place
+of a model."""
 
 
-class StoreError(Exception):
-    """A change that the store refuses; the message says what to do instead."""
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """One file; ``info`` is None where it cannot be read, and ``error`` then says why."""
+
+    name: str
+    path: Path
+    source: Literal["store", "path"]
+    info: ModelInfo | None = None
+    error: str | None = None
+    default: bool = False
 
 
-def add_model(
-    path: Path, name: str | None = None, *, replace: bool = False, store: Path | None = None
-) -> Path:
-    """Copy a GGUF into the store under ``name`` (default: the file's own); returns its place.
+def store_folder() -> Path:
+    """``$XDG_DATA_HOME/editloop/models``, or the platform's place; it need not exist."""
+    home = os.environ.get("XDG_DATA_HOME", "")
+    if os.path.isabs(home):  # the specification ignores relative ones
+        return Path(home, "editloop", "models")
+    import platformdirs
 
-    It is checked before it gets its name: a whole GGUF of this transcript version, or a model of
-    somebody else's that can be asked for a repair and that llama.cpp loads here.
-
-    Raises StoreError, EngineError, OSError; the store is unchanged then.
-    """
-    from editloop.engine.gguf_info import read_info
-
-    store = store or store_folder()
-    name = check_name(path.name.removesuffix(".gguf") if name is None else name)
-    target = store / f"{name}.gguf"
-    if target.exists() and not replace:
-        raise StoreError(f"{name} is in the store already: choose another --name, or --replace it")
-    info = read_info(path)
-    _check(info)
-    if info.transcript_version is None or info.is_adapter:
-        _try(path)
-    with replacing(target) as file:
-        with path.open("rb") as original:
-            shutil.copyfileobj(original, file, 1 << 20)
-        file.flush()
-        _check(read_info(file.name))
-    return target
+    return platformdirs.user_data_path("editloop", appauthor=False) / "models"
 
 
-def use_model(name_or_path: str, store: Path | None = None) -> Path | None:
-    """Make a model the default, or none for ``none``; returns its file.
-
-    Raises ModelNotFound, EngineError, OSError.
-    """
-    from editloop.engine.gguf_info import read_info
-
-    store = store or store_folder()
-    if name_or_path == NO_MODEL:
-        _choose(NO_MODEL, store)
-        return None
-    path = find_model(name_or_path, store=store)
-    _check(read_info(path))
-    inside = in_store(path, store)
-    _choose(f"{name_or_path if inside else path.resolve()}", store)
-    return path
-
-
-def _choose(choice: str, store: Path) -> None:
-    with replacing(store / CHOICE) as file:
-        file.write(f"{choice}\n".encode())
-
-
-def remove_model(name: str, store: Path | None = None) -> bool:
-    """Delete a model of the store; True where it was the default; there is none then.
-
-    What an unfinished download of the name left behind goes too. A server that has the model loaded
-    keeps its memory of it. Raises StoreError, ModelNotFound, OSError.
-    """
-    from editloop.model.partial import partial_path
-
-    store = store or store_folder()
-    path = store / f"{name}.gguf"
-    unfinished = partial_path(path)
-    if in_store(unfinished, store) and unfinished.is_file():
-        unfinished.unlink()
-        if not os.path.lexists(path):
-            return False
-    if not os.path.lexists(path):  # a link that leads nowhere is there, and can go
-        path = find_model(name, store=store)
-    if not in_store(path, store):
-        raise StoreError(f"{path} is not in the store: delete the file yourself")
-    if path.suffix != ".gguf":
-        raise StoreError(f"{path} is no model")
-    chosen = _is_default(path, store)
-    if chosen:  # first, so that a default never names what is gone
-        (store / CHOICE).unlink()
-    path.unlink()
-    return chosen
-
-
-def _check(info: ModelInfo) -> None:
-    """Raises EngineError unless the model is one for this tool."""
-    from editloop.engine.checks import check_kind, check_version
-
-    check_version(info, TRANSCRIPT_VERSION)
-    check_kind(info)
-
-
-def _try(path: Path) -> None:
-    """Load a model once, in a process of its own. Raises StoreError where that fails."""
-    from editloop.model.backend import ModelError
-    from editloop.model.child import open_model
-
-    model = open_model(path.absolute(), n_ctx=512)
+def chosen_default(store: Path | None = None) -> str | None:
+    """What the user chose as default, None where there is no choice. Raises OSError."""
     try:
-        _ = model.fills  # waits until it is loaded
-    except ModelError as error:
-        raise StoreError(f"{path.name} does not load here: {error}") from error
-    finally:
-        model.close()
+        text = ((store or store_folder()) / CHOICE).read_text("utf-8", "replace").strip()
+    except FileNotFoundError:
+        return None
+    return text or None
 
 
-def check_name(name: str) -> str:
-    """The name itself. Raises StoreError where it cannot be a file's name in the store."""
-    if name in _RESERVED:
-        raise StoreError(f"the name {name!r} is taken by editloop itself: choose another")
-    if not _NAME.fullmatch(name):
-        raise StoreError(
-            f"{name!r} cannot name a model: use letters, digits, dots, dashes and underscores"
-        )
-    return name
+def in_store(path: Path, store: Path) -> bool:
+    """Whether a file lies in the store, wherever the links on the way to it lead.
+
+    The file may be a link itself: it is the link that is in the store.
+    """
+    folder = Path(os.path.realpath(path.parent))
+    return folder.is_relative_to(os.path.realpath(store))
 
 
-def _is_default(path: Path, store: Path) -> bool:
+def find_model(name_or_path: str | Path | None = None, *, store: Path | None = None) -> Path:
+    """The file of a model. None: the user's default.
+
+    A name is a file in the store without its ``.gguf``; whatever names a file is a path. Raises
+    ModelNotFound.
+    """
     from editloop.engine.errors import ModelNotFound
 
+    store = store or store_folder()
+    if name_or_path is not None:
+        return _named(name_or_path, store)
+    choice = chosen_default(store)
+    if choice not in (None, NO_MODEL):
+        try:
+            return _named(choice, store)
+        except ModelNotFound as error:
+            raise ModelNotFound(f"the default in {store / CHOICE} is wrong: {error}") from error
+    raise ModelNotFound(
+        f"no model is the default in {store}: `editloop models get` fetches one, or name it"
+    )
+
+
+def with_base(path: Path) -> tuple[Path, Path | None]:
+    """A whole model's file, and the LoRA that ``path`` is; None where it is that model itself.
+
+    Raises EngineError: WrongTranscriptVersion, and ModelNotFound where the base that a LoRA names
+    is not here.
+    """
+    from editloop.document.transcript import TRANSCRIPT_VERSION
+    from editloop.engine.checks import check_version
+    from editloop.engine.errors import ModelNotFound
+    from editloop.engine.gguf_info import read_info
+
+    info = read_info(path)
+    check_version(info, TRANSCRIPT_VERSION)
+    if not info.is_adapter:
+        return path, None
+    base = str(info.metadata.get("editloop.base_model", ""))
     try:
-        return chosen_default(store) is not None and find_model(store=store) == path
-    except ModelNotFound:
-        return False
+        return find_model(base), path
+    except ModelNotFound as error:
+        raise ModelNotFound(f"{path.name} is a LoRA, and its base is missing: {error}") from error
+
+
+def list_models(store: Path | None = None) -> list[StoredModel]:
+    """The store's by name; a damaged file is listed with its error."""
+    from editloop.engine.errors import ModelNotFound
+
+    store = store or store_folder()
+    try:
+        default = _real(find_model(store=store))
+    except (ModelNotFound, OSError):
+        default = None
+    found: list[tuple[str, Path, Literal["store", "path"]]] = []
+    for path in sorted(_files(store)):
+        found.append((path.relative_to(store).with_suffix("").as_posix(), path, "store"))
+    if default is not None and all(_real(path) != default for _, path, _ in found):
+        found.append((default.stem, default, "path"))
+    return [_read(name, path, source, default) for name, path, source in found]
+
+
+def _named(name_or_path: str | Path, store: Path) -> Path:
+    from editloop.engine.errors import ModelNotFound
+
+    name = str(name_or_path)
+    path = Path(name).expanduser()
+    for candidate in (store / f"{name}.gguf", store / name, path):
+        if candidate.is_file() and candidate.name != CHOICE:
+            return candidate
+    if path.suffix == ".gguf" or len(path.parts) > 1:
+        raise ModelNotFound(f"no model file at {name}: check the path, or `editloop models list`")
+    known = [p.relative_to(store).with_suffix("").as_posix() for p in sorted(_files(store))]
+    raise ModelNotFound(
+        f"no model named {name!r} in {store}; known: {', '.join(known) or 'none'}; "
+        "`editloop models list` names those that can be fetched"
+    )
+
+
+def _real(path: Path) -> Path:
+    """The file behind links; the path itself where they run in a circle."""
+    return Path(os.path.realpath(path))
+
+
+def _files(store: Path) -> list[Path]:
+    try:
+        return [path for path in store.rglob("*.gguf") if path.is_file() or path.is_symlink()]
+    except OSError:
+        return []
+
+
+def _read(
+    name: str, path: Path, source: Literal["store", "path"], default: Path | None
+) -> StoredModel:
+    from editloop.engine.errors import EngineError
+    from editloop.engine.gguf_info import read_info
+
+    chosen = default is not None and _real(path) == default
+    try:
+        return StoredModel(name, path, source, read_info(path), None, chosen)
+    except (EngineError, OSError, ValueError) as error:
+        return StoredModel(name, path, source, None, str(error), chosen)
+
+
+def chosen_path(name: str | None = None) -> Path | None:
+    """The file of the model that takes part; None where none does. Raises ModelNotFound."""
+    return find_model(name) if wants_model(name) else None
+
+
+def wants_model(name: str | None = None) -> bool:
+    """Whether a model takes part, by its name or as default; it need not be there."""
+    return (name or chosen_default() or NO_MODEL) != NO_MODEL
+
+
+def default_seconds(name: str | None, server: str | None) -> float:
+    """The budget where a person gives none: a model needs seconds for each place that it fills
+    in."""
+    with_model = server is not None or SCRIPT in os.environ or wants_model(name)
+    return SECONDS_WITH_MODEL if with_model else SECONDS
+
+
+def declines_model(name: str | None = None) -> bool:
+    """Whether the user wants moves alone, by the name or as default."""
+    return (name or chosen_default()) == NO_MODEL

@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from editloop.commands import Command, CommandError, edit_line
+from editloop.document.commands import Command, CommandError, edit_line
+from editloop.document.state import MAX_VIEW_LINES, EditState, apply
+from editloop.document.transcript import Finding
 from editloop.moves import (
     calls,
     expressions,
@@ -26,8 +28,6 @@ from editloop.moves import (
     words,
 )
 from editloop.moves.context import CodeLine, Context, build
-from editloop.state import MAX_VIEW_LINES, EditState, apply
-from editloop.transcript import Finding
 
 __all__ = ["KINDS", "MAX_MOVES", "Kind", "moves", "moves_in", "renames", "resorts_in"]
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from editloop.commands import Command, Step, edit_line
+from editloop.document.commands import Command, Step, edit_line
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.everywhere import siblings, slips, unknown_names
 from editloop.moves.inserts import levels_at
-from editloop.moves.lexer import AUGMENTED, CONSTANTS, Shape
+from editloop.python.lexer import AUGMENTED, CONSTANTS, Shape
 
 MAX_ENDS = 8
 """Ends that are tried for a run of lines: the next definition and the end of the window first."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.expressions import operands
-from editloop.moves.lexer import ARITHMETIC, COMPARISONS, Shape, is_operand
 from editloop.moves.tables import COMMON_ATTRIBUTES, COMMON_BUILTINS, COMMON_METHODS
+from editloop.python.lexer import ARITHMETIC, COMPARISONS, Shape, is_operand
 
 RECEIVERS = ("self", "cls")
 _MAX_ARGUMENTS = 6

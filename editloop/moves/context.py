@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from editloop.checks.kinds import UNBOUND
-from editloop.moves.lexer import Shape, shape, string_lines
+from editloop.document.state import EditState
+from editloop.document.transcript import Finding
 from editloop.moves.scope import Scope, module_names, scopes
-from editloop.state import EditState
-from editloop.transcript import Finding
+from editloop.python.lexer import Shape, shape, string_lines
 
 _SYNTAX = re.compile(r"(?:Syntax|Indentation|Tab)Error\b|E999\b|invalid-syntax\b")
 _UNDEFINED = re.compile(r"\b(?:name|variable|keyword argument) [`'\"](\w+)[`'\"]", re.IGNORECASE)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from editloop.commands import Step, edit_line
+from editloop.document.commands import Step, edit_line
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.keywords import BLOCKS, printed
-from editloop.moves.lexer import Shape
 from editloop.moves.spelling import closest
 from editloop.moves.tables import (
     ATTRIBUTES,
@@ -18,6 +17,7 @@ from editloop.moves.tables import (
     OPERATORS,
     TYPES,
 )
+from editloop.python.lexer import Shape
 
 _CONDITIONS = ("if", "elif", "while")
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from editloop.moves.context import CodeLine, Context
-from editloop.moves.lexer import ARITHMETIC, COMPARISONS, OPENERS, Shape, Span, is_operand
+from editloop.python.lexer import ARITHMETIC, COMPARISONS, OPENERS, Shape, Span, is_operand
 
 _CONDITIONS = ("if", "elif", "while", "assert", "and", "or", "return")
 _NO_EXPRESSION = frozenset(

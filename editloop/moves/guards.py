@@ -6,10 +6,10 @@ import ast
 import keyword
 from collections.abc import Iterator, Sequence
 
-from editloop.checks.syntax import parse_quietly
-from editloop.commands import Command, Step, edit_line
+from editloop.document.commands import Command, Step, edit_line
+from editloop.document.transcript import Finding
 from editloop.moves.context import Context
-from editloop.transcript import Finding
+from editloop.python.syntax import parse_quietly
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)

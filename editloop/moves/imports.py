@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 
-from editloop.commands import Command, Step, edit_line
+from editloop.document.commands import Command, Step, edit_line
 from editloop.moves.context import CodeLine, Context
-from editloop.moves.lexer import AUGMENTED
 from editloop.moves.tables import BUILTIN_NAMES, FROM, MODULES, VALUE_METHODS
 from editloop.moves.uses import Use, uses_of
-from editloop.stdlib import exports
+from editloop.python.lexer import AUGMENTED
+from editloop.python.stdlib import exports
 
 _ALIASES = {
     "np": "numpy",

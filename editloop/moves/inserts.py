@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from editloop.commands import Command
+from editloop.document.commands import Command
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.scope import Scope, bound_names, plain_names
 

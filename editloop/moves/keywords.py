@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from editloop.moves.context import CodeLine, Context
-from editloop.moves.lexer import OPENERS, Shape, is_operand
 from editloop.moves.spelling import closest
 from editloop.moves.tables import FOREIGN, FOREIGN_OPERATORS, HARD_KEYWORDS
+from editloop.python.lexer import OPENERS, Shape, is_operand
 
 BLOCKS = (
     "def",

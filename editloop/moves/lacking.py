@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from editloop.commands import Command, edit_line
+from editloop.document.commands import Command, edit_line
+from editloop.document.transcript import Finding
 from editloop.moves.context import Context
-from editloop.transcript import Finding
 
 _LACKS = re.compile(r"(\w+)\(\) lacks a value for '(\w+)'")
 

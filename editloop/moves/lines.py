@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise, permutations
 
-from editloop.commands import Command, edit_line
+from editloop.document.commands import Command, edit_line
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.inserts import FAR, LONG, levels_at, may_copy
-from editloop.moves.lexer import OPENERS
 from editloop.moves.scope import bound_names
+from editloop.python.lexer import OPENERS
 
 _RESULTS = ("", " True", " False", " None", " 0", " 1", " -1", " []", " {}", ' ""')
 _LEAVING = frozenset({"return", "pass", "break", "continue", "print"})

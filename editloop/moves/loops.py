@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from editloop.commands import Command, Step, edit_line
+from editloop.document.commands import Command, Step, edit_line
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.scope import all_bound, bound_names, plain_names
 from editloop.moves.tables import BUILTIN_NAMES

@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from editloop.commands import Command, Step, edit_line
+from editloop.document.commands import Command, Step, edit_line
 from editloop.moves.calls import RECEIVERS, with_first_parameter
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.everywhere import has
 from editloop.moves.imports import imported, imports_by_use
-from editloop.moves.lexer import AUGMENTED, CONSTANTS
 from editloop.moves.loops import around
 from editloop.moves.scope import bound_names
 from editloop.moves.tables import BUILTIN_NAMES, FOREIGN, VALUE_METHODS
 from editloop.moves.uses import DEFINES, Use, uses_of
 from editloop.moves.words import is_called
+from editloop.python.lexer import AUGMENTED, CONSTANTS
 
 _BY_OPERATOR = {"+=": "0", "-=": "0", "*=": "1", "|=": "0", "+": "0", "-": "0", "*": "1"}
 _LIMITS = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations, pairwise
 
 from editloop.moves.context import CodeLine, Context
-from editloop.moves.lexer import ARITHMETIC, COMPARISONS, OPENERS, Shape, Span, is_operand
+from editloop.python.lexer import ARITHMETIC, COMPARISONS, OPENERS, Shape, Span, is_operand
 
 _LEVELS = (("if", "else"), ("or",), ("and",), tuple(COMPARISONS | {"not"}), tuple(ARITHMETIC))
 

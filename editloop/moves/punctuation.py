@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from editloop.commands import Command, edit_line
+from editloop.document.commands import Command, edit_line
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.keywords import BLOCKS
-from editloop.moves.lexer import CLOSERS, OPENERS, Shape, is_operand
+from editloop.python.lexer import CLOSERS, OPENERS, Shape, is_operand
 
 _FOR_EQUALS = ("==", "!=", "<", ">", "<=", ">=", "-", "+", "*", "in")
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from editloop.moves.lexer import AUGMENTED, Shape, Token
 from editloop.moves.tables import BUILTIN_NAMES
+from editloop.python.lexer import AUGMENTED, Shape, Token
 
 _MODULE_NAME = re.compile(
     r"^(?:(?:async[ \t]+)?def[ \t]+(\w+)|class[ \t]+(\w+)|([^\W\d]\w*)[ \t]*(?::[^=\n]*)?=[^=])",

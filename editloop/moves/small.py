@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice, permutations
 
-from editloop.commands import Command
+from editloop.document.commands import Command
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.inserts import Place, places
 from editloop.moves.scope import parameters

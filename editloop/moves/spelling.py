@@ -17,7 +17,7 @@ from editloop.moves.tables import (
     MODULES,
 )
 from editloop.moves.words import follows, is_called, is_keyword_argument
-from editloop.stdlib import exports
+from editloop.python.stdlib import exports
 
 _MAX_TYPOS = 4
 _MEMBER = re.compile(r"(?:\.|\bdef |^[ \t]+)([A-Za-z_]\w*)(?=[ \t]*(?:[:=(]|$))", re.MULTILINE)

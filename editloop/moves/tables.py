@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 
-from editloop.moves.lexer import CONSTANTS
+from editloop.python.lexer import CONSTANTS
 
 
 def _siblings(*groups: str) -> dict[str, tuple[str, ...]]:

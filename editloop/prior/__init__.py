@@ -18,10 +18,10 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from editloop.commands import Command
+from editloop.document.commands import Command
+from editloop.document.transcript import Observation, Transcript
 from editloop.policy import Proposal
 from editloop.prior.features import Features
-from editloop.transcript import Observation, Transcript
 
 SHIPPED = Path(__file__).parent.parent / "data" / "prior.npy"
 SIZE = 1 << 18

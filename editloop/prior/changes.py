@@ -9,9 +9,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from editloop.edits import common_ends
-from editloop.moves.lexer import Token, lex
+from editloop.document.edits import common_ends
 from editloop.moves.tables import ATTRIBUTES, BUILTIN_NAMES, BUILTINS
+from editloop.python.lexer import Token, lex
 
 MOST = 6
 """Tokens of one side of an edit that its features tell apart."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from editloop.commands import Command
-from editloop.moves.lexer import Token
+from editloop.document.commands import Command
+from editloop.document.transcript import Observation
 from editloop.moves.tables import BUILTIN_NAMES
 from editloop.prior.changes import MOST, NOTHING, Edit, Line, depth, edit_of, few, line_of
 from editloop.prior.signs import expected, signs
-from editloop.transcript import Observation
+from editloop.python.lexer import Token
 
 
 class Features:

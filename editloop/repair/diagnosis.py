@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from editloop.budget import raise_if_too_long
 from editloop.checks.diagnostic import Diagnostic
+from editloop.checks.doctests import Documented, documented
 from editloop.checks.static import StaticChecker
-from editloop.checks.syntax import CHARACTERS_A_SECOND, check_syntax
-from editloop.definitions import Definition, definitions
-from editloop.doctests import Documented, documented
+from editloop.document.text import Snapshot
+from editloop.document.transcript import Finding
+from editloop.python.definitions import Definition, definitions
+from editloop.python.syntax import CHARACTERS_A_SECOND, check_syntax
 from editloop.sandbox import SandboxPool
-from editloop.text import Snapshot
-from editloop.transcript import Finding
 
 AS_LONG = 2.0
 """Seconds of a parse into objects, as a multiple of those of compiling the same text; measured."""

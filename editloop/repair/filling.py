@@ -19,15 +19,15 @@ from dataclasses import dataclass, field, replace
 
 from editloop.checks.smells import smells
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.commands import Step
-from editloop.frontier import Node
+from editloop.document.commands import Step
 from editloop.model.backend import Model, ModelError, ModelLost, Sampling
 from editloop.model.infill import Place
 from editloop.model.turns import NAMING_TOKENS, ask_place, read_place
 from editloop.policy import Cancelled
+from editloop.repair.frontier import Node
 from editloop.repair.questions import TEMPERATURE, Question, questions, told
 from editloop.repair.replies import Told, step_of, with_import
-from editloop.solutions import Solution
+from editloop.repair.solutions import Solution
 
 log = logging.getLogger(__name__)
 

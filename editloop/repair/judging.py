@@ -11,12 +11,12 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
-from editloop.edits import common_ends
+from editloop.document.edits import common_ends
+from editloop.document.state import EditState
+from editloop.document.text import Line
 from editloop.model.backend import Model, ModelError
 from editloop.policy import Cancelled
-from editloop.solutions import Solution
-from editloop.state import EditState
-from editloop.text import Line
+from editloop.repair.solutions import Solution
 
 _CONTEXT_CHARACTERS = 1200
 _BEHIND = 3

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.definitions import definitions
-from editloop.frontier import Node
+from editloop.document.state import EditState
+from editloop.document.transcript import Finding
 from editloop.model.backend import Gap, Model, Prompt, Sampling
 from editloop.model.infill import Place, begin_of, begun, gap, stops
 from editloop.model.turns import TOLD, ask_text
@@ -17,9 +17,9 @@ from editloop.model.whole import ask_part, unindented
 from editloop.moves import moves_in
 from editloop.moves.context import build
 from editloop.prior import shipped
+from editloop.python.definitions import definitions
+from editloop.repair.frontier import Node
 from editloop.repair.places import line_scores, places
-from editloop.state import EditState
-from editloop.transcript import Finding
 
 PLACES = 24
 """Places of one state that are asked about, at most: among 20 the right one is in 25 of 28 cases

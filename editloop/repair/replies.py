@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
-from editloop.commands import Command, CommandError, Step
+from editloop.document.commands import Command, CommandError, Step
+from editloop.document.state import EditState, apply
 from editloop.model.backend import Gap, Prompt
 from editloop.model.infill import Place, begun, written
 from editloop.model.whole import read_part
 from editloop.moves.context import build
 from editloop.moves.imports import lacking
-from editloop.state import EditState, apply
 
 _NEAR = 3
 """Lines by which a place may have moved between states."""

@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.checks.syntax import parse_quietly
-from editloop.definitions import definitions
-from editloop.region import MAX_CHARACTERS
-from editloop.text import Snapshot, split_lines
+from editloop.document.text import Snapshot, split_lines
+from editloop.python.definitions import definitions
+from editloop.python.syntax import parse_quietly
+from editloop.repair.region import MAX_CHARACTERS
 
 STRENGTH = 2.0
 """How often the coefficient is counted beside what a policy thinks of a move. Of 36 programs of

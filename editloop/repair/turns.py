@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from editloop.commands import CommandError, Step
+from editloop.document.commands import CommandError, Step
+from editloop.document.state import EditState, apply
+from editloop.document.transcript import Finding
 from editloop.model.backend import Gap, Plain
 from editloop.model.infill import Place, written
 from editloop.model.turns import TOLD, ask_place, ask_text, read_place
 from editloop.repair.replies import step_of
-from editloop.state import EditState, apply
-from editloop.transcript import Finding
 
 
 def question(state: EditState, findings: Iterable[Finding], place: Place | None) -> Plain | Gap:

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from editloop.checks.syntax import parse_quietly
+from editloop.python.syntax import parse_quietly
 
 MOST = 80
 """Calls that are tried; chosen, so that all of them take tens of milliseconds."""

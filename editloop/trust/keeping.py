@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from editloop.checks.syntax import parse_quietly
-from editloop.text import split_lines
+from editloop.document.text import split_lines
+from editloop.python.syntax import parse_quietly
 from editloop.trust.asking import as_doctest
 
 _ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError)

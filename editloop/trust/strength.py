@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from editloop.verdict import CODELESS, CheckResult, Verdict
+from editloop.checks.verdict import CODELESS, CheckResult, Verdict
 
 NO_CODE = "no code was run"
 NOT_REPRODUCED = "the traceback was not reproduced"

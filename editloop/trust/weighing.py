@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from editloop.budget import Cancelled, Stop
-from editloop.repair import Repair
+from editloop.repair.run import Repair
+from editloop.repair.solutions import Solution
 from editloop.sandbox import SandboxError, SandboxPool
-from editloop.solutions import Solution
 from editloop.trust import MOST_FIXES
 from editloop.trust.answers import Answer, ask
 from editloop.trust.inputs import inputs

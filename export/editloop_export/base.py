@@ -13,11 +13,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from editloop.document.transcript import TRANSCRIPT_VERSION
 from editloop.engine import read_info
 from editloop.engine.checks import check_version
 from editloop.model.families import fill_of
 from editloop.sandbox.scratch import scratch_folder
-from editloop.transcript import TRANSCRIPT_VERSION
 
 from .checkpoint import read_checkpoint, read_json
 from .errors import ExportError, UnsupportedModel

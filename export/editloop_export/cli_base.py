@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from editloop.cli import CliError
-from editloop.models import find_model
+from editloop.model.store import find_model
 
 from .base import make_base
 

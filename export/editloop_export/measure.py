@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from editloop.document.transcript import Transcript, chat
 from editloop.tasks import Task
-from editloop.transcript import Transcript, chat
 
 from .checkpoint import read_json
 from .errors import ExportError

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from editloop.transcript import TRANSCRIPT_VERSION
+from editloop.document.transcript import TRANSCRIPT_VERSION
 
 from .checkpoint import read_json
 from .errors import WrongCheckpoint

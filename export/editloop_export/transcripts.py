@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import editloop
-from editloop.commands import Command, edit_line
-from editloop.state import EditState, apply
+from editloop.document.commands import Command, edit_line
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
+from editloop.document.transcript import Finding, Transcript, chat, observe
 from editloop.tasks import Task
-from editloop.text import Snapshot
-from editloop.transcript import Finding, Transcript, chat, observe
 
 from .errors import ExportError
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lsprotocol import types
 
-from editloop.text import Line
+from editloop.document.text import Line
 from editloop_lsp.client import Client
 from editloop_lsp.documents import Document
 from editloop_lsp.edits import FixResult

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from editloop.moves.lexer import shape
-from editloop.text import split_lines
+from editloop.document.text import split_lines
+from editloop.python.lexer import shape
 
 SCHEME = "vscode-notebook-cell"
 NOTE = "a notebook cell: names of other cells are not known, so only its syntax was checked"

@@ -10,7 +10,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from editloop.report import Fix
+from editloop.report.values import Fix
 from editloop_lsp.client import Client
 from editloop_lsp.positions import to_client
 from editloop_lsp.reports import Report

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from editloop.report import Fix, FixReport, Status
+from editloop.report.values import Fix, FixReport, Status
 from editloop_lsp.reports import merged
 from editloop_lsp.wire import ChangeJob, FixJob, SuspectsJob
 from editloop_lsp.workers import WorkerProcess

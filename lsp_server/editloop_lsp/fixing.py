@@ -13,7 +13,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from editloop.report import FixReport
+from editloop.report.values import FixReport
 from editloop.trust import MOST_FIXES, WEIGHING_SECONDS
 from editloop.trust.weighed import Weighed
 from editloop_lsp.documents import Documents

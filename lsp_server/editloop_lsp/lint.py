@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from editloop.checks.static import StaticChecker
-from editloop.checks.syntax import check_syntax
-from editloop.text import split_lines
+from editloop.document.text import split_lines
+from editloop.python.syntax import check_syntax
 
 
 def lint(text: str, static: StaticChecker | None) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from editloop.model.backend import ModelError
 from editloop.model.choose import Chosen, choose
 from editloop.model.consent import is_allowed
 from editloop.model.server import ServerModel
-from editloop.models import NO_MODEL, chosen_path
+from editloop.model.store import NO_MODEL, chosen_path
 from editloop.prior import PriorPolicy, shipped
 
 Identity = tuple[str, int, int]

@@ -1,6 +1,6 @@
 """Positions between the client's units (UTF-8, 16 or 32) and code points.
 
-A document's lines are those of ``editloop.text``; a position past the end of a line or of the
+A document's lines are those of ``document.text``; a position past the end of a line or of the
 document is moved to that end (LSP 3.17, "Position").
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lsprotocol import types
 
-from editloop.text import Line
+from editloop.document.text import Line
 
 _BYTES = {"utf-8": 1, "utf-16": 2, "utf-32": 4}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from editloop.report import FixReport
+from editloop.report.values import FixReport
 from editloop.trust.weighed import Difference
 
 Status = Literal[

@@ -10,7 +10,7 @@ from typing import Any
 def models() -> list[dict[str, Any]]:
     """The rows of ``editloop models list --json``."""
     from editloop.cli.models import model_row
-    from editloop.models import list_models
+    from editloop.model.store import list_models
 
     return [model_row(model) for model in list_models()]
 
@@ -18,14 +18,14 @@ def models() -> list[dict[str, Any]]:
 def catalogue() -> list[dict[str, Any]]:
     """A row for each model that can be fetched, see `editloop.model.offers`."""
     from editloop.model.offers import offers
-    from editloop.models import store_folder
+    from editloop.model.store import store_folder
 
     return [offer.row() for offer in offers(store_folder())]
 
 
 def use(name: str) -> str:
-    """Make a model the default; its name. Raises the errors of `editloop.model.store.use_model`."""
-    from editloop.model.store import use_model
+    """Make a model the default; its name. Raises the errors of `model.storing.use_model`."""
+    from editloop.model.storing import use_model
 
     path = use_model(name)
     return path.stem if path else name
@@ -41,7 +41,7 @@ def get(
     """
     from editloop.model.catalogue import find_entry
     from editloop.model.download import get as fetch
-    from editloop.models import chosen_default, store_folder
+    from editloop.model.store import chosen_default, store_folder
 
     def report(done: int, total: int, words: str) -> None:
         tell({"done": done, "total": total, "words": words})

@@ -6,12 +6,12 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from editloop.checks.suites import SuiteCheck, find_suites, suite_check
 from editloop.sandbox import Level
-from editloop.suites import SuiteCheck, find_suites, suite_check
 
 _KEPT = 32
 Found = tuple[SuiteCheck | None, str]
-"""A check and a note on it (``editloop.suites.suite_check``); (None, "") without test files."""
+"""A check and a note on it (``checks.suites.suite_check``); (None, "") without test files."""
 
 
 class SuiteCache:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from editloop.checks.plans import plan_doctests
+from editloop.checks.suites import SuiteCheck, find_suites, raised_at
 from editloop.checks.testoutcome import NOT_RUN
 from editloop.checks.testruns import run_plan
-from editloop.definitions import Definition, definitions
+from editloop.checks.verify import outcome_findings
+from editloop.document.text import Snapshot
+from editloop.python.definitions import Definition, definitions
 from editloop.sandbox import SandboxPool
-from editloop.suites import SuiteCheck, find_suites, raised_at
-from editloop.text import Snapshot
-from editloop.verify import outcome_findings
 
 _CPU_SECONDS, _WALL_SECONDS = 5.0, 20.0
 

@@ -10,8 +10,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
-from editloop.edits import common_prefix
-from editloop.text import Line, split_lines
+from editloop.document.edits import common_prefix
+from editloop.document.text import Line, split_lines
 from editloop_lsp.positions import offset
 
 MOST_CHARACTERS = 4 << 20

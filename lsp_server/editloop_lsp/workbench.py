@@ -16,31 +16,31 @@ from typing import Any
 
 from editloop.budget import Budget, Cancelled, Stop, cores
 from editloop.checks.checkers import CheckerError, named
+from editloop.checks.doctests import docstrings
+from editloop.checks.evidence import Evidence, Wanted, gathered
 from editloop.checks.langserver import LanguageServerError
+from editloop.checks.project import project_root
 from editloop.checks.static import StaticChecker
+from editloop.checks.suites import Regression, find_suites
 from editloop.checks.typecheck import Aim, type_check
-from editloop.definitions import Definition, definitions
-from editloop.doctests import docstrings
-from editloop.evidence import Evidence, Wanted, gathered
-from editloop.fix import Request, Tools, fix
+from editloop.checks.verify import Check
+from editloop.document.text import Snapshot
 from editloop.model.choose import Chosen
-from editloop.models import declines_model
+from editloop.model.store import declines_model
 from editloop.policy import ScriptedPolicy
-from editloop.project import project_root
-from editloop.region import MAX_LINES
+from editloop.python.definitions import Definition, definitions
 from editloop.repair.diagnosis import diagnose
-from editloop.report import FixReport
-from editloop.reporting import change, edit_rows, fix_report
+from editloop.repair.fix import Request, Tools, fix
+from editloop.repair.region import MAX_LINES
+from editloop.repair.solutions import Progress
+from editloop.report.building import change, edit_rows, fix_report
+from editloop.report.values import FixReport
+from editloop.report.wording import Asked, without_model
 from editloop.sandbox import Level, SandboxError, SandboxPool, detect_level
-from editloop.solutions import Progress
-from editloop.suites import Regression, find_suites
-from editloop.text import Snapshot
 from editloop.trust.inputs import read_tests
 from editloop.trust.keeping import with_example
 from editloop.trust.weighed import Weighed
 from editloop.trust.weighing import weigh
-from editloop.verify import Check
-from editloop.wording import Asked, without_model
 from editloop_lsp.lint import lint
 from editloop_lsp.loaded import LoadedModel
 from editloop_lsp.suitecache import SuiteCache

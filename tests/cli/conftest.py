@@ -14,7 +14,7 @@ import pytest
 from editloop_export import write_gguf
 from tiny_checkpoints import ModelSize, make_instruct
 
-from editloop.transcript import TRANSCRIPT_VERSION
+from editloop.document.transcript import TRANSCRIPT_VERSION
 
 ROOT = Path(__file__).parents[2]
 Cli = Callable[..., subprocess.CompletedProcess[str]]

@@ -13,13 +13,13 @@ import pytest
 from editloop.bench import BenchError, BenchSettings, TaskResult, TaskRunner
 from editloop.bench.attempts import Attempt, Trial, Way, pass_at
 from editloop.bench.results import read_results
+from editloop.checks.verdict import CheckResult, Verdict
+from editloop.document.state import EditState
+from editloop.document.text import Snapshot
 from editloop.model.scripted import ScriptedModel
-from editloop.models import SCRIPT
+from editloop.model.store import SCRIPT
 from editloop.policy import UniformPolicy
-from editloop.state import EditState
 from editloop.tasks import parse_task
-from editloop.text import Snapshot
-from editloop.verdict import CheckResult, Verdict
 
 from .conftest import HALF, task, write_rows
 

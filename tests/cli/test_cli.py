@@ -114,11 +114,11 @@ def test_a_command_that_no_package_registers_is_one_line(data_home: Path) -> Non
 
 def test_every_class_of_ours_is_explained_and_no_other() -> None:
     from editloop.checks.static import StaticCheckError
+    from editloop.document.text import TextError
     from editloop.engine.errors import ContextTooSmall, EngineError
-    from editloop.region import RegionError
+    from editloop.repair.region import RegionError
     from editloop.sandbox import SandboxError
     from editloop.tasks import TaskError
-    from editloop.text import TextError
 
     for kind in (
         *(EngineError, ContextTooSmall, TaskError, TextError),

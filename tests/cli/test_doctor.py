@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from editloop import models
 from editloop.cli.doctor import BROKEN, MISSING, OK, Finding, _safely, sandbox_finding
+from editloop.model.store import CHOICE
 from editloop.sandbox.level import Level, LevelReport
 
 from .conftest import Cli, environment
@@ -20,7 +20,7 @@ LINE = re.compile(r"(OK|--|!!) \S+ +\S.*")
 def test_every_line_has_its_mark(cli: Cli, store: Path, tiny_model: Path) -> None:
     shutil.copy(tiny_model, store / "good.gguf")
     (store / "bad.gguf").write_text("x")
-    (store / models.CHOICE).write_text("good")
+    (store / CHOICE).write_text("good")
     done = cli("doctor")
     assert done.returncode == 0, done.stdout
     lines = done.stdout.splitlines()
@@ -33,7 +33,7 @@ def test_every_line_has_its_mark(cli: Cli, store: Path, tiny_model: Path) -> Non
 
 
 def test_a_wrong_default_model_is_exit_1(cli: Cli, store: Path) -> None:
-    (store / models.CHOICE).write_text("nowhere")
+    (store / CHOICE).write_text("nowhere")
     done = cli("doctor")
     assert done.returncode == 1
     assert "!! model" in done.stdout

@@ -9,10 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from editloop import models
 from editloop.engine.errors import ModelNotFound, TruncatedGguf, WrongTranscriptVersion
-from editloop.model.store import StoreError, add_model, remove_model, use_model
-from editloop.models import NO_MODEL, chosen_default, find_model, list_models, store_folder
+from editloop.model.store import (
+    CHOICE,
+    NO_MODEL,
+    chosen_default,
+    find_model,
+    list_models,
+    store_folder,
+)
+from editloop.model.storing import StoreError, add_model, remove_model, use_model
 
 from .conftest import Cli
 
@@ -34,9 +40,9 @@ def test_find_by_name_path_and_choice(store: Path, tiny_model: Path) -> None:
     assert find_model("small.gguf", store=store) == named
     assert find_model("team/other", store=store) == deep
     assert find_model(tiny_model, store=store) == tiny_model
-    (store / models.CHOICE).write_text("team/other\n")
+    (store / CHOICE).write_text("team/other\n")
     assert find_model(store=store) == deep
-    (store / models.CHOICE).write_text(f"{tiny_model}\n")
+    (store / CHOICE).write_text(f"{tiny_model}\n")
     assert find_model(store=store) == tiny_model
     assert any(m.source == "path" and m.default for m in list_models(store))
 
@@ -47,7 +53,7 @@ def test_what_is_not_found_says_where_it_looked(store: Path, tiny_model: Path) -
         find_model("big", store=store)
     with pytest.raises(ModelNotFound, match=r"no model file at folder/big\.gguf"):
         find_model("folder/big.gguf", store=store)
-    (store / models.CHOICE).write_text("gone")
+    (store / CHOICE).write_text("gone")
     with pytest.raises(ModelNotFound, match=r"the default in .* is wrong: .*gone"):
         find_model(store=store)
 
@@ -70,7 +76,7 @@ def test_list_shows_damaged_files_with_their_error(cli: Cli, store: Path, tiny_m
     (store / "text.gguf").write_text("not a model [red]at all")
     (store / "gone.gguf").symlink_to(store / "nothing")
     (store / "notes.txt").write_text("ignored")
-    (store / models.CHOICE).write_text("good")
+    (store / CHOICE).write_text("good")
     done = cli("models", "list", "--json")
     assert done.returncode == 0
     rows = {row["name"]: row for row in json.loads(done.stdout)}

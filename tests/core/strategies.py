@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from editloop.commands import Command
+from editloop.document.commands import Command
 
 AWKWARD = [
     "\x0c",

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import assume, given
 
-from editloop.commands import Command, CommandError, edit_line, occurs_once, parse, render
-from editloop.state import EditState, apply
-from editloop.text import Snapshot
+from editloop.document.commands import Command, CommandError, edit_line, occurs_once, parse, render
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
 
 from .strategies import commands, line_text
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from editloop.edits import (
+from editloop.document.edits import (
     TextEdit,
     apply_edits,
     edit_characters,
@@ -11,7 +11,7 @@ from editloop.edits import (
     minimal_hunks,
     unified_diff,
 )
-from editloop.text import Snapshot
+from editloop.document.text import Snapshot
 
 from .strategies import documents
 

@@ -6,11 +6,11 @@ from functools import reduce
 
 import pytest
 
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
+from editloop.document.transcript import Finding
 from editloop.moves.context import build
 from editloop.moves.guards import guards
-from editloop.state import EditState, apply
-from editloop.text import Snapshot
-from editloop.transcript import Finding
 
 
 def guarded(source: str, line: int, name: str, kind: str = "possibly None") -> list[str]:

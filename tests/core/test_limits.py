@@ -13,22 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from editloop import verify
 from editloop.budget import Budget, Cancelled, Stop, cores
-from editloop.checks import static
+from editloop.checks import static, verify
+from editloop.checks.doctests import docstrings, doctest_checks, documented
 from editloop.checks.static import StaticChecker, StaticCheckError
-from editloop.checks.syntax import check_syntax
 from editloop.checks.testdoc import extract
 from editloop.checks.testoutcome import TestOutcome, short
-from editloop.doctests import docstrings, doctest_checks, documented
-from editloop.fix import Request, RequestError, Tools, fix
+from editloop.checks.verify import Verifier, outcome_findings
+from editloop.document.text import Snapshot, TextError
 from editloop.prior import PriorPolicy, shipped
-from editloop.region import MAX_CHARACTERS, RegionError, window
-from editloop.repair import diagnosis
+from editloop.python.syntax import check_syntax
 from editloop.repair.diagnosis import diagnose
+from editloop.repair.fix import Request, RequestError, Tools, fix
+from editloop.repair.region import MAX_CHARACTERS, RegionError, window
+from editloop.repair.run import diagnosis
 from editloop.sandbox import SandboxPool, open_pool
-from editloop.text import Snapshot, TextError
-from editloop.verify import Verifier, outcome_findings
 
 
 @pytest.fixture(scope="module")
@@ -265,8 +264,8 @@ def test_cores_are_those_that_this_process_may_use() -> None:
 def test_a_second_search_that_fails_says_so(caplog: pytest.LogCaptureFixture) -> None:
     import io
 
-    from editloop.companion import Errand, _run
-    from editloop.state import EditState
+    from editloop.document.state import EditState
+    from editloop.repair.companion import Errand, _run
 
     state = EditState.open(Snapshot.from_text("x = (\n"))
     verifier = Verifier("x = (\n")

@@ -7,12 +7,12 @@ from functools import reduce
 
 import pytest
 
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
+from editloop.document.transcript import Finding
 from editloop.moves.context import build
 from editloop.moves.missing import definitions
-from editloop.state import EditState, apply
-from editloop.stdlib import exports
-from editloop.text import Snapshot
-from editloop.transcript import Finding
+from editloop.python.stdlib import exports
 
 
 def defined(source: str, *names: str) -> list[str]:

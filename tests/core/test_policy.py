@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from editloop.commands import Command, CommandError
+from editloop.document.commands import Command, CommandError
+from editloop.document.state import EditState
+from editloop.document.text import Snapshot
+from editloop.document.transcript import Transcript, observe
 from editloop.policy import ScriptedPolicy, SpectrumPolicy, UniformPolicy
-from editloop.state import EditState
-from editloop.text import Snapshot
-from editloop.transcript import Transcript, observe
 
 TRANSCRIPT = Transcript((observe(EditState.open(Snapshot.from_text("a\n")), []),))
 MOVES = [Command("DELL", n) for n in range(1, 9)]

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editloop.definitions import definitions
-from editloop.region import RegionError, window
-from editloop.state import MAX_VIEW_LINES
-from editloop.text import Snapshot
+from editloop.document.state import MAX_VIEW_LINES
+from editloop.document.text import Snapshot
+from editloop.python.definitions import definitions
+from editloop.repair.region import RegionError, window
 
 from .strategies import documents
 

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from editloop import repair as repairing
 from editloop.budget import Budget
-from editloop.commands import parse
-from editloop.companion import companion
+from editloop.checks.verdict import CheckResult, Verdict
+from editloop.checks.verify import Check, Verifier
+from editloop.document.commands import parse
+from editloop.document.state import EditState
+from editloop.document.text import Snapshot
 from editloop.policy import Proposal, UniformPolicy
-from editloop.repair import Repair, repair
-from editloop.state import EditState
-from editloop.text import Snapshot
-from editloop.verdict import CheckResult, Verdict
-from editloop.verify import Check, Verifier
+from editloop.repair import run as repairing
+from editloop.repair.companion import companion
+from editloop.repair.run import Repair, repair
 
 BROKEN = "def twice(x):\n    return x + 3\n"
 
@@ -117,7 +117,7 @@ def test_a_workspace_does_not_stand_in_for_the_library(
 
 
 def test_a_companion_that_is_not_needed_leaves() -> None:
-    program = "import editloop.companion as c; c.IDLE_SECONDS = 0.1; c.main()"
+    program = "import editloop.repair.companion as c; c.IDLE_SECONDS = 0.1; c.main()"
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe) as process:
         assert process.wait(30) == 0

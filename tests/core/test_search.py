@@ -8,17 +8,17 @@ import pytest
 
 from editloop.budget import Budget
 from editloop.checks.static import StaticChecker
-from editloop.commands import Command, parse
-from editloop.edits import edit_size
-from editloop.ordering import Weights, normalized, step_value
+from editloop.checks.verdict import CheckResult, Verdict
+from editloop.checks.verify import Verifier
+from editloop.document.commands import Command, parse
+from editloop.document.edits import edit_size
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
+from editloop.document.transcript import Finding, Transcript
 from editloop.policy import Proposal, ScriptedPolicy, UniformPolicy
-from editloop.search import search
-from editloop.solutions import Progress, SearchResult
-from editloop.state import EditState, apply
-from editloop.text import Snapshot
-from editloop.transcript import Finding, Transcript
-from editloop.verdict import CheckResult, Verdict
-from editloop.verify import Verifier
+from editloop.repair.ordering import Weights, normalized, step_value
+from editloop.repair.search import search
+from editloop.repair.solutions import Progress, SearchResult
 
 from .verifying import make_verify
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 
 from editloop.budget import Budget
-from editloop.checks.syntax import check_syntax
-from editloop.commands import Command
+from editloop.document.commands import Command
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
 from editloop.moves import moves, resorts_in
 from editloop.moves.context import build
 from editloop.moves.small import MAX_EXPRESSIONS, expressions
 from editloop.policy import UniformPolicy
-from editloop.search import search
-from editloop.state import EditState, apply
-from editloop.text import Snapshot
+from editloop.python.syntax import check_syntax
+from editloop.repair.search import search
 
 from .verifying import make_verify
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from editloop.commands import EXIT, Command, CommandError
-from editloop.state import MAX_VIEW_LINES, EditState, apply
-from editloop.text import Snapshot, join, split_lines
+from editloop.document.commands import EXIT, Command, CommandError
+from editloop.document.state import MAX_VIEW_LINES, EditState, apply
+from editloop.document.text import Snapshot, join, split_lines
 
 from .strategies import commands, documents
 

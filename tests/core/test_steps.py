@@ -6,16 +6,16 @@ from functools import reduce
 
 import pytest
 
-from editloop.checks.syntax import check_syntax
-from editloop.commands import Command, parse
+from editloop.document.commands import Command, parse
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
+from editloop.document.transcript import Finding
 from editloop.moves import moves
 from editloop.moves.blocks import blocks, unlikely_blocks
 from editloop.moves.context import build
 from editloop.policy import Cancelled
-from editloop.state import EditState, apply
-from editloop.steps import helpful, obvious, promising, steps
-from editloop.text import Snapshot
-from editloop.transcript import Finding
+from editloop.python.syntax import check_syntax
+from editloop.repair.steps import helpful, obvious, promising, steps
 
 TWO_ERRORS = "def f(x)\n    return x\n\n\ndef g(y:\n    return y\n"
 
@@ -74,7 +74,7 @@ def test_only_what_follows_a_safe_place_is_parsed(monkeypatch: pytest.MonkeyPatc
         seen.append(len(source))
         return real(source, *args, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr("editloop.checks.syntax.compile", spy, raising=False)
+    monkeypatch.setattr("editloop.python.syntax.compile", spy, raising=False)
     colon = parse("### REPW 1 >>>) >>>):")
     assert helpful(state, [(colon,)]) == [(colon,)]
     above = len("def f199():\n    return 199\n\n\n")

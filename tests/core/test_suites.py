@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from editloop.project import project_root
+from editloop.checks.project import project_root
+from editloop.checks.suites import find_suites, suite_check
 from editloop.sandbox import Level, SandboxUnavailable
 from editloop.sandbox.paths import holds_home, readable
 from editloop.sandbox.suite import Suite, run_suite
-from editloop.suites import find_suites, suite_check
 
 
 @pytest.fixture

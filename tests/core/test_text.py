@@ -5,7 +5,7 @@ import codecs
 import pytest
 from hypothesis import given
 
-from editloop.text import Line, Snapshot, TextError, common_newline, join, split_lines
+from editloop.document.text import Line, Snapshot, TextError, common_newline, join, split_lines
 
 from .strategies import documents
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from editloop.checks.traceback import Place, files, place, read
-from editloop.text import Snapshot
+from editloop.document.text import Snapshot
 
 MODULE = """\
 def first(items):

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from editloop.commands import Command
-from editloop.state import EditState
-from editloop.text import Snapshot
-from editloop.transcript import (
+from editloop.document.commands import Command
+from editloop.document.state import EditState
+from editloop.document.text import Snapshot
+from editloop.document.transcript import (
     MAX_FINDING_CHARS,
     MAX_FINDINGS,
     Finding,

@@ -9,10 +9,10 @@ import pytest
 
 from editloop.checks.plans import plan_asserts
 from editloop.checks.static import StaticChecker
-from editloop.checks.syntax import check_syntax
 from editloop.checks.testoutcome import TestOutcome
+from editloop.checks.verify import Limits, TestCheck, Verifier, outcome_findings
+from editloop.python.syntax import check_syntax
 from editloop.sandbox import SandboxPool, open_pool
-from editloop.verify import Limits, TestCheck, Verifier, outcome_findings
 
 GOOD = "def double(x):\n    return 2 * x\n"
 

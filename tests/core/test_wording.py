@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from editloop.repair import Repair
-from editloop.solutions import SearchResult, Solution
-from editloop.state import EditState
-from editloop.text import Snapshot
-from editloop.verdict import CheckName, CheckResult, Verdict
-from editloop.wording import Asked, checked, next_step, reason, satisfied
+from editloop.checks.verdict import CheckName, CheckResult, Verdict
+from editloop.document.state import EditState
+from editloop.document.text import Snapshot
+from editloop.repair.run import Repair
+from editloop.repair.solutions import SearchResult, Solution
+from editloop.report.wording import Asked, checked, next_step, reason, satisfied
 
 SYNTAX, STATIC = CheckResult("syntax", 1, 1), CheckResult("static", 2, 2)
 

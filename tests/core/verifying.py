@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
-from editloop.checks.syntax import check_syntax
-from editloop.state import EditState
-from editloop.transcript import Finding
-from editloop.verdict import CheckResult, Verdict
+from editloop.checks.verdict import CheckResult, Verdict
+from editloop.document.state import EditState
+from editloop.document.transcript import Finding
+from editloop.python.syntax import check_syntax
 
 MAX_EVENTS = 1000
 SOURCES = ("<module>", "<call>")

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from editloop.cli import run as cli
-from editloop.commands import EXIT, edit_line, render
+from editloop.document.commands import EXIT, edit_line, render
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
+from editloop.document.transcript import TRANSCRIPT_VERSION, Finding, Transcript, observe
 from editloop.engine import read_info
-from editloop.state import EditState, apply
-from editloop.text import Snapshot
-from editloop.transcript import TRANSCRIPT_VERSION, Finding, Transcript, observe
 
 OPERATORS = (("+", "-"), ("*", "+"), ("<", ">"), ("or", "and"))
 

@@ -19,8 +19,8 @@ from editloop_export.source import find_source
 from tiny_checkpoints import ModelSize, make_instruct
 
 from editloop.cli import run as cli
+from editloop.document.transcript import TRANSCRIPT_VERSION
 from editloop.engine import read_info
-from editloop.transcript import TRANSCRIPT_VERSION
 
 ROOT = Path(__file__).parents[2]
 

@@ -62,16 +62,23 @@ def defines(module: Path, names: list[str]) -> bool:
 
 
 def resolves(dotted: str) -> bool:
-    """Whether `package.module.name` is there, from the core on; true of what is not the core's."""
-    place = ROOT / "editloop"
+    """Whether `room.module.name` or `module.name` is there; true of what is not the core's."""
+    core = ROOT / "editloop"
     parts = dotted.removeprefix("editloop.").split(".")
-    if not ((place / parts[0]).is_dir() or (place / f"{parts[0]}.py").exists()):
-        return True
-    while parts and (place / parts[0]).is_dir():
-        place /= parts.pop(0)
-    if parts and (module := place / f"{parts[0]}.py").exists():
-        return defines(module, parts[1:])
-    return defines(place / "__init__.py", parts)
+    places = [place for room in (core, *core.iterdir()) if (place := _module(room / parts[0]))]
+    return not places or any(_holds(place, parts[1:]) for place in places)
+
+
+def _module(path: Path) -> Path | None:
+    """The folder or the file of a module."""
+    return next((p for p in (path, path.with_suffix(".py")) if p.is_dir() or p.is_file()), None)
+
+
+def _holds(place: Path, names: list[str]) -> bool:
+    if place.is_file():
+        return defines(place, names)
+    inner = _module(place / names[0]) if names else None
+    return _holds(inner, names[1:]) if inner else defines(place / "__init__.py", names)
 
 
 @pytest.mark.parametrize("path", documents(), ids=name_of)
@@ -106,8 +113,8 @@ def test_modules_that_are_named_exist(path: Path) -> None:
 @pytest.mark.parametrize(
     ("dotted", "there"),
     [
-        ("editloop.search", True),
-        ("search.Weights", True),
+        ("editloop.repair.search", True),
+        ("ordering.Weights", True),
         ("checks.static", True),
         ("os.path", True),
         ("search.nowhere", False),

@@ -18,8 +18,8 @@ from lsprotocol import types
 from lsprotocol.converters import get_converter
 from pytest_lsp import client_capabilities
 
-from editloop.edits import TextEdit, apply_edits
-from editloop.text import Snapshot
+from editloop.document.edits import TextEdit, apply_edits
+from editloop.document.text import Snapshot
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60.0

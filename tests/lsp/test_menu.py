@@ -8,7 +8,7 @@ from editloop_lsp.client import Client
 from editloop_lsp.targets import Target, TargetError, parse
 from lsprotocol import types
 
-from editloop.text import split_lines
+from editloop.document.text import split_lines
 
 SOURCE = """import os
 

@@ -10,7 +10,7 @@ from editloop_lsp.orders import seconds_of
 from editloop_lsp.settings import Settings
 from editloop_lsp.targets import Target
 
-from editloop.models import NO_MODEL, SECONDS, SECONDS_WITH_MODEL
+from editloop.model.store import NO_MODEL, SECONDS, SECONDS_WITH_MODEL
 
 ONE, ALL = Target("file:///a.py", "function"), Target("file:///a.py", "all")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 
-from editloop.text import split_lines
+from editloop.document.text import split_lines
 
 ENCODINGS = ["utf-8", "utf-16", "utf-32"]
 TEXTS = st.text(st.sampled_from("ab é€😋\t\f\u2028\x85\n\r"), max_size=40)

@@ -15,7 +15,7 @@ from editloop.model.catalogue import (
     find_entry,
     suits,
 )
-from editloop.model.store import check_name
+from editloop.model.storing import check_name
 
 GB = 10**9
 

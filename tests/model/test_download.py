@@ -13,7 +13,7 @@ from editloop.model import hub as client
 from editloop.model.catalogue import Entry, HubFile
 from editloop.model.download import NOTE, DownloadError, fetched_bytes, get
 from editloop.model.partial import Partial, partial_path
-from editloop.models import chosen_default, list_models
+from editloop.model.store import chosen_default, list_models
 from editloop.policy import Cancelled
 
 from .conftest import HUB, entry_of

@@ -15,8 +15,8 @@ from editloop.cli import run
 from editloop.engine.checks import check_kind
 from editloop.engine.errors import EngineError, NoChatTemplate, NotAGguf
 from editloop.engine.gguf_info import read_info
-from editloop.model.store import StoreError, add_model, remove_model, use_model
-from editloop.models import find_model, list_models
+from editloop.model.store import find_model, list_models
+from editloop.model.storing import StoreError, add_model, remove_model, use_model
 
 from .gguf_bytes import (
     ARRAY,

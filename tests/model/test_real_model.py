@@ -23,8 +23,8 @@ from editloop.model.catalogue import find_entry
 from editloop.model.child import ChildModel
 from editloop.model.download import get
 from editloop.model.infill import Place, gap
-from editloop.model.store import add_model
-from editloop.models import chosen_default
+from editloop.model.store import chosen_default
+from editloop.model.storing import add_model
 from editloop.policy import Cancelled
 
 NAME = "qwen2.5-coder-0.5b"

@@ -12,15 +12,15 @@ from editloop_trainer.prior import example, fit, ranks, sample_lines
 from typer.testing import CliRunner
 
 from editloop.cli import app
-from editloop.commands import Command, edit_line
+from editloop.document.commands import Command, edit_line
+from editloop.document.state import EditState
+from editloop.document.text import Snapshot
+from editloop.document.transcript import Finding, Observation, Transcript, observe
 from editloop.moves import moves
 from editloop.policy import Proposal
 from editloop.prior import SIZE, Prior, PriorPolicy, shipped
 from editloop.prior.features import Features
 from editloop.prior.signs import sign, signs
-from editloop.state import EditState
-from editloop.text import Snapshot
-from editloop.transcript import Finding, Observation, Transcript, observe
 
 SOURCE = "def total(values):\n    result = 1\n    for value in values:\n        result += value\n"
 

@@ -13,15 +13,15 @@ from editloop_lsp.workbench import Workbench
 
 from editloop.budget import Budget
 from editloop.checks.diagnostic import Diagnostic
+from editloop.checks.doctests import doctest_checks
 from editloop.checks.static import StaticChecker
 from editloop.checks.testdoc import cut
-from editloop.doctests import doctest_checks
-from editloop.fix import Request, Tools, fix
+from editloop.document.text import Snapshot
 from editloop.prior import PriorPolicy, shipped
 from editloop.repair.diagnosis import diagnose
+from editloop.repair.fix import Request, Tools, fix
 from editloop.sandbox import Level, SandboxPool, detect_level
 from editloop.sandbox.job import Answers, Job
-from editloop.text import Snapshot
 
 MEAN = '''def mean(values):
     """

@@ -11,20 +11,20 @@ import pytest
 from editloop.budget import Budget
 from editloop.checks.plans import plan_asserts
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.commands import Command
+from editloop.checks.verdict import CheckResult
+from editloop.checks.verify import TestCheck, Verifier
+from editloop.document.commands import Command
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
+from editloop.document.transcript import Finding
 from editloop.model.backend import Gap, ModelError, Plain
 from editloop.model.infill import Place
 from editloop.model.scripted import ScriptedModel
 from editloop.prior import PriorPolicy, shipped
-from editloop.repair import Repair, repair
 from editloop.repair.questions import failures
 from editloop.repair.replies import Told, step_of, with_import
+from editloop.repair.run import Repair, repair
 from editloop.sandbox import SandboxPool, open_pool
-from editloop.state import EditState, apply
-from editloop.text import Snapshot
-from editloop.transcript import Finding
-from editloop.verdict import CheckResult
-from editloop.verify import TestCheck, Verifier
 
 INITIALS = "def initials(name):\n    parts = name.split()\n    return parts\n"
 TESTS = ["initials('ada king lovelace') == 'A.K.L.'", "initials('') == ''"]

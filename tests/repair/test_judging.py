@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from editloop.commands import Command
-from editloop.edits import edit_size
+from editloop.checks.verdict import CheckResult, Verdict
+from editloop.document.commands import Command
+from editloop.document.edits import edit_size
+from editloop.document.state import EditState
+from editloop.document.text import Snapshot
+from editloop.document.transcript import Finding
 from editloop.model.scripted import ScriptedModel
 from editloop.repair.judging import judged
-from editloop.solutions import Solution, is_settled
-from editloop.state import EditState
-from editloop.text import Snapshot
-from editloop.transcript import Finding
-from editloop.verdict import CheckResult, Verdict
+from editloop.repair.solutions import Solution, is_settled
 
 TEXT = "def f(xs):\n    total = sum(xs)\n    return total\n"
 PASSES = Verdict((CheckResult("syntax", 1, 1), CheckResult("doctests", 1, 1)), complete=True)

@@ -9,13 +9,13 @@ from pathlib import Path
 from editloop_lsp.reports import Report
 
 from editloop.budget import Budget
-from editloop.fix import Request, Tools, fix
+from editloop.document.text import Snapshot
 from editloop.prior import PriorPolicy, shipped
-from editloop.report import FixReport
-from editloop.reporting import fix_report
-from editloop.text import Snapshot
+from editloop.repair.fix import Request, Tools, fix
+from editloop.report.building import fix_report
+from editloop.report.values import FixReport
+from editloop.report.wording import Asked
 from editloop.trust.weighed import Change, Difference, Weighed
-from editloop.wording import Asked
 
 SHOWN = (
     "status diff edits verified possible verified_by weak commands turns candidates seconds "

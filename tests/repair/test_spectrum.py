@@ -5,8 +5,8 @@ import math
 import pytest
 
 from editloop.checks.suitetrace import SuiteTrace
+from editloop.document.text import Snapshot
 from editloop.repair.spectrum import STRENGTH, UNRUN, ochiai, spectrum, suspect_lines
-from editloop.text import Snapshot
 
 TEXT = """\
 LIMIT = 3

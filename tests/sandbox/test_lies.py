@@ -10,10 +10,10 @@ import pytest
 from editloop.checks.plans import TestPlan, plan_asserts, plan_doctests, plan_tests
 from editloop.checks.testoutcome import TestOutcome
 from editloop.checks.testruns import run_plan
+from editloop.checks.verify import TestCheck
 from editloop.sandbox import SandboxPool
 from editloop.sandbox.inner import decode, encode, load
 from editloop.sandbox.inner.show import show
-from editloop.verify import TestCheck
 
 from .lies import HONEST, PROGRAMS, STYLES, YES
 from .lying_plans import PLANS

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from editloop.checks.plans import plan_asserts, plan_doctests
+from editloop.checks.verify import TestCheck
 from editloop.sandbox import SandboxPool
-from editloop.verify import TestCheck
 
 SOURCE = '''\
 def f(x):

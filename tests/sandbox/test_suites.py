@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from editloop.budget import Stop
-from editloop.fix import Request, _lines_to_fix
-from editloop.project import project_root
+from editloop.checks.project import project_root
+from editloop.checks.suites import Regression, SuiteCheck, suite_check
+from editloop.document.text import Snapshot
 from editloop.repair.diagnosis import diagnose
+from editloop.repair.fix import Request, _lines_to_fix
 from editloop.repair.spectrum import suspect_lines
 from editloop.sandbox import SandboxPool
-from editloop.suites import Regression, SuiteCheck, suite_check
-from editloop.text import Snapshot
 
 AREA = "def area(width, height):\n    return width + height\n"
 TESTS = """\

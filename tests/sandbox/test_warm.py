@@ -9,8 +9,8 @@ import pytest
 
 from editloop.checks.plans import plan_asserts, plan_doctests, plan_tests
 from editloop.checks.testruns import run_plan
+from editloop.checks.verify import Limits, TestCheck
 from editloop.sandbox import Answers, Job, SandboxPool, session
-from editloop.verify import Limits, TestCheck
 
 PLAN = plan_asserts(["order([3, 1, 2]) == [1, 2, 3]"])
 HONEST = "def order(values):\n    return sorted(values)\n"

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from editloop.checks.pytestruns import PytestReport, judge, run_pytest
+from editloop.checks.suites import find_python
 from editloop.checks.warmruns import WarmRuns
 from editloop.sandbox import SandboxError, SandboxPool
 from editloop.sandbox.launch import end
 from editloop.sandbox.level import Level
 from editloop.sandbox.suite import Suite, SuiteRun
 from editloop.sandbox.warmsuite import Limits, WarmSuite, available
-from editloop.suites import find_python
 
 GOOD = "def f(x):\n    return x + 1\n"
 BAD = "def f(x):\n    return x\n"

@@ -13,12 +13,12 @@ from editloop_trainer.rlvr.judge import Judge
 from editloop_trainer.rlvr.settings import RlvrSettings
 from tiny_bases import write_tokenizer
 
-from editloop.commands import EXIT, Command, edit_line, render
-from editloop.state import EditState, apply
+from editloop.checks.verdict import CheckResult, Verdict
+from editloop.document.commands import EXIT, Command, edit_line, render
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
+from editloop.document.transcript import INSTRUCTION, Transcript, observation_text, observe
 from editloop.tasks import Task, task_row
-from editloop.text import Snapshot
-from editloop.transcript import INSTRUCTION, Transcript, observation_text, observe
-from editloop.verdict import CheckResult, Verdict
 
 VOCABULARY = 900
 LICENSE = Path(__file__).parents[2] / "LICENSE"

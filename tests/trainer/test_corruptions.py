@@ -20,7 +20,7 @@ from editloop_trainer.corruptions.inverse import inverse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from editloop.commands import parse, render
+from editloop.document.commands import parse, render
 
 
 @given(source=st.sampled_from(SOURCES), seed=st.integers(0, 10**9), size=st.integers(1, 5))

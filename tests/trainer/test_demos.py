@@ -19,10 +19,10 @@ from editloop_trainer.tasks import TaskSettings, as_test_functions, check_task, 
 
 from editloop.checks.plans import plan_tests
 from editloop.cli import run as cli
-from editloop.commands import parse
-from editloop.state import EditState, apply
+from editloop.document.commands import parse
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
 from editloop.tasks import Task, read_tasks, write_tasks
-from editloop.text import Snapshot
 
 ASSERTS = (
     "assert find_pair([2, 7, 11, 15], 9) == [0, 1]",

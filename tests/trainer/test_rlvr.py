@@ -33,11 +33,11 @@ from rlvr_samples import FAILED, PASSED, SETTINGS, make_tasks, shapeless
 from tiny_bases import make_base
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from editloop.commands import EXIT, Command, render
+from editloop.document.commands import EXIT, Command, render
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
+from editloop.document.transcript import Transcript, observe
 from editloop.sandbox.level import Level, LevelReport
-from editloop.state import EditState, apply
-from editloop.text import Snapshot
-from editloop.transcript import Transcript, observe
 
 WRONG, FIX = Turn(FAILED, edited=True), Turn(PASSED, edited=True)
 BAD, IMPOSSIBLE = Turn(FAILED, malformed=True), Turn(FAILED)

@@ -22,11 +22,11 @@ from tiny_bases import make_base
 from transformers import AutoModelForCausalLM
 
 from editloop.cli import run as cli
-from editloop.commands import EXIT, edit_line, render
+from editloop.document.commands import EXIT, edit_line, render
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
+from editloop.document.transcript import TRANSCRIPT_VERSION, Finding, Transcript, chat, observe
 from editloop.engine import Engine
-from editloop.state import EditState, apply
-from editloop.text import Snapshot
-from editloop.transcript import TRANSCRIPT_VERSION, Finding, Transcript, chat, observe
 
 OPERATORS = (("+", "-"), ("*", "+"), ("<", ">"), ("or", "and"), ("//", "/"), ("==", "!="))
 CONTEXT = 640

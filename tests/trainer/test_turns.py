@@ -17,6 +17,7 @@ from test_sft import write_demos
 from tiny_checkpoints import ModelSize, make_instruct
 
 from editloop.cli import run as cli
+from editloop.document.transcript import TRANSCRIPT_VERSION
 from editloop.engine import Engine, read_info
 from editloop.model.answers import Answers
 from editloop.model.backend import Sampling
@@ -25,7 +26,6 @@ from editloop.model.infill import Place
 from editloop.model.turns import RENDERING, ask_place, ask_text
 from editloop.model.whole import ask_whole
 from editloop.model.whole import read_whole as read_answer
-from editloop.transcript import TRANSCRIPT_VERSION
 
 SOURCE = "def f(x):\n    y = x\n    return y + 1\n"
 TURN = Turn(SOURCE, ("f(2) -> 3, expected 1",), Place(2, 3), ("    return y - 1",))

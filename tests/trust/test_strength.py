@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from editloop.checks.plans import plan_asserts
+from editloop.checks.verdict import CheckName, CheckResult, Verdict
+from editloop.checks.verify import TestCheck
 from editloop.sandbox import open_pool
 from editloop.trust.strength import NO_CODE, NOT_REPRODUCED, PASSED_BEFORE, doubt
-from editloop.verdict import CheckName, CheckResult, Verdict
-from editloop.verify import TestCheck
 
 SYNTAX, STATIC = CheckResult("syntax", 1, 1), CheckResult("static", 2, 2)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from editloop.models import find_model
+from editloop.model.store import find_model
 from editloop_trainer.run import RunError
 
 

@@ -44,7 +44,7 @@ def faulty(
 ) -> None:
     """Have a model write programs, and keep those that fail their tests as tasks."""
     from editloop.model.child import open_model
-    from editloop.models import find_model
+    from editloop.model.store import find_model
     from editloop_trainer.faulty import FaultySettings, build_faulty, known
 
     _step_back()
@@ -74,7 +74,7 @@ def repairs(
     """Have a code model fill gaps in faulty programs, and keep the smallest edits that pass."""
     from editloop.model.backend import ModelError
     from editloop.model.child import open_model
-    from editloop.models import find_model
+    from editloop.model.store import find_model
     from editloop_trainer.repairs import RepairSettings, build_repairs
 
     _step_back()

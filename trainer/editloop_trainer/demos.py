@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from editloop.commands import EXIT, Command, CommandError, render
-from editloop.state import EditState, apply
-from editloop.text import Snapshot
-from editloop.transcript import observe
-from editloop.verdict import Verdict
+from editloop.checks.verdict import Verdict
+from editloop.document.commands import EXIT, Command, CommandError, render
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
+from editloop.document.transcript import observe
 from editloop_trainer.corpus import Entry
 from editloop_trainer.corruptions import (
     Change,

@@ -15,13 +15,13 @@ from pathlib import Path
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from editloop.commands import render
+from editloop.document.commands import render
+from editloop.document.transcript import Transcript, chat
 from editloop.engine.controls import Controls, is_mark
 from editloop.engine.errors import NoChatTemplate
 from editloop.engine.template import ChatTemplate
 from editloop.model.backend import Chat
 from editloop.model.families import fill_of
-from editloop.transcript import Transcript, chat
 from editloop_trainer.rendering import Rendering
 from editloop_trainer.run import RunError
 

@@ -10,10 +10,10 @@ from typing import Self
 from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.plans import plan_asserts
 from editloop.checks.static import StaticChecker
+from editloop.checks.verdict import CheckResult, Verdict
+from editloop.checks.verify import Limits, TestCheck, Verifier
+from editloop.document.text import Snapshot
 from editloop.sandbox import SandboxPool, open_pool
-from editloop.text import Snapshot
-from editloop.verdict import CheckResult, Verdict
-from editloop.verify import Limits, TestCheck, Verifier
 from editloop_trainer.scenes import Scene
 
 LIMITS = Limits(cpu_seconds=0.3, wall_seconds=5.0)

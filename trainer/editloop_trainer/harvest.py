@@ -10,7 +10,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 
-from editloop.text import split_lines
+from editloop.document.text import split_lines
 from editloop_trainer.pieces import Piece, check_piece, parse, stable, tidy
 
 MIN_LINES, MAX_LINES, MAX_CHARS = 3, 60, 2500

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from editloop.commands import Command, parse
+from editloop.document.commands import Command, parse
+from editloop.document.transcript import Observation, Transcript
 from editloop.model.infill import Place
 from editloop.model.turns import TOLD
-from editloop.transcript import Observation, Transcript
 from editloop_trainer.jsonl import JsonlError, read_jsonl
 
 

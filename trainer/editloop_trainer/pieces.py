@@ -8,7 +8,7 @@ import re
 import warnings
 from dataclasses import dataclass
 
-from editloop.checks.syntax import check_syntax
+from editloop.python.syntax import check_syntax
 
 
 def words(text: str) -> frozenset[str]:

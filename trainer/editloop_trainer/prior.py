@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from editloop.commands import EXIT, Command, effect
+from editloop.document.commands import EXIT, Command, effect
+from editloop.document.transcript import Observation, reopened
 from editloop.prior import SIZE, hashed
 from editloop.prior.features import Features
-from editloop.steps import steps
-from editloop.transcript import Observation, reopened
+from editloop.repair.steps import steps
 from editloop_trainer.jsonl import parse_row
 from editloop_trainer.lessons import demo_transcript
 from editloop_trainer.stream import parallel

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from editloop.checks.plans import TestPlan, plan_tests
+from editloop.checks.verdict import CheckResult
+from editloop.checks.verify import Limits, TestCheck
 from editloop.model.backend import Model, Sampling
 from editloop.model.infill import Place, begun, gap, head, written
 from editloop.model.turns import TOLD
 from editloop.tasks import Task, read_tasks
-from editloop.verdict import CheckResult
-from editloop.verify import Limits, TestCheck
 from editloop_trainer.faulty import edit_distance
 from editloop_trainer.grading import Grader
 from editloop_trainer.lessons import Turn

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from editloop.verdict import Verdict
+from editloop.checks.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from datasets import Dataset  # type: ignore[import-untyped]  # it has no stubs
 
+from editloop.document.transcript import Transcript
 from editloop.model.answers import gap_ids, plain_ids
 from editloop.model.turns import ask_place, ask_text, say_place, say_text
 from editloop.model.whole import ask_whole, say_whole
-from editloop.transcript import Transcript
 from editloop_trainer.encode import Encoder, Row
 from editloop_trainer.lessons import Turn, Whole, read_transcripts, read_turns, read_whole
 from editloop_trainer.rendering import Rendering

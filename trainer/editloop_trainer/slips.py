@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
-from editloop.commands import Command, edit_line
+from editloop.checks.verdict import Verdict
+from editloop.document.commands import Command, edit_line
+from editloop.document.state import EditState, apply
 from editloop.moves import moves
-from editloop.state import EditState, apply
-from editloop.verdict import Verdict
 
 _TRIES = 4
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from random import Random
 
 from editloop.checks.plans import plan_tests
+from editloop.checks.verify import Limits, TestCheck, Verifier
 from editloop.tasks import Task, read_tasks, task_row
-from editloop.verify import Limits, TestCheck, Verifier
 from editloop_trainer.corpus import Entry, read_corpus
 from editloop_trainer.corruptions import Corruption, Module, corrupt_many
 from editloop_trainer.demos import DemoSettings

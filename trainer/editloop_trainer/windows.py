@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from editloop.commands import Command
-from editloop.region import RegionError, window
-from editloop.state import EditState, apply
-from editloop.text import Snapshot
+from editloop.document.commands import Command
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
+from editloop.repair.region import RegionError, window
 from editloop_trainer.corruptions import Corruption
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from editloop.checks.syntax import check_syntax
-from editloop.commands import Command, CommandError
-from editloop.state import EditState, apply
-from editloop.text import Snapshot
+from editloop.document.commands import Command, CommandError
+from editloop.document.state import EditState, apply
+from editloop.document.text import Snapshot
+from editloop.python.syntax import check_syntax
 from editloop_trainer.corruptions.base import Change, Family, Module
 from editloop_trainer.corruptions.inverse import MAX_COMMANDS, inverse
 from editloop_trainer.corruptions.registry import training_families

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from editloop.commands import Command, edit_line
-from editloop.edits import common_prefix
+from editloop.document.commands import Command, edit_line
+from editloop.document.edits import common_prefix
 from editloop_trainer.corruptions.base import Change, Module
 
 MAX_COMMANDS = 3

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from editloop.loop import MAX_TURNS
-from editloop.state import MAX_VIEW_LINES, EditState
+from editloop.checks.verdict import Verdict
+from editloop.document.state import MAX_VIEW_LINES, EditState
+from editloop.document.text import Snapshot
+from editloop.repair.loop import MAX_TURNS
 from editloop.tasks import Task
-from editloop.text import Snapshot
-from editloop.verdict import Verdict
 from editloop_trainer.encode import Base
 from editloop_trainer.reward import Turn
 from editloop_trainer.rlvr.games import Game, Heard, Memory

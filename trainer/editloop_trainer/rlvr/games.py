@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from editloop.commands import EXIT, Command
-from editloop.loop import continued, next_observation, try_command
+from editloop.checks.verdict import Verdict
+from editloop.document.commands import EXIT, Command
+from editloop.document.state import EditState
+from editloop.document.transcript import Transcript, observe
 from editloop.model.answers import gap_ids, plain_ids
 from editloop.model.backend import Plain
 from editloop.model.infill import Place
+from editloop.repair.loop import continued, next_observation, try_command
 from editloop.repair.turns import answered, question
-from editloop.state import EditState
-from editloop.transcript import Transcript, observe
-from editloop.verdict import Verdict
 from editloop_trainer.encode import Base
 from editloop_trainer.rendering import Rendering
 from editloop_trainer.run import RunError

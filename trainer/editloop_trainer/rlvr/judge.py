@@ -13,12 +13,12 @@ from typing import Self
 
 from editloop.checks.plans import plan_tests
 from editloop.checks.static import StaticChecker
+from editloop.checks.verdict import Verdict
+from editloop.checks.verify import Limits, TestCheck, Verifier
 from editloop.sandbox import SandboxPool
 from editloop.sandbox.detect import detect_level
 from editloop.sandbox.level import Level, LevelReport
 from editloop.tasks import Task
-from editloop.verdict import Verdict
-from editloop.verify import Limits, TestCheck, Verifier
 
 TRUSTED = (Level.A, Level.B)
 LIMITS = Limits(cpu_seconds=0.3, wall_seconds=5.0)

@@ -71,7 +71,7 @@ def train_and_export(
             show.close()
         path = _register(plan)
         if use:
-            from editloop.model.store import use_model
+            from editloop.model.storing import use_model
 
             use_model(name)
         _tell(_summary(plan, path), progress)
@@ -93,8 +93,8 @@ def _told(progress: ProgressKind) -> Iterator[None]:
 
 def _check_name_is_free(plan: Plan, replace: bool) -> None:
     """Raises StoreError for a name that another model has; this run's own may have it."""
-    from editloop.model.store import StoreError
-    from editloop.models import store_folder
+    from editloop.model.store import store_folder
+    from editloop.model.storing import StoreError
     from editloop_trainer.workflow.ledger import Ledger
 
     taken = (store_folder() / f"{plan.options.name}.gguf").exists()
@@ -106,8 +106,8 @@ def _check_name_is_free(plan: Plan, replace: bool) -> None:
 
 def _register(plan: Plan) -> Path:
     """The file in the store, which is the one that was exported."""
-    from editloop.model.store import add_model
-    from editloop.models import store_folder
+    from editloop.model.store import store_folder
+    from editloop.model.storing import add_model
     from editloop_trainer.workflow.ledger import file_digest
 
     path = store_folder() / f"{plan.options.name}.gguf"

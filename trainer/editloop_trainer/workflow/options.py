@@ -41,7 +41,7 @@ def make_options(
     library: bool = True,
 ) -> Options:
     """Raises CliError, StoreError, and ExportError for a base that cannot be exported later."""
-    from editloop.model.store import check_name
+    from editloop.model.storing import check_name
 
     check_name(name)
     if not (math.isfinite(minutes) and minutes > 0):
@@ -106,7 +106,7 @@ def _source_bytes(root: Path) -> int:
 
 def _base(text: str) -> Path:
     """The folder or file that is named, known to be one that can be trained and exported."""
-    from editloop.models import find_model
+    from editloop.model.store import find_model
 
     folder = Path(text).expanduser()
     checked: Path = registered(GROUP, "check-base")(folder if folder.is_dir() else find_model(text))

@@ -48,7 +48,7 @@ def count_rows(path: Path) -> int:
 def base_name(base: Path) -> str:
     """How an adapter's file names its base: as it is called in the store, or the path of a file
     elsewhere; a folder by its name."""
-    from editloop.models import in_store, store_folder
+    from editloop.model.store import in_store, store_folder
 
     if base.is_dir():
         return base.name

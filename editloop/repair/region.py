@@ -9,10 +9,10 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 
-from editloop.definitions import Definition, definitions, indent, parse_tree
-from editloop.moves.lexer import shape
-from editloop.state import MAX_VIEW_LINES
-from editloop.text import Snapshot
+from editloop.document.state import MAX_VIEW_LINES
+from editloop.document.text import Snapshot
+from editloop.python.definitions import Definition, definitions, indent, parse_tree
+from editloop.python.lexer import shape
 
 MAX_LINES = 80
 """Lines of a document that is looked at as a whole. Chosen: a longer one has several functions."""

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from editloop.commands import Step
-from editloop.state import EditState
-from editloop.transcript import Transcript
-from editloop.verdict import Verdict
+from editloop.checks.verdict import Verdict
+from editloop.document.commands import Step
+from editloop.document.state import EditState
+from editloop.document.transcript import Transcript
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from editloop.budget import raise_if_set
 from editloop.checks.doccompare import DocGroup
 from editloop.checks.plans import TestPlan, plan_doctests
-from editloop.checks.syntax import check_syntax
 from editloop.checks.testdoc import has_objects
 from editloop.checks.testoutcome import NOT_RUN, TestOutcome
 from editloop.checks.testruns import run_plan
-from editloop.definitions import Definition, definitions
+from editloop.checks.verify import Check, Limits, TestCheck
+from editloop.document.text import Snapshot
+from editloop.python.definitions import Definition, definitions
+from editloop.python.syntax import check_syntax
 from editloop.sandbox import SandboxPool
-from editloop.text import Snapshot
-from editloop.verify import Check, Limits, TestCheck
 
 _ALL_OTHERS = Limits(cpu_seconds=5.0, wall_seconds=20.0)
 _QUOTE = re.compile(r"\s+[rR]?(\"\"\"|''')")

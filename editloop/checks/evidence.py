@@ -14,10 +14,10 @@ from editloop.checks import traceback
 from editloop.checks.command import CommandCheck
 from editloop.checks.commandline import CommandLineError, import_command, parse_command
 from editloop.checks.suspicion import TracebackCheck
-from editloop.checks.syntax import check_syntax
+from editloop.checks.verify import Check
+from editloop.document.text import Snapshot
+from editloop.python.syntax import check_syntax
 from editloop.sandbox import Level, SandboxError
-from editloop.text import Snapshot
-from editloop.verify import Check
 
 MAX_EXPECTED = 60_000
 UNPROVEN = "traceback, not reproduced"

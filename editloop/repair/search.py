@@ -15,19 +15,19 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from editloop.budget import Budget, Stop
-from editloop.commands import CommandError, Step, without
-from editloop.edits import edit_size
-from editloop.frontier import Edge, Entry, Frontier, Node, Proposer
-from editloop.lingering import Lingering
-from editloop.loop import Verify, summary
+from editloop.checks.verdict import Verdict
+from editloop.document.commands import CommandError, Step, without
+from editloop.document.edits import edit_size
+from editloop.document.state import EditState, apply
+from editloop.document.transcript import Observation, Transcript, observe
 from editloop.moves.context import is_syntax_finding
-from editloop.ordering import RAISES, Weights, gain, normalized, step_value
 from editloop.policy import Cancelled, Policy
-from editloop.solutions import Progress, SearchResult, Solution, foremost, is_settled
-from editloop.state import EditState, apply
-from editloop.steps import obvious, ordered, promising, resorts, steps
-from editloop.transcript import Observation, Transcript, observe
-from editloop.verdict import Verdict
+from editloop.repair.frontier import Edge, Entry, Frontier, Node, Proposer
+from editloop.repair.lingering import Lingering
+from editloop.repair.loop import Verify, summary
+from editloop.repair.ordering import RAISES, Weights, gain, normalized, step_value
+from editloop.repair.solutions import Progress, SearchResult, Solution, foremost, is_settled
+from editloop.repair.steps import obvious, ordered, promising, resorts, steps
 
 HEAD_START = 3.0
 """Seconds in which moves alone are tried; the model loads and reads meanwhile. Chosen."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from editloop.edits import common_ends
+from editloop.document.edits import common_ends
 
 Verb = Literal["REPL", "ADDL", "DELL", "REPW", "EXIT"]
 _SEPARATOR = " >>>"

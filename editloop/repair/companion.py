@@ -24,13 +24,13 @@ from typing import IO, Any
 
 from editloop.budget import Budget
 from editloop.checks.static import StaticChecker
+from editloop.checks.verdict import Verdict
+from editloop.checks.verify import Verifier
+from editloop.document.state import EditState
 from editloop.policy import SpectrumPolicy, UniformPolicy
+from editloop.repair.search import search
+from editloop.repair.solutions import SearchResult
 from editloop.sandbox import Level, SandboxPool
-from editloop.search import search
-from editloop.solutions import SearchResult
-from editloop.state import EditState
-from editloop.verdict import Verdict
-from editloop.verify import Verifier
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ class Companion:
             _pipe(self.process.stdout).close()
             self.close()
         if self.process is None:
-            program = "from editloop.companion import main; main()"
+            program = "from editloop.repair.companion import main; main()"
             # A workspace's own modules must not stand in for the library's.
             command = [sys.executable, "-P", "-c", program]
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from editloop.checks.syntax import is_unreadable
+from editloop.checks.verdict import Verdict
+from editloop.document.state import EditState
 from editloop.moves.context import is_syntax_finding
-from editloop.moves.lexer import shape
-from editloop.state import EditState
-from editloop.verdict import Verdict
+from editloop.python.lexer import shape
+from editloop.python.syntax import is_unreadable
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from editloop.commands import Command, render
-from editloop.state import EditState
-from editloop.text import Snapshot
+from editloop.document.commands import Command, render
+from editloop.document.state import EditState
+from editloop.document.text import Snapshot
 
 TRANSCRIPT_VERSION = 1
 """Changes whenever the same episode would be rendered differently."""

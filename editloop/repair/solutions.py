@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from editloop.commands import Step
-from editloop.edits import edit_characters
-from editloop.state import EditState
-from editloop.verdict import Verdict
+from editloop.checks.verdict import Verdict
+from editloop.document.commands import Step
+from editloop.document.edits import edit_characters
+from editloop.document.state import EditState
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Tree
 
-from editloop.text import Snapshot
+from editloop.document.text import Snapshot
 
 _HEADER = re.compile(r"([ \t\f]*)(?:async[ \t]+def|def|class)\b[ \t]*(\w*)")
 

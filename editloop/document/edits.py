@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from editloop.text import Line, Snapshot, join, split_lines
+from editloop.document.text import Line, Snapshot, join, split_lines
 
 _TOKEN = re.compile(
     r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|\w+|\*\*=|//=|>>=|<<=|[-+*/%&|^@:!=<>]=|->|\*\*|//|<<|>>'

@@ -7,7 +7,7 @@ import re
 import warnings
 from functools import lru_cache
 
-from editloop.transcript import Finding
+from editloop.document.transcript import Finding
 
 CHARACTERS_A_SECOND = 500_000
 """Characters that are compiled, parsed and split into functions, none of which can be stopped;

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from editloop.checks.project import project_root
 from editloop.checks.pytestruns import (
     PytestReport,
     collect_pytest,
@@ -20,16 +21,15 @@ from editloop.checks.pytestruns import (
     suite_findings,
 )
 from editloop.checks.suitetrace import SuiteTrace
+from editloop.checks.verdict import CheckResult
 from editloop.checks.warmruns import WarmRuns
-from editloop.project import project_root
+from editloop.document.transcript import Finding
 from editloop.sandbox import Level
 from editloop.sandbox.errors import SandboxError
 from editloop.sandbox.interpreters import interpreters
 from editloop.sandbox.paths import holds_home
 from editloop.sandbox.suite import Suite
 from editloop.sandbox.warmsuite import available
-from editloop.transcript import Finding
-from editloop.verdict import CheckResult
 
 __all__ = [
     "Regression",

@@ -12,20 +12,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, reduce
 
 from editloop.budget import raise_if_set
-from editloop.checks.syntax import check_syntax, is_unreadable
-from editloop.commands import Command, CommandError, Step
+from editloop.document.commands import Command, CommandError, Step
+from editloop.document.state import EditState, apply
+from editloop.document.transcript import Finding, Transcript
 from editloop.moves import moves_in, renames, resorts_in
 from editloop.moves.blocks import blocks, unlikely_blocks
 from editloop.moves.context import Context, build, is_syntax_finding, undefined_names
 from editloop.moves.guards import guards
 from editloop.moves.lacking import lacking
-from editloop.moves.lexer import shape
 from editloop.moves.missing import definitions
 from editloop.moves.scope import bound_names
 from editloop.moves.tables import COMMON_METHODS
 from editloop.policy import Policy
-from editloop.state import EditState, apply
-from editloop.transcript import Finding, Transcript
+from editloop.python.lexer import shape
+from editloop.python.syntax import check_syntax, is_unreadable
 
 MAX_CHARS = 3_000_000
 """Characters of all texts that are parsed for one state: about two seconds at the most."""

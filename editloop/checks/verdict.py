@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from editloop.transcript import Finding
+from editloop.document.transcript import Finding
 
 CheckerName = Literal["ty", "basedpyright", "mypy"]
 CheckName = (

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 
-from editloop.checks.syntax import parse_quietly
+from editloop.python.syntax import parse_quietly
 
 IMPORTABLE = frozenset(
     [

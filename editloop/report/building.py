@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from editloop.definitions import definitions
-from editloop.edits import minimal_hunks, unified_diff
-from editloop.repair import Repair
-from editloop.report import Fix, FixReport, Row, Status
-from editloop.solutions import Solution
-from editloop.text import Snapshot
+from editloop.checks.verdict import Verdict
+from editloop.document.edits import minimal_hunks, unified_diff
+from editloop.document.text import Snapshot
+from editloop.python.definitions import definitions
+from editloop.repair.run import Repair
+from editloop.repair.solutions import Solution
+from editloop.report.values import Fix, FixReport, Row, Status
+from editloop.report.wording import Asked, checked, next_step, reason, satisfied
 from editloop.trust.strength import doubt
-from editloop.verdict import Verdict
-from editloop.wording import Asked, checked, next_step, reason, satisfied
 
 
 def fix_report(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from editloop.checks.syntax import parse_quietly
+from editloop.python.syntax import parse_quietly
 
 _BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
 _LIKENESS = 0.3

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from editloop.checks.verdict import CODELESS
 from editloop.trust.share import Share
 from editloop.trust.weighed import Weighed
-from editloop.verdict import CODELESS
 
 Status = Literal["fixed", "possible fix", "nothing wrong", "not fixed"]
 Row = dict[str, Any]

@@ -23,12 +23,12 @@ from editloop.checks.diagnostic import Diagnostic
 from editloop.checks.plans import TestPlan
 from editloop.checks.static import StaticChecker
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.checks.syntax import CHARACTERS_A_SECOND, check_syntax
 from editloop.checks.testoutcome import TestOutcome, short
 from editloop.checks.testruns import run_plan, trace_plan
+from editloop.checks.verdict import CheckResult, Verdict
+from editloop.document.transcript import Finding
+from editloop.python.syntax import CHARACTERS_A_SECOND, check_syntax
 from editloop.sandbox import SandboxPool
-from editloop.transcript import Finding
-from editloop.verdict import CheckResult, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from editloop.repair import Repair
+from editloop.checks.verdict import CODELESS, TYPE_CHECKERS, CheckResult, Verdict
+from editloop.repair.run import Repair
 from editloop.trust.strength import NO_CODE, doubt
-from editloop.verdict import CODELESS, TYPE_CHECKERS, CheckResult, Verdict
 
 _SAID = {
     "command": ("the command holds", "the command fails"),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from editloop.commands import Command, CommandError, occurs_once
-from editloop.text import Line, Snapshot, common_newline
+from editloop.document.commands import Command, CommandError, occurs_once
+from editloop.document.text import Line, Snapshot, common_newline
 
 MAX_VIEW_LINES = 200
 """Lines that a window can number."""

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from editloop.commands import Command, CommandError, parse
-from editloop.state import EditState, apply
-from editloop.transcript import Finding, Observation, Transcript, observe
-from editloop.verdict import Verdict
+from editloop.checks.verdict import Verdict
+from editloop.document.commands import Command, CommandError, parse
+from editloop.document.state import EditState, apply
+from editloop.document.transcript import Finding, Observation, Transcript, observe
 
 MAX_TURNS = 10
 Verify = Callable[[EditState], Verdict]

@@ -12,23 +12,23 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from editloop.budget import Budget, Cancelled, Stop, raise_if_set
+from editloop.checks.doctests import Examples, docstrings, doctest_checks
 from editloop.checks.plans import TestPlan, plan_asserts
 from editloop.checks.static import StaticChecker
-from editloop.checks.syntax import CHARACTERS_A_SECOND
-from editloop.doctests import Examples, docstrings, doctest_checks
+from editloop.checks.suites import SuiteCheck
+from editloop.checks.verdict import Verdict
+from editloop.checks.verify import Check, TestCheck, Verifier
+from editloop.document.state import EditState
+from editloop.document.text import Snapshot
 from editloop.model.backend import Model
 from editloop.policy import Policy
-from editloop.region import MAX_LINES, opener, window
-from editloop.repair import Repair, repair
+from editloop.python.syntax import CHARACTERS_A_SECOND
 from editloop.repair.diagnosis import Diagnosis, diagnose
+from editloop.repair.region import MAX_LINES, opener, window
+from editloop.repair.run import Repair, repair
+from editloop.repair.solutions import Progress, SearchResult
 from editloop.repair.spectrum import suspect_lines
 from editloop.sandbox import SandboxPool
-from editloop.solutions import Progress, SearchResult
-from editloop.state import EditState
-from editloop.suites import SuiteCheck
-from editloop.text import Snapshot
-from editloop.verdict import Verdict
-from editloop.verify import Check, TestCheck, Verifier
 
 MOST_LINES = 120
 """Lines of all functions that failing tests point to and that are looked at together. Chosen."""

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 
-from editloop.checks.statements import Changes, Statement, own_children
+from editloop.python.statements import Changes, Statement, own_children
 
 _FIELDS = re.compile(r"%[-+ #0]*[\d.*]*[a-zA-Z%]|\{[^{}]*\}")
 

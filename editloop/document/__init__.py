@@ -1,0 +1,1 @@
+"""A document as lines, what edits it, and what the model is shown of it."""
