@@ -28,6 +28,8 @@ class Diagnostic:
     end_column: int = 0
     severity: int = 1
     """Of the Language Server Protocol: 1 an error, 2 a warning, above that no more than a word."""
+    file: str = ""
+    """Name of the file that it is in, "" for the one that is checked."""
 
     @property
     def is_error(self) -> bool:

@@ -1,4 +1,5 @@
-"""A language server as a checker: one process that stays, one document, its whole text each time.
+"""A language server as a checker: one process that stays, one document, its whole text each time,
+and others that do not change beside it.
 
 Knows the protocol and nothing of what is checked; ``static`` and ``typecheck`` say which server.
 """
@@ -11,8 +12,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import unquote
 
 from editloop.budget import Cancelled, Stop, raise_if_set
 from editloop.checks.diagnostic import Diagnostic
@@ -33,13 +35,15 @@ class LanguageServerError(RuntimeError):
 @dataclass(frozen=True, slots=True)
 class Greeting:
     """What a server is told when it starts. ``root``: the folder of the project as a uri, None for
-    none; ``settings``: the answers to ``workspace/configuration``, by section.
+    none; ``settings``: the answers to ``workspace/configuration``, by section; ``beside``: the
+    texts of other open documents by uri, for servers that are asked (and do not publish).
     """
 
     document: str
     root: str | None = None
     options: Mapping[str, Any] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
     registers: bool = False
     """Whether it says only after its start that it can be asked for diagnostics."""
 
@@ -62,7 +66,8 @@ class LanguageServer:
     def check(
         self, source: str, stop: threading.Event | None = None, seconds: float = 120.0
     ) -> list[Diagnostic]:
-        """The diagnostics of a text, as the server orders them; columns count code points.
+        """The diagnostics of a text, as the server orders them, and behind them those of the
+        documents beside it; columns count code points.
 
         Raises Cancelled soon after ``stop`` is set, LanguageServerError where the server fails
         twice, says that it cannot, or has no answer within ``seconds``.
@@ -90,9 +95,7 @@ class LanguageServer:
         try:
             for last in (False, True):
                 try:
-                    found = self._diagnose(source)
-                    lines = split_lines(source) if self._utf16 else ()
-                    return [_diagnostic(item, lines) for item in found]
+                    return self._diagnose(source)
                 except (OSError, ValueError, EOFError, LookupError, TypeError) as error:
                     self._stop()
                     raise_if_set(limit)  # it was ended for that
@@ -111,18 +114,28 @@ class LanguageServer:
                 process.kill()
             time.sleep(_POLL_SECONDS)
 
-    def _diagnose(self, source: str) -> Sequence[dict[str, Any]]:
+    def _diagnose(self, source: str) -> list[Diagnostic]:
         if self._process is None:
             self._start(source)
         else:
             self._id += 1
-            document = {"uri": self._greeting.document, "version": self._id}
-            changes = {"textDocument": document, "contentChanges": [{"text": source}]}
+            versioned = {"uri": self._greeting.document, "version": self._id}
+            changes = {"textDocument": versioned, "contentChanges": [{"text": source}]}
             self._notify("textDocument/didChange", changes)
-        items = self._pulled() if self._pulls else self._pushed(self._id)
+        document = self._greeting.document
+        found = self._pulled(document) if self._pulls else self._pushed(self._id)
+        read = self._read(found, source)
+        for uri, text in self._greeting.beside.items() if self._pulls else ():
+            name = unquote(uri.rpartition("/")[2])
+            read += [replace(one, file=name) for one in self._read(self._pulled(uri), text)]
+        return read
+
+    def _read(self, items: Any, source: str) -> list[Diagnostic]:
+        """What a server says of a text. Raises the errors of what nobody can read."""
         if not isinstance(items, list):
             raise ValueError(f"{items!r} is no list of diagnostics")
-        return items
+        lines = split_lines(source) if self._utf16 else ()
+        return [_diagnostic(item, lines) for item in items]
 
     def _start(self, source: str) -> None:
         process = self._process = self._launch()
@@ -149,13 +162,14 @@ class LanguageServer:
         self._utf16 = able.get("positionEncoding", "utf-16") != "utf-32"
         self._pulls = "diagnosticProvider" in able
         self._notify("initialized", {})
-        document = {"uri": uri, "languageId": "python", "version": self._id, "text": source}
-        self._notify("textDocument/didOpen", {"textDocument": document})
+        for place, text in ((uri, source), *told.beside.items()):
+            document = {"uri": place, "languageId": "python", "version": self._id, "text": text}
+            self._notify("textDocument/didOpen", {"textDocument": document})
         while told.registers and not self._pulls:
             self._answer(self._receive())
 
-    def _pulled(self) -> Any:
-        return self._request(_PULL, {"textDocument": {"uri": self._greeting.document}})["items"]
+    def _pulled(self, uri: str) -> Any:
+        return self._request(_PULL, {"textDocument": {"uri": uri}})["items"]
 
     def _pushed(self, version: int) -> Any:
         """What the server publishes of a version of the document."""

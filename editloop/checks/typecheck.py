@@ -1,4 +1,5 @@
-"""A type checker as a check: a finding of it is gone, and no new one came, in this file.
+"""A type checker as a check: a finding of it is gone, and no new one came, in this file and in
+those that import it, as far as they are open in an editor.
 
 The checker runs in the sandbox, wherever it is from: pyright starts the project's interpreter, and
 one of the project's environment is the project's code itself.
@@ -10,7 +11,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,8 @@ class Aim:
     rule: str = ""
 
     def wants(self, found: Diagnostic) -> bool:
+        if found.file:
+            return False
         if self.lines is None:
             return found.severity < _WARNING
         here = found.line in self.lines and found.severity <= _WARNING
@@ -145,8 +148,10 @@ def type_check(
     level: Level,
     aim: Aim,
     cancel: threading.Event | None = None,
+    importers: Mapping[str, str] | None = None,
 ) -> Iterator[TypeCheck]:
-    """The check of a file, whose text is ``source``.
+    """The check of a file, whose text is ``source``. ``importers``: the texts, by path, of files
+    that import it, in which no new finding may come; those that do not parse are left out.
 
     Raises CheckerError where that cannot be asked, Cancelled, LanguageServerError.
     """
@@ -168,6 +173,11 @@ def type_check(
         path.as_uri(),
         root.as_uri(),
         settings=checker.settings(python),
+        beside={
+            Path(place).resolve().as_uri(): text
+            for place, text in (importers or {}).items()
+            if check_syntax(text) is None
+        },
         registers=checker.registers,
     )
     environment = {"VIRTUAL_ENV": str(Path(python.program).parent.parent)}
@@ -193,13 +203,15 @@ def _behind(program: Path) -> str:
     return str(home if (home / "pyvenv.cfg").is_file() else real)
 
 
-def _key(diagnostic: Diagnostic) -> tuple[str, str]:
+def _key(diagnostic: Diagnostic) -> tuple[str, str, str]:
     """What stays of a finding that moved: lines may be counted in its words."""
-    return diagnostic.code, _NUMBERS.sub("line", diagnostic.message)
+    return diagnostic.file, diagnostic.code, _NUMBERS.sub("line", diagnostic.message)
 
 
 def _finding(diagnostic: Diagnostic, lines: Sequence[Line]) -> Finding:
     line = diagnostic.line
+    if diagnostic.file:
+        return Finding(f"{diagnostic.file}, line {line + 1}: {diagnostic.message}")
     text = lines[line].text if line < len(lines) else ""
     stop = diagnostic.end_column if diagnostic.end_line == line else None
     name = _LAST_NAME.search(text[diagnostic.column : stop])

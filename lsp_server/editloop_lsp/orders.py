@@ -4,6 +4,7 @@ has agreed to, as a job.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,7 @@ class Orders:
         level, why = await self.trust.level(text.uri, settings)
         line, lines = _place(target, text, self.documents.failing_lines(text.uri))
         refusal = await self.consent.refusal(settings.server)
+        checker = target.source if checker_of(target.source) else ""
         job = FixJob(
             name=text.name,
             text=(as_python(text.text) or "") if text.cell else text.text,
@@ -45,7 +47,8 @@ class Orders:
             line=line,
             narrow=target.kind in ("diagnostic", "selection", "function", "all"),
             asked=target.code if target.kind == "diagnostic" else "",
-            checker=target.source if checker_of(target.source) else "",
+            checker=checker,
+            importers=importers(self.documents, text) if checker else {},
             lines=lines,
             budget=seconds_of(settings, target, refused=bool(refusal)),
             alternatives=settings.alternatives + 1,
@@ -66,6 +69,21 @@ def seconds_of(settings: Settings, target: Target, *, refused: bool) -> float:
     if settings.budget or refused or target.kind == "all":
         return settings.budget or SECONDS
     return default_seconds(settings.model or None, settings.server or None)
+
+
+def importers(documents: Documents, text: Text) -> dict[str, str]:
+    """The texts of open files, by path, with an import that has the module's name in it."""
+    if text.path is None:
+        return {}
+    name = text.path.parent.name if text.path.stem == "__init__" else text.path.stem
+    head = r"^[ \t]*(?:from|import)\b.*"
+    imports = re.compile(rf"{head}(?:\([^)]*)?\b{re.escape(name)}\b", re.MULTILINE)
+    others = (one.text for one in documents if one.text.uri != text.uri)
+    return {
+        other.file: other.text
+        for other in others
+        if other.file and not other.too_large and imports.search(other.text)
+    }
 
 
 def _place(

@@ -6,7 +6,7 @@ Server to worker: ``{"id", "method", "params"}``, and ``{"cancel": id}``. Worker
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class FixJob:
     """The code of the diagnostic on ``line`` that was asked about."""
     checker: str = ""
     """The type checker that reported it, "" for none: it has to say that its finding is gone."""
+    importers: dict[str, str] = field(default_factory=dict)
+    """Texts of open files that may import this one, by path: it must find nothing new there."""
     lines: tuple[int, int] | None = None
     """First line, and the line after the last."""
     budget: float = 10.0

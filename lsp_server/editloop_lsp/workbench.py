@@ -247,8 +247,9 @@ def _types(job: FixJob, level: Level, stop: Stop) -> Iterator[tuple[list[Check],
                 if job.path is None:
                     raise CheckerError("the file was never saved")
                 aim = Aim(range(job.line, job.line + 1), job.asked)
+                checker, path = named(job.checker), Path(job.path)
                 check = stack.enter_context(
-                    type_check(named(job.checker), Path(job.path), job.text, level, aim, stop)
+                    type_check(checker, path, job.text, level, aim, stop, job.importers)
                 )
                 if not check.asked:
                     raise CheckerError(f"here {check.name} does not report it")

@@ -280,6 +280,30 @@ def test_the_real_one(tmp_path: Path, checker: Checker, level: Level) -> None:
         assert "silence" in hidden.findings[-1].text
 
 
+@pytest.mark.parametrize("checker", CHECKERS, ids=lambda checker: checker.name)
+def test_nothing_new_may_come_in_open_files_that_import_it(
+    tmp_path: Path, checker: Checker
+) -> None:
+    beside = shutil.which(checker.program, path=str(Path(sys.executable).parent))
+    if beside is None or detect_level().level not in LEVELS:
+        pytest.skip(f"{checker.name} is not installed, or there is no sandbox")
+    text = "def size(name: str) -> int:\n    return name\n"
+    uses = "from module import size\n\n\ndef twice() -> int:\n    return 2 * (1 + size('a'))\n"
+    module, user = tmp_path / "module.py", tmp_path / "user.py"
+    module.write_text(text)
+    user.write_text("")
+    importers = {str(user): uses, str(tmp_path / "broken.py"): "from module import (\n"}
+    with type_check(
+        checker, module, text, detect_level().level, Aim(), importers=importers
+    ) as check:
+        assert [d.file for d in check.asked] == [""]
+        renamed = check.run(text.replace("int", "str"), None)
+        assert not renamed.passed
+        assert "user.py, line 5: " in renamed.findings[0].text
+        assert renamed.findings[0].line is None
+        assert check.run(text.replace("return name", "return len(name)"), None).passed
+
+
 PLUGIN = """
 import os
 from mypy.plugin import Plugin

@@ -1,5 +1,5 @@
 """Speaks the Language Server Protocol for mypy, which has no server: keeps mypy loaded, and checks
-each text in place of the document's file. Knows what ``checks.langserver`` asks, nothing else.
+each text in place of its document's file. Knows what ``checks.langserver`` asks, nothing else.
 
 For a Python of any version from 3.8 on, as the project's own may run it.
 """
@@ -37,45 +37,56 @@ class MypyFailed(Exception):
 
 
 class Mypy:
-    """mypy for one file of the project in the current folder; ``python`` is the interpreter whose
+    """mypy for files of the project in the current folder; ``python`` is the interpreter whose
     packages count.
     """
 
-    def __init__(self, file: str, python: str) -> None:
+    def __init__(self, files: list[str], python: str) -> None:
         folder = tempfile.mkdtemp()
-        self._file, self._shadow = file, os.path.join(folder, "text")
+        self._shadows = {
+            file: os.path.join(folder, str(number)) for number, file in enumerate(files)
+        }
+        self._written: dict[str, str] = {}
         self._count = 0
         self._run = importlib.import_module("mypy.api").run
         self._arguments = [
-            *("--shadow-file", file, self._shadow),
+            *(word for pair in self._shadows.items() for word in ("--shadow-file", *pair)),
             *("--cache-dir", os.path.join(folder, "cache"), "--incremental"),
             *("--python-executable", python),
             *("--show-error-end", "--show-error-codes", "--hide-error-context"),
             *("--no-pretty", "--no-color-output", "--no-error-summary"),
-            file,
+            *files,
         ]
 
-    def check(self, text: str) -> list[dict[str, Any]]:
-        """The diagnostics of a text, as the protocol has them. Raises MypyFailed."""
+    def check(self, texts: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+        """The diagnostics of each file's text, as the protocol has them. Raises MypyFailed."""
         self._count += 1
-        # mypy's cache takes a file for unchanged that has the size and the second of the last one,
-        # or the size, where what is cached is the same as the real file: so it never is the same.
-        with open(self._shadow, "wb") as file:
-            file.write(f"{text}\n# text {self._count}".encode("utf-8", "surrogatepass"))
-        os.utime(self._shadow, (self._count, self._count))
+        for file, text in texts.items():
+            if self._written.get(file) != text:
+                self._write(self._shadows[file], text)
+        self._written = dict(texts)
         with contextlib.redirect_stderr(io.StringIO()) as crash:
             out, errors, status = self._run(self._arguments)
         errors += crash.getvalue()
         if self._count % _COLLECTED == 0:
             gc.collect()
         found = [match for match in map(_FOUND.fullmatch, out.split("\n")) if match]
-        mine = [match for match in found if os.path.abspath(match["file"]) == self._file]
+        mine: dict[str, list[re.Match[str]]] = {file: [] for file in texts}
+        for match in found:
+            mine.get(os.path.abspath(match["file"]), []).append(match)
         # Where it crashes it may print what it found so far, and why it ends to stderr.
-        stopped = status not in (0, 1) and (not mine or errors.strip())
+        stopped = status not in (0, 1) and (not any(mine.values()) or errors.strip())
         if stopped or (status == 1 and not found):
             raise MypyFailed(_why(errors + out))
-        lines = _ENDS.split(text)
-        return [_diagnostic(match, lines) for match in mine]
+        lines = {file: _ENDS.split(text) for file, text in texts.items()}
+        return {file: [_diagnostic(m, lines[file]) for m in mine[file]] for file in texts}
+
+    def _write(self, shadow: str, text: str) -> None:
+        # mypy's cache takes a file for unchanged that has the size and the second of the last one,
+        # or the size, where what is cached is the same as the real file: so it never is the same.
+        with open(shadow, "wb") as file:
+            file.write(f"{text}\n# text {self._count}".encode("utf-8", "surrogatepass"))
+        os.utime(shadow, (self._count, self._count))
 
 
 def _why(output: str) -> str:
@@ -103,11 +114,13 @@ def _diagnostic(match: re.Match[str], lines: list[str]) -> dict[str, Any]:
 
 
 class Server:
-    """Answers the messages of one client about one document."""
+    """Answers the messages of one client, which opens all its documents before it asks."""
 
     def __init__(self, python: str) -> None:
         self._python = python
-        self._file = self._text = ""
+        self._texts: dict[str, str] = {}
+        self._found: dict[str, list[dict[str, Any]]] = {}
+        """Of the present texts; empty where they were not checked."""
         self._mypy: Mypy | None = None
 
     def answer(self, method: str, params: dict[str, Any]) -> Any:
@@ -120,12 +133,14 @@ class Server:
             return {"capabilities": {"positionEncoding": "utf-32", "diagnosticProvider": pull}}
         if method == "textDocument/didOpen":
             document = params["textDocument"]
-            self._file, self._text = _path(document["uri"]), document["text"]
+            self._texts[_path(document["uri"])] = document["text"]
         elif method == "textDocument/didChange":
-            self._text = params["contentChanges"][-1]["text"]
+            self._texts[_path(params["textDocument"]["uri"])] = params["contentChanges"][-1]["text"]
+            self._found = {}
         elif method == "textDocument/diagnostic":
-            self._mypy = self._mypy or Mypy(self._file, self._python)
-            return {"kind": "full", "items": self._mypy.check(self._text)}
+            self._mypy = self._mypy or Mypy(list(self._texts), self._python)
+            self._found = self._found or self._mypy.check(self._texts)
+            return {"kind": "full", "items": self._found[_path(params["textDocument"]["uri"])]}
         return None
 
 
