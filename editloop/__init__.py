@@ -1,6 +1,6 @@
 """editloop: fixes Python with a small local model that drives a line editor.
 
-The core: text, commands, editor state, transcript, policies, loop, search, verification, traces.
+The core; docs/design.md says what each of its rooms is for.
 Importing it loads no torch, trl, pygls or llama_cpp.
 """
 

@@ -8,6 +8,10 @@ import threading
 import time
 from dataclasses import dataclass, replace
 
+SECONDS, SECONDS_WITH_MODEL = 10.0, 60.0
+"""Budgets where a person gives none. Chosen: moves find nearly all they find in 10 seconds, a model
+of a billion parameters on two cores answers about ten questions in 60."""
+
 
 class Cancelled(Exception):
     """Raised by work that was asked to stop or whose time is up; it is no fault of the work."""
@@ -17,7 +21,7 @@ class Cancelled(Exception):
 class Budget:
     """Limits, None for no limit; ``turns`` is the depth in steps, 1 means a single command."""
 
-    seconds: float | None = 10.0
+    seconds: float | None = SECONDS
     candidates: int | None = None
     turns: int = 6
 

@@ -1,5 +1,6 @@
-"""Policies: the order of moves. The uniform and the scripted one are here, that of the prior in
-``prior``. A policy sees a transcript and never the checks' expected values or the disk.
+"""Policies: the order of moves. The uniform one, the scripted one and the one that a spectrum of
+lines changes are here, that of the prior in ``prior``. A policy sees a transcript and never the
+checks' expected values or the disk.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from editloop.bench.attempts import TEMPERATURE, WAYS, Attempt, Trial, Way
 from editloop.bench.results import BenchError, TaskResult
-from editloop.budget import Budget, Stop
+from editloop.budget import SECONDS, Budget, Stop
 from editloop.checks.plans import TestPlan, plan_tests
 from editloop.checks.static import StaticChecker
 from editloop.checks.testruns import run_plan
@@ -52,7 +52,7 @@ class BenchSettings:
     """
 
     policy: PolicyName = "model"
-    budget: float = 10.0
+    budget: float = SECONDS
     seed: int = 0
     model: str | None = None
     threads: int = 1

@@ -1,1 +1,1 @@
-"""The checks: static analysis, and the tests that run in the sandbox."""
+"""Evidence, and the verdict on a candidate: ruff, type checkers, examples, suites, commands."""

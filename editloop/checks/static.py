@@ -61,7 +61,7 @@ class StaticChecker:
         self._ruff = LanguageServer("ruff server", _start, Greeting(_DOCUMENT, options=_OPTIONS))
 
     def check(self, source: str, stop: threading.Event | None = None) -> tuple[Diagnostic, ...]:
-        """Diagnostics in order of line; a text that does not parse has none (see ``syntax``).
+        """Diagnostics in order of line; a text that does not parse has none (``python.syntax``).
 
         Raises Cancelled soon after ``stop`` is set, StaticCheckError where ruff fails twice or has
         no answer within ANSWER_SECONDS.

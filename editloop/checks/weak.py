@@ -10,8 +10,8 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from editloop.checks.literals import changes_literal
 from editloop.checks.suitetrace import SuiteTrace
-from editloop.python.literals import changes_literal
 from editloop.python.statements import Changes, Statement, changes, own_children
 
 REMOVES_FAILED = "removes the statement that failed"

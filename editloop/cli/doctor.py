@@ -9,10 +9,11 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import typer
 
+from editloop.checks.verdict import CheckerName
 from editloop.cli.doctor_model import probe_model, probe_speed, probe_store
 from editloop.cli.findings import BROKEN, MISSING, OK, Finding
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _OLDEST = (3, 11)
 _PACKAGES = ("llama-cpp-python", "tree-sitter", "tree-sitter-python", "ruff", "pygls", "lsprotocol")
 _EXTRAS = {
-    "checkers": ("ty", "basedpyright", "mypy"),
+    "checkers": get_args(CheckerName),
     "train": ("torch", "transformers"),
     "export": ("gguf", "safetensors", "tokenizers"),
 }

@@ -12,18 +12,20 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.syntax import Syntax
 
+from editloop.checks.verdict import CheckerName
 from editloop.cli import CliError
 from editloop.cli.server import SERVER_HELP
 from editloop.cli.terminal import Terminal, echo
 
 NOT_FIXED = 1
+_CHECKERS = ", ".join(get_args(CheckerName))
 
 
 def fix(
@@ -53,7 +55,7 @@ def fix(
     ] = None,
     checker: Annotated[
         str | None,
-        typer.Option(help="A type checker whose findings are to go: ty, basedpyright, mypy."),
+        typer.Option(help=f"A type checker whose findings are to go: {_CHECKERS}."),
     ] = None,
     budget: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds for all of it; 10, with a model 60.")

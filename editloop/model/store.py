@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from editloop.budget import SECONDS, SECONDS_WITH_MODEL
+
 if TYPE_CHECKING:
     from editloop.engine.gguf_info import ModelInfo
 
@@ -18,9 +20,6 @@ NO_MODEL = "none"
 """Chosen by who wants moves alone."""
 CHOICE = "default"
 """The file in the store that holds the name or path of the user's own default model."""
-SECONDS, SECONDS_WITH_MODEL = 10.0, 60.0
-"""Budgets where a person gives none. Chosen: moves find nearly all they find in 10 seconds, a model
-of a billion parameters on two cores answers about ten questions in 60."""
 SCRIPT = "EDITLOOP_SCRIPTED_MODEL"
 """The environment variable that names a file for `model.scripted`, which then takes part in place
 of a model."""

@@ -11,8 +11,8 @@ from itertools import pairwise
 from editloop.checks.kinds import UNBOUND
 from editloop.document.state import EditState
 from editloop.document.transcript import Finding
-from editloop.moves.scope import Scope, module_names, scopes
 from editloop.python.lexer import Shape, shape, string_lines
+from editloop.python.scope import Scope, module_names, scopes
 
 _SYNTAX = re.compile(r"(?:Syntax|Indentation|Tab)Error\b|E999\b|invalid-syntax\b")
 _UNDEFINED = re.compile(r"\b(?:name|variable|keyword argument) [`'\"](\w+)[`'\"]", re.IGNORECASE)

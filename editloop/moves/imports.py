@@ -7,9 +7,10 @@ from collections.abc import Container, Iterator, Sequence
 
 from editloop.document.commands import Command, Step, edit_line
 from editloop.moves.context import CodeLine, Context
-from editloop.moves.tables import BUILTIN_NAMES, FROM, MODULES, VALUE_METHODS
+from editloop.moves.tables import FROM, MODULES, VALUE_METHODS
 from editloop.moves.uses import Use, uses_of
 from editloop.python.lexer import AUGMENTED
+from editloop.python.scope import BUILTIN_NAMES
 from editloop.python.stdlib import exports
 
 _ALIASES = {

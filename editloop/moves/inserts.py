@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from editloop.document.commands import Command
 from editloop.moves.context import CodeLine, Context
-from editloop.moves.scope import Scope, bound_names, plain_names
+from editloop.python.scope import Scope, bound_names, plain_names
 
 FAR = 6
 """In long windows lines are copied only this far: the number of pairs grows with the square."""

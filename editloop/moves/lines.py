@@ -8,8 +8,8 @@ from itertools import pairwise, permutations
 from editloop.document.commands import Command, edit_line
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.inserts import FAR, LONG, levels_at, may_copy
-from editloop.moves.scope import bound_names
 from editloop.python.lexer import OPENERS
+from editloop.python.scope import bound_names
 
 _RESULTS = ("", " True", " False", " None", " 0", " 1", " -1", " []", " {}", ' ""')
 _LEAVING = frozenset({"return", "pass", "break", "continue", "print"})

@@ -7,9 +7,8 @@ from itertools import pairwise
 
 from editloop.document.commands import Command, Step, edit_line
 from editloop.moves.context import CodeLine, Context
-from editloop.moves.scope import all_bound, bound_names, plain_names
-from editloop.moves.tables import BUILTIN_NAMES
 from editloop.moves.uses import Use
+from editloop.python.scope import BUILTIN_NAMES, all_bound, bound_names, plain_names
 
 _COUNTERS = frozenset({"i", "j", "k", "n"})
 

@@ -16,11 +16,11 @@ from editloop.moves.context import CodeLine, Context
 from editloop.moves.everywhere import has
 from editloop.moves.imports import imported, imports_by_use
 from editloop.moves.loops import around
-from editloop.moves.scope import bound_names
-from editloop.moves.tables import BUILTIN_NAMES, FOREIGN, VALUE_METHODS
+from editloop.moves.tables import FOREIGN, VALUE_METHODS
 from editloop.moves.uses import DEFINES, Use, uses_of
 from editloop.moves.words import is_called
 from editloop.python.lexer import AUGMENTED, CONSTANTS
+from editloop.python.scope import BUILTIN_NAMES, bound_names
 
 _BY_OPERATOR = {"+=": "0", "-=": "0", "*=": "1", "|=": "0", "+": "0", "-": "0", "*": "1"}
 _LIMITS = {

@@ -12,7 +12,7 @@ from itertools import islice, permutations
 from editloop.document.commands import Command
 from editloop.moves.context import CodeLine, Context
 from editloop.moves.inserts import Place, places
-from editloop.moves.scope import parameters
+from editloop.python.scope import parameters
 
 MAX_EXPRESSIONS = 240
 """For one place; those of few parts come first."""

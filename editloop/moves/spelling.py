@@ -7,16 +7,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from editloop.moves.context import CodeLine, Context
-from editloop.moves.scope import parameters
-from editloop.moves.tables import (
-    BUILTIN_NAMES,
-    COMMON_ATTRIBUTES,
-    COMMON_METHODS,
-    FROM,
-    HARD_KEYWORDS,
-    MODULES,
-)
+from editloop.moves.tables import COMMON_ATTRIBUTES, COMMON_METHODS, FROM, HARD_KEYWORDS, MODULES
 from editloop.moves.words import follows, is_called, is_keyword_argument
+from editloop.python.scope import BUILTIN_NAMES, parameters
 from editloop.python.stdlib import exports
 
 _MAX_TYPOS = 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import keyword
 
 from editloop.python.lexer import CONSTANTS
@@ -97,7 +96,6 @@ VALUE_METHODS = {
 TYPES = ("list", "int", "str", "dict", "set", "tuple", "float", "bool", "object")
 """What a name in an annotation may stand for."""
 
-BUILTIN_NAMES = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 HARD_KEYWORDS = frozenset(keyword.kwlist) - CONSTANTS
 FOREIGN = {
     "elseif": "elif", "elsif": "elif", "elif": "else if", "function": "def", "func": "def",

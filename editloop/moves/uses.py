@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from editloop.moves.context import CodeLine, Context
-from editloop.moves.scope import parameters
+from editloop.python.scope import parameters
 
 DEFINES = ("def", "async")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from editloop.moves.context import CodeLine, Context
-from editloop.moves.scope import all_bound
 from editloop.moves.tables import (
     ATTRIBUTES,
     BUILTINS,
@@ -16,6 +15,7 @@ from editloop.moves.tables import (
     OPPOSITES,
 )
 from editloop.python.lexer import AUGMENTED, Token, is_operand
+from editloop.python.scope import all_bound
 
 _MAX_NAMES = 12
 _INVENTED = ('float("inf")', "None", "True", "False", "0", "1", "[]", "{}", '""')

@@ -10,8 +10,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from editloop.document.edits import common_ends
-from editloop.moves.tables import ATTRIBUTES, BUILTIN_NAMES, BUILTINS
+from editloop.moves.tables import ATTRIBUTES, BUILTINS
 from editloop.python.lexer import Token, lex
+from editloop.python.scope import BUILTIN_NAMES
 
 MOST = 6
 """Tokens of one side of an edit that its features tell apart."""

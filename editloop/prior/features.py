@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 
 from editloop.document.commands import Command
 from editloop.document.transcript import Observation
-from editloop.moves.tables import BUILTIN_NAMES
 from editloop.prior.changes import MOST, NOTHING, Edit, Line, depth, edit_of, few, line_of
 from editloop.prior.signs import expected, signs
 from editloop.python.lexer import Token
+from editloop.python.scope import BUILTIN_NAMES
 
 
 class Features:

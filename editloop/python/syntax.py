@@ -1,4 +1,4 @@
-"""The cheapest check: does the source compile? Nothing of it is run."""
+"""Whether a text is Python, and where it is not: it is compiled, and nothing of it is run."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ from editloop.moves.context import Context, build, is_syntax_finding, undefined_
 from editloop.moves.guards import guards
 from editloop.moves.lacking import lacking
 from editloop.moves.missing import definitions
-from editloop.moves.scope import bound_names
 from editloop.moves.tables import COMMON_METHODS
 from editloop.policy import Policy
 from editloop.python.lexer import shape
+from editloop.python.scope import bound_names
 from editloop.python.syntax import check_syntax, is_unreadable
 
 MAX_CHARS = 3_000_000

@@ -1,6 +1,6 @@
 """How a fix came out, as data: the command line prints it, a worker answers it, editors show it.
 
-Nothing heavy is imported: the process that talks to an editor has it too. ``reporting`` makes it.
+Nothing heavy is imported: the process that talks to an editor has it too. ``building`` makes it.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import Any
 
 from lsprotocol import types
 
+from editloop.checks.checkers import CHECKERS
 from editloop_lsp.cells import as_python
 from editloop_lsp.configuration import Configuration
 from editloop_lsp.documents import Document, Documents
@@ -32,7 +33,7 @@ MOST = 200
 """Findings that are shown for one document; beyond that nobody reads them."""
 _LINTERS = (
     *("ruff", "pyflakes", "pylint", "flake8"),
-    *("pyright", "pylance", "basedpyright", "ty", "mypy"),
+    *(source for checker in CHECKERS for source in checker.sources),
 )
 _UNUSED = ("F401", "F841")
 _IN_CELLS = "outside function"  # a notebook may await at its top level

@@ -8,8 +8,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from editloop.budget import SECONDS
 from editloop.checks.checkers import checker_of
-from editloop.model.store import NO_MODEL, SECONDS, default_seconds
+from editloop.model.store import NO_MODEL, default_seconds
 from editloop_lsp.cells import NOTE, as_python
 from editloop_lsp.configuration import Configuration
 from editloop_lsp.consent import Consent

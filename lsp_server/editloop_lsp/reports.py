@@ -1,4 +1,4 @@
-"""What a person is told about a fix: one line, a label for the undo list, and the whole report."""
+"""How an editor shows a report: one line, a label for the undo list, and the whole report."""
 
 from __future__ import annotations
 

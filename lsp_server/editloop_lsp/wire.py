@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from editloop.budget import SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class FixJob:
@@ -28,7 +30,7 @@ class FixJob:
     """Texts of open files that may import this one, by path: it must find nothing new there."""
     lines: tuple[int, int] | None = None
     """First line, and the line after the last."""
-    budget: float = 10.0
+    budget: float = SECONDS
     alternatives: int = 3
     model: str = ""
     server: str = ""

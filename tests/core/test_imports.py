@@ -5,8 +5,8 @@ import sys
 
 HEAVY = ("torch", "trl", "pygls", "llama_cpp", "transformers", "lsprotocol")
 CORE = (
-    *("text", "commands", "state", "transcript", "tasks", "verdict", "policy", "region", "moves"),
-    *("loop", "search", "project", "edits"),
+    *("budget", "policy", "tasks", "moves", "prior", "document.transcript", "python.definitions"),
+    *("checks.verify", "checks.project", "repair.region", "repair.search", "report.values"),
 )
 
 

@@ -23,10 +23,10 @@ from editloop.checks.verify import Verifier, outcome_findings
 from editloop.document.text import Snapshot, TextError
 from editloop.prior import PriorPolicy, shipped
 from editloop.python.syntax import check_syntax
+from editloop.repair import diagnosis
 from editloop.repair.diagnosis import diagnose
 from editloop.repair.fix import Request, RequestError, Tools, fix
 from editloop.repair.region import MAX_CHARACTERS, RegionError, window
-from editloop.repair.run import diagnosis
 from editloop.sandbox import SandboxPool, open_pool
 
 

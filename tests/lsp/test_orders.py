@@ -12,7 +12,8 @@ from editloop_lsp.settings import Settings
 from editloop_lsp.targets import Target
 from editloop_lsp.text import Text
 
-from editloop.model.store import NO_MODEL, SECONDS, SECONDS_WITH_MODEL
+from editloop.budget import SECONDS, SECONDS_WITH_MODEL
+from editloop.model.store import NO_MODEL
 
 ONE, ALL = Target("file:///a.py", "function"), Target("file:///a.py", "all")
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from editloop.moves.tables import BUILTIN_NAMES
 from editloop.python.lexer import AUGMENTED, Shape, Token
 
+BUILTIN_NAMES = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 _MODULE_NAME = re.compile(
     r"^(?:(?:async[ \t]+)?def[ \t]+(\w+)|class[ \t]+(\w+)|([^\W\d]\w*)[ \t]*(?::[^=\n]*)?=[^=])",
     re.MULTILINE,

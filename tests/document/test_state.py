@@ -3,12 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from strategies import commands, documents
 
 from editloop.document.commands import EXIT, Command, CommandError
 from editloop.document.state import MAX_VIEW_LINES, EditState, apply
 from editloop.document.text import Snapshot, join, split_lines
-
-from .strategies import commands, documents
 
 
 @given(documents, commands, st.data())

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from verifying import make_verify
 
 from editloop.budget import Budget
 from editloop.checks.static import StaticChecker
@@ -19,8 +20,6 @@ from editloop.policy import Proposal, ScriptedPolicy, UniformPolicy
 from editloop.repair.ordering import Weights, normalized, step_value
 from editloop.repair.search import search
 from editloop.repair.solutions import Progress, SearchResult
-
-from .verifying import make_verify
 
 MAXIMUM = (
     "def maximum(values):\n    best = values[0]\n    for value in values:\n"

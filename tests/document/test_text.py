@@ -4,10 +4,9 @@ import codecs
 
 import pytest
 from hypothesis import given
+from strategies import documents
 
 from editloop.document.text import Line, Snapshot, TextError, common_newline, join, split_lines
-
-from .strategies import documents
 
 
 @given(documents)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from verifying import make_verify
+
 from editloop.budget import Budget
 from editloop.document.commands import Command
 from editloop.document.state import EditState, apply
@@ -14,8 +16,6 @@ from editloop.moves.small import MAX_EXPRESSIONS, expressions
 from editloop.policy import UniformPolicy
 from editloop.python.syntax import check_syntax
 from editloop.repair.search import search
-
-from .verifying import make_verify
 
 LOST = "def area(width, height):\n    size = 0\n    return size\n"
 

@@ -5,19 +5,19 @@ from itertools import pairwise
 
 import pytest
 from hypothesis import given
+from strategies import documents, line_text
 
 from editloop.document.commands import Command, parse, render
 from editloop.document.state import EditState, apply
 from editloop.document.text import Snapshot
 from editloop.document.transcript import Finding
 from editloop.moves import KINDS, MAX_MOVES, moves
-from editloop.moves.scope import module_names, scopes
 from editloop.moves.spelling import distance
 from editloop.python.lexer import lex, shape, string_lines
+from editloop.python.scope import module_names, scopes
 from editloop.python.syntax import check_syntax
 
 from .mistakes import FUNCTIONS, MISTAKES, pairs
-from .strategies import documents, line_text
 
 SYNTAX = Finding("SyntaxError: invalid syntax")
 

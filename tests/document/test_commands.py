@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import assume, given
+from strategies import commands, line_text
 
 from editloop.document.commands import Command, CommandError, edit_line, occurs_once, parse, render
 from editloop.document.state import EditState, apply
 from editloop.document.text import Snapshot
-
-from .strategies import commands, line_text
 
 
 @given(commands)

@@ -5,13 +5,12 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import documents
 
 from editloop.document.state import MAX_VIEW_LINES
 from editloop.document.text import Snapshot
 from editloop.python.definitions import definitions
 from editloop.repair.region import RegionError, window
-
-from .strategies import documents
 
 FILLER = "".join(f"def filler_{n}():\n    return {n}\n\n\n" for n in range(40))
 SOURCE = f'''\

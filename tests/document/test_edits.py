@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from strategies import documents
 
 from editloop.document.edits import (
     TextEdit,
@@ -12,8 +13,6 @@ from editloop.document.edits import (
     unified_diff,
 )
 from editloop.document.text import Snapshot
-
-from .strategies import documents
 
 
 def _snapshot(text: str) -> Snapshot:
