@@ -12,8 +12,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -151,7 +151,8 @@ def type_check(
     importers: Mapping[str, str] | None = None,
 ) -> Iterator[TypeCheck]:
     """The check of a file, whose text is ``source``. ``importers``: the texts, by path, of files
-    that import it, in which no new finding may come; those that do not parse are left out.
+    that import it, in which no new finding may come; those that do not parse are left out, and all
+    where the checker cannot take them together.
 
     Raises CheckerError where that cannot be asked, Cancelled, LanguageServerError.
     """
@@ -173,11 +174,6 @@ def type_check(
         path.as_uri(),
         root.as_uri(),
         settings=checker.settings(python),
-        beside={
-            Path(place).resolve().as_uri(): text
-            for place, text in (importers or {}).items()
-            if check_syntax(text) is None
-        },
         registers=checker.registers,
     )
     environment = {"VIRTUAL_ENV": str(Path(python.program).parent.parent)}
@@ -191,9 +187,24 @@ def type_check(
             shown=[*home.readable, *python.readable, _behind(program)],
             environment=environment,
         ) as start,
-        closing(LanguageServer(checker.name, start, greeting)) as server,
+        ExitStack() as stack,
     ):
-        yield TypeCheck(checker.name, server, source).calibrated(aim, cancel)
+        beside = {
+            Path(place).resolve().as_uri(): text
+            for place, text in (importers or {}).items()
+            if check_syntax(text) is None
+        }
+        # mypy refuses files that together lead to one of them by two names: then without them.
+        for others in [beside, {}] if beside else [{}]:
+            server = LanguageServer(checker.name, start, replace(greeting, beside=others))
+            stack.enter_context(closing(server))
+            try:
+                check = TypeCheck(checker.name, server, source).calibrated(aim, cancel)
+                break
+            except LanguageServerError:
+                if not others:
+                    raise
+        yield check
 
 
 def _behind(program: Path) -> str:

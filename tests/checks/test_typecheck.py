@@ -21,6 +21,9 @@ from editloop.moves.context import undefined_names
 from editloop.sandbox import Level, detect_level
 
 LEVELS = [level for level in (Level.A, Level.B) if sys.platform == "linux"]
+MYPY = checker_of("mypy")
+HAS_MYPY = MYPY is not None and find(MYPY, Path("/")) is not None
+SANDBOXED = detect_level().level
 UNUSED = Diagnostic("unused", "never used", 0, severity=4)
 
 
@@ -304,6 +307,23 @@ def test_nothing_new_may_come_in_open_files_that_import_it(
         assert check.run(text.replace("return name", "return len(name)"), None).passed
 
 
+@pytest.mark.skipif(
+    not HAS_MYPY or SANDBOXED not in LEVELS, reason="mypy is not installed, or no sandbox"
+)
+def test_importers_that_mypy_cannot_take_together_are_left_out(tmp_path: Path) -> None:
+    assert MYPY is not None
+    text = "def size(name: str) -> int:\n    return name\n"
+    (tmp_path / "lib").mkdir()
+    module, user = tmp_path / "lib" / "module.py", tmp_path / "user.py"
+    (tmp_path / "pyproject.toml").write_text("")
+    module.write_text(text)
+    uses = "from lib.module import size\n"
+    user.write_text(uses)
+    with type_check(MYPY, module, text, SANDBOXED, Aim(), importers={str(user): uses}) as check:
+        assert [d.code for d in check.asked] == ["return-value"]
+        assert check.run(text.replace("return name", "return len(name)"), None).passed
+
+
 PLUGIN = """
 import os
 from mypy.plugin import Plugin
@@ -328,9 +348,6 @@ def plugin(version):
     return Ours
 """
 CALLS = "".join(f"def {name}() -> int: ...\n" for name in ("quiet", "hang", "crash", "fail"))
-MYPY = checker_of("mypy")
-HAS_MYPY = MYPY is not None and find(MYPY, Path("/")) is not None
-SANDBOXED = detect_level().level
 
 
 @pytest.mark.skipif(
