@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    data = tempfile.TemporaryDirectory(prefix="editloop-tests-")
+    config.add_cleanup(data.cleanup)
+    os.environ["XDG_DATA_HOME"] = data.name  # else models that a person has would take part
     config.addinivalue_line(
         "markers", "conformance(feature, editor): shows that a feature works in an editor"
     )

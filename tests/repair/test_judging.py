@@ -30,7 +30,7 @@ def opened(text: str) -> EditState:
 
 
 STATE = opened(TEXT)
-DELETE = Command("DELL", 1)
+DELETE, REPLACE = Command("DELL", 1), Command("REPL", 1, "return 0")
 
 
 def fix(old: str, new: str, *, written: bool = False) -> Solution:
@@ -93,6 +93,8 @@ def test_what_there_is_no_time_to_read_stays_where_it_was() -> None:
         (BROKEN, replace(FIRST, commands=(DELETE,)), True),
         (BROKEN, replace(FIRST, commands=(DELETE, DELETE)), False),
         (BROKEN, replace(FIRST, commands=(DELETE,), verdict=PARSES), False),
+        (BROKEN, replace(FIRST, commands=(REPLACE,), verdict=PARSES), True),
+        (BROKEN, replace(FIRST, commands=(REPLACE, REPLACE), verdict=PARSES), False),
         (BROKEN, replace(SECOND, commands=(DELETE,)), False),
         (BROKEN, hiding(replace(FIRST, commands=(DELETE,))), False),
     ],

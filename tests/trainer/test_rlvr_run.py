@@ -54,7 +54,7 @@ def test_a_run_learns_what_it_is_paid_for(base: Path, tasks: Path, tmp_path: Pat
     assert [row["step"] for row in rows] == list(range(1, 10))
     assert rows[0]["solved"] > 0.05
     assert mean(row["reward"] for row in rows[-4:]) > rows[0]["reward"] + 0.2
-    assert mean(row["no_exit"] for row in rows[-4:]) < 0.8 * rows[0]["no_exit"]
+    assert mean(row["no_exit"] for row in rows[-4:]) < 0.9 * rows[0]["no_exit"]
     for row in rows:
         assert row["episodes"] == 48
         assert row["tokens"] > 48 * 40 * row["step"]
