@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from editloop.checks.verdict import CheckerName
+from editloop.checks.verdict import TYPE_CHECKERS, CheckerName
 from editloop.sandbox.interpreters import Interpreter, interpreter, interpreters
 
 
@@ -83,6 +83,6 @@ def named(name: str) -> Checker:
     """The checker of a name. Raises CheckerError."""
     checker = checker_of(name)
     if checker is None:
-        known = ", ".join(one.name for one in CHECKERS)
+        known = ", ".join(TYPE_CHECKERS)
         raise CheckerError(f"{name} is no type checker that is known here: {known}")
     return checker

@@ -15,7 +15,7 @@ CheckName = (
     Literal["syntax", "static", "import", "traceback", "doctests", "tests", "command", "pytest"]
     | CheckerName
 )
-TYPE_CHECKERS: Final = frozenset(get_args(CheckerName))
+TYPE_CHECKERS: Final[tuple[CheckerName, ...]] = get_args(CheckerName)
 CODELESS: Final = frozenset({"syntax", "static", "traceback", *TYPE_CHECKERS})
 """Checks that run no code of the candidate's."""
 

@@ -9,11 +9,11 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import typer
 
-from editloop.checks.verdict import CheckerName
+from editloop.checks.verdict import TYPE_CHECKERS
 from editloop.cli.doctor_model import probe_model, probe_speed, probe_store
 from editloop.cli.findings import BROKEN, MISSING, OK, Finding
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _OLDEST = (3, 11)
 _PACKAGES = ("llama-cpp-python", "tree-sitter", "tree-sitter-python", "ruff", "pygls", "lsprotocol")
 _EXTRAS = {
-    "checkers": get_args(CheckerName),
+    "checkers": TYPE_CHECKERS,
     "train": ("torch", "transformers"),
     "export": ("gguf", "safetensors", "tokenizers"),
 }

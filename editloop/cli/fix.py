@@ -12,20 +12,19 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.syntax import Syntax
 
-from editloop.checks.verdict import CheckerName
+from editloop.checks.verdict import TYPE_CHECKERS
 from editloop.cli import CliError
 from editloop.cli.server import SERVER_HELP
 from editloop.cli.terminal import Terminal, echo
 
 NOT_FIXED = 1
-_CHECKERS = ", ".join(get_args(CheckerName))
 
 
 def fix(
@@ -55,7 +54,7 @@ def fix(
     ] = None,
     checker: Annotated[
         str | None,
-        typer.Option(help=f"A type checker whose findings are to go: {_CHECKERS}."),
+        typer.Option(help=f"A type checker whose findings are to go: {', '.join(TYPE_CHECKERS)}."),
     ] = None,
     budget: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds for all of it; 10, with a model 60.")
